@@ -1,0 +1,117 @@
+// Package providers is the contract between the gateway and the places a request can be sent to.
+//
+// A provider is where and as whom a request is sent; a dialect is in which language. A provider performs no I/O: it
+// turns a [Call] into an *http.Request with URL, headers and credentials for exactly the bytes given.
+//
+// Providers are Caddy modules in the namespace http.llm_gateway.providers and implement [Provider]. What else one can
+// do is found by assertion: [Defaulter], [Adjuster], [Classifier], [Transporter].
+package providers
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+)
+
+// Dialect is the wire format of a request and its response.
+type Dialect string
+
+// The dialects.
+const (
+	Chat      Dialect = "chat"      // OpenAI Chat Completions and everything compatible with it
+	Responses Dialect = "responses" // OpenAI Responses
+	Messages  Dialect = "messages"  // Anthropic Messages
+	Gemini    Dialect = "gemini"    // Gemini generateContent
+)
+
+// Operation is what a request asks to be done.
+type Operation uint8
+
+// The operations.
+const (
+	Generate    Operation = iota // a model's answer, in any of the dialects
+	Embeddings                   // OpenAI's /embeddings, Gemini's embedContent
+	BatchEmbed                   // Gemini's batchEmbedContents
+	CountTokens                  // Anthropic's and Gemini's token counting
+	Completions                  // OpenAI's legacy /completions
+	Images                       // OpenAI's /images/*
+	Audio                        // OpenAI's /audio/*
+	Moderations                  // OpenAI's /moderations
+	Rerank                       // /rerank
+)
+
+// Call is one attempt to be sent: everything a provider needs to address and sign it.
+type Call struct {
+	Dialect   Dialect
+	Operation Operation
+	// Model is the provider's own name of the model, unescaped. It may hold any characters: a provider that puts it
+	// in a path must escape it.
+	Model  string
+	Stream bool
+	// Subpath is what followed the operation's path for operations with more than one endpoint
+	// ("generations", "transcriptions").
+	Subpath string
+	// BaseURL is the endpoint chosen for this attempt. It is shared: do not modify it.
+	BaseURL *url.URL
+	// Credential is the API key chosen for this attempt; empty for providers that need none.
+	Credential Secret
+	// Header holds the client's headers that may be forwarded, already filtered. It belongs to the call: the
+	// provider may use it as the header of its request.
+	Header http.Header
+	Body   Body
+}
+
+// Provider turns calls into requests.
+type Provider interface {
+	// Dialects lists the dialects that the provider speaks for a model and an operation is always Generate, best first.
+	Dialects(model string) []Dialect
+	// Prepare builds the request for a call. It performs no I/O beyond refreshing its own credentials.
+	Prepare(ctx context.Context, c *Call) (*http.Request, error)
+}
+
+// Defaults is what a provider knows about itself without configuration.
+type Defaults struct {
+	// BaseURL is the vendor's public endpoint; empty when it has to be configured.
+	BaseURL string
+	// KeyEnv are the environment variables that usually hold the API key, in order of preference.
+	KeyEnv []string
+	// KeyOptional says that the provider works without any credential.
+	KeyOptional bool
+	// PriceBook is the vendor's name in the price book; empty for providers that cost nothing or are unknown.
+	PriceBook string
+	// Local says that the provider runs on the user's own machines: its tokens are free of charge.
+	Local bool
+}
+
+// Defaulter is implemented by providers that have [Defaults].
+type Defaulter interface{ Defaults() Defaults }
+
+// Adjuster is implemented by providers whose vendor deviates from the dialect on bytes that are not translated,
+// for example by refusing a parameter. It returns body itself when there is nothing to change.
+type Adjuster interface {
+	Adjust(c *Call, body []byte) ([]byte, []string, error) // new body, names of dropped members
+}
+
+// Classifier is implemented by providers that know more about their errors than [Classify].
+type Classifier interface {
+	Classify(status int, h http.Header, body []byte) Fault
+}
+
+// Transporter is implemented by providers that bring their own round tripper instead of Caddy's HTTP transport.
+type Transporter interface{ RoundTripper() http.RoundTripper }
+
+// Secret is a credential. It prints as "***" everywhere, so that it cannot reach a log, an error or /config by accident.
+type Secret struct{ value string }
+
+// NewSecret wraps a credential.
+func NewSecret(v string) Secret { return Secret{v} }
+
+// Reveal returns the credential itself. Only code that writes it into an upstream request calls this.
+func (s Secret) Reveal() string { return s.value }
+
+// Empty reports whether there is no credential.
+func (s Secret) Empty() bool { return s.value == "" }
+
+func (s Secret) String() string               { return "***" }
+func (s Secret) GoString() string             { return "***" }
+func (s Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
