@@ -31,6 +31,13 @@ func NewShared(free func()) *Shared {
 	return s
 }
 
+// Retain adds a reference. It does nothing on nil.
+func (s *Shared) Retain() {
+	if s != nil {
+		s.refs.Add(1)
+	}
+}
+
 // Release drops one reference. It does nothing on nil.
 func (s *Shared) Release() {
 	if s != nil && s.refs.Add(-1) == 0 {
@@ -64,9 +71,7 @@ func (b Body) Bytes() []byte {
 
 // Reader returns a new reader of the body. It holds the underlying buffer until it is closed.
 func (b Body) Reader() io.ReadCloser {
-	if b.buf != nil {
-		b.buf.refs.Add(1)
-	}
+	b.buf.Retain()
 	return &bodyReader{body: b}
 }
 

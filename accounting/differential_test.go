@@ -1,0 +1,283 @@
+package accounting_test
+
+import (
+	"encoding/json"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-llm/llmgateway/accounting"
+)
+
+// rawModel is an entry of genai-prices' own table, read without any code of this package.
+type rawModel struct {
+	ID     string          `json:"id"`
+	Match  json.RawMessage `json:"match"`
+	Prices json.RawMessage `json:"prices"`
+}
+
+type rawPeriod struct {
+	Constraint map[string]string          `json:"constraint"`
+	Prices     map[string]json.RawMessage `json:"prices"`
+}
+
+// rawKeys are the table's keys by class, each with the one it is a part of.
+var rawKeys = map[accounting.Class][2]string{
+	accounting.ClassInput:        {"input_mtok"},
+	accounting.ClassCacheRead:    {"cache_read_mtok", "input_mtok"},
+	accounting.ClassCacheWrite:   {"cache_write_mtok", "input_mtok"},
+	accounting.ClassCacheWrite1h: {"cache_write_1h_mtok", "cache_write_mtok"},
+	accounting.ClassInputAudio:   {"input_audio_mtok", "input_mtok"},
+	accounting.ClassOutput:       {"output_mtok"},
+	accounting.ClassReasoning:    {"output_reasoning_mtok", "output_mtok"},
+	accounting.ClassOutputAudio:  {"output_audio_mtok", "output_mtok"},
+	accounting.ClassWebSearch:    {"web_searches_kcount"},
+	accounting.ClassRequest:      {"requests_kcount"},
+}
+
+// rawRate returns the price of a class in dollars per million or thousand, following the table's own rules.
+func rawRate(t *testing.T, prices map[string]json.RawMessage, c accounting.Class, input int64) *big.Rat {
+	t.Helper()
+	for key := rawKeys[c][0]; key != ""; {
+		raw, ok := prices[key]
+		if !ok {
+			next := rawKeys[c][1]
+			if key == "cache_write_mtok" {
+				next = "input_mtok"
+			}
+			if next == key {
+				return new(big.Rat)
+			}
+			key = next
+			continue
+		}
+		var tiered struct {
+			Base  json.Number `json:"base"`
+			Tiers []struct {
+				Start int64       `json:"start"`
+				Price json.Number `json:"price"`
+			} `json:"tiers"`
+		}
+		text := json.Number(raw)
+		if raw[0] == '{' {
+			if err := json.Unmarshal(raw, &tiered); err != nil {
+				t.Fatal(err)
+			}
+			text = tiered.Base
+			for _, tier := range tiered.Tiers {
+				if input > tier.Start {
+					text = tier.Price
+				}
+			}
+		}
+		r, ok := new(big.Rat).SetString(string(text))
+		if !ok {
+			t.Fatalf("%s is no number", text)
+		}
+		return r
+	}
+	return new(big.Rat)
+}
+
+// rawAt returns the prices that apply at a time: the last whose constraint holds.
+func rawAt(t *testing.T, m rawModel, at time.Time) map[string]json.RawMessage {
+	t.Helper()
+	if m.Prices[0] == '{' {
+		var prices map[string]json.RawMessage
+		if err := json.Unmarshal(m.Prices, &prices); err != nil {
+			t.Fatal(err)
+		}
+		return prices
+	}
+	var periods []rawPeriod
+	if err := json.Unmarshal(m.Prices, &periods); err != nil {
+		t.Fatal(err)
+	}
+	for i := len(periods) - 1; i >= 0; i-- {
+		c := periods[i].Constraint
+		clock := at.Format("15:04:05Z")
+		if at.Format(time.DateOnly) >= c["start_date"] && (c["start_time"] == "" || c["start_time"] <= clock && clock < c["end_time"]) {
+			return periods[i].Prices
+		}
+	}
+	return periods[0].Prices
+}
+
+// grid are usages on both sides of every threshold in use, alone and together.
+func grid() []accounting.Usage {
+	var list []accounting.Usage
+	for _, n := range []int64{1, 999, 128_000, 128_001, 200_000, 200_001, 272_000, 272_001, 512_000, 512_001, 1 << 40} {
+		list = append(list,
+			accounting.Usage{Input: n}, accounting.Usage{CacheRead: n, Output: 7}, accounting.Usage{CacheWrite: n},
+			accounting.Usage{CacheWrite1h: n}, accounting.Usage{InputAudio: n, OutputAudio: 13},
+			accounting.Usage{Input: n, Output: n, Reasoning: n}, accounting.Usage{Input: n, WebSearches: 3},
+			accounting.Usage{Input: n, CacheRead: 17, CacheWrite: 19, Output: 23, Reasoning: 29},
+		)
+	}
+	return list
+}
+
+// TestEveryPriceAgreesWithTheTableItCameFrom computes the cost of every usage in the grid for every model of
+// genai-prices twice: from the embedded book, and in rationals from the table itself.
+func TestEveryPriceAgreesWithTheTableItCameFrom(t *testing.T) {
+	dir := os.Getenv("LLMGATEWAY_PRICES")
+	if dir == "" {
+		t.Skip("set LLMGATEWAY_PRICES to the folder of the raw price tables to compare with them")
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "genai-prices", "data.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vendors []struct {
+		ID     string     `json:"id"`
+		Models []rawModel `json:"models"`
+	}
+	if err := json.Unmarshal(data, &vendors); err != nil {
+		t.Fatal(err)
+	}
+	book, err := accounting.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for _, v := range vendors {
+		for _, m := range v.Models {
+			for _, at := range []time.Time{
+				time.Date(2026, 8, 21, 12, 0, 0, 0, time.UTC), time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC),
+				time.Date(2027, 1, 1, 16, 30, 0, 0, time.UTC), time.Date(2030, 6, 6, 0, 30, 0, 0, time.UTC),
+			} {
+				compared += compare(t, book, v.ID, m, at)
+			}
+		}
+	}
+	t.Logf("%d costs compared", compared)
+	if compared < 400_000 {
+		t.Errorf("only %d costs compared", compared)
+	}
+}
+
+// compare returns how many costs it compared.
+func compare(t *testing.T, book *accounting.Book, vendor string, m rawModel, at time.Time) int {
+	t.Helper()
+	name := nameOf(t, m)
+	found, ok := book.Find("", vendor, name)
+	if !ok {
+		t.Errorf("%s/%s is not in the book", vendor, name)
+		return 0
+	}
+	if found.Vendor != vendor || found.ID != m.ID {
+		t.Errorf("%s/%s is found as %s/%s", vendor, name, found.Vendor, found.ID)
+		return 0
+	}
+	raw := rawAt(t, m, at)
+	p, ok := found.Price(at)
+	if len(raw) == 0 {
+		if free := strings.HasSuffix(m.ID, ":free") && vendor == accounting.VendorOpenRouter; ok != free {
+			t.Errorf("%s/%s has no price in the table and %v in the book", vendor, name, p)
+		}
+		return 0
+	}
+	if !ok {
+		t.Errorf("%s/%s has no price in the book", vendor, name)
+		return 0
+	}
+	n := 0
+	for _, u := range grid() {
+		if extra(p, raw, u) {
+			continue
+		}
+		n++
+		if got, want := p.Cost(u), rawCost(t, raw, u); int64(got) != want {
+			t.Errorf("%s/%s at %s: %+v costs %d nano-dollars, by the table %d", vendor, name, at, u, int64(got), want)
+		}
+	}
+	return n
+}
+
+// nameOf returns a name that the entry is for.
+func nameOf(t *testing.T, m rawModel) string {
+	t.Helper()
+	var find func(raw json.RawMessage) string
+	find = func(raw json.RawMessage) string {
+		var tree map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &tree); err != nil {
+			t.Fatal(err)
+		}
+		for kind, value := range tree {
+			switch kind {
+			case "equals", "starts_with", "ends_with", "contains":
+				return strings.Trim(string(value), `"`)
+			case "or":
+				var list []json.RawMessage
+				if err := json.Unmarshal(value, &list); err != nil {
+					t.Fatal(err)
+				}
+				return find(list[0])
+			}
+		}
+		t.Fatalf("%s: no name in %s", m.ID, raw)
+		return ""
+	}
+	return find(m.Match)
+}
+
+// extra reports whether the usage has a part whose price the book has from another table, because this one has none.
+func extra(p *accounting.Price, raw map[string]json.RawMessage, u accounting.Usage) bool {
+	for c, n := range counts(u) {
+		whole, mayBeAdded := map[accounting.Class]accounting.Class{
+			accounting.ClassCacheWrite1h: accounting.ClassCacheWrite,
+			accounting.ClassInputAudio:   accounting.ClassInput,
+			accounting.ClassOutputAudio:  accounting.ClassOutput,
+			accounting.ClassWebSearch:    accounting.ClassWebSearch,
+		}[c]
+		if _, listed := raw[rawKeys[c][0]]; n == 0 || listed || !mayBeAdded {
+			continue
+		}
+		own, _ := p.Get(c)
+		inherited, _ := p.Get(whole)
+		if c == whole {
+			inherited = 0 // it is no part of anything
+		}
+		if own != inherited {
+			return true
+		}
+	}
+	return false
+}
+
+func counts(u accounting.Usage) map[accounting.Class]int64 {
+	return map[accounting.Class]int64{
+		accounting.ClassInput: u.Input, accounting.ClassCacheRead: u.CacheRead, accounting.ClassCacheWrite: u.CacheWrite,
+		accounting.ClassCacheWrite1h: u.CacheWrite1h, accounting.ClassInputAudio: u.InputAudio,
+		accounting.ClassOutput: u.Output, accounting.ClassReasoning: u.Reasoning,
+		accounting.ClassOutputAudio: u.OutputAudio, accounting.ClassWebSearch: u.WebSearches, accounting.ClassRequest: 1,
+	}
+}
+
+// rawCost is the cost in nano-dollars, rounded half up. The rates are first rounded to the book's unit, a nano-dollar
+// per million tokens: the table has a few that are decimal approximations of a twelfth.
+func rawCost(t *testing.T, raw map[string]json.RawMessage, u accounting.Usage) int64 {
+	t.Helper()
+	input := u.Input + u.CacheRead + u.CacheWrite + u.CacheWrite1h + u.InputAudio
+	sum := new(big.Rat)
+	for c, n := range counts(u) {
+		nano := int64(1000) // of dollars per million
+		if c == accounting.ClassWebSearch || c == accounting.ClassRequest {
+			nano = 1_000_000 // of dollars per thousand
+		}
+		unit := big.NewRat(int64(accounting.Dollar), 1)
+		rate := new(big.Rat).Mul(rawRate(t, raw, c, input), unit)
+		rate.SetFrac(roundHalfUp(rate), big.NewInt(int64(accounting.Dollar)))
+		part := rate.Mul(rate, big.NewRat(nano, 1))
+		sum.Add(sum, part.Mul(part, big.NewRat(n, 1)))
+	}
+	return roundHalfUp(sum).Int64()
+}
+
+func roundHalfUp(r *big.Rat) *big.Int {
+	x := new(big.Rat).Add(r, big.NewRat(1, 2))
+	return new(big.Int).Quo(x.Num(), x.Denom())
+}

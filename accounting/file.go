@@ -1,0 +1,220 @@
+package accounting
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// FileFormat is the version of the price file format that this package reads.
+const FileFormat = 1
+
+// File is a price file: the embedded one, or one named by a prices line in the configuration. All prices are in US
+// dollars, as JSON numbers or strings: per million tokens, or per call for web_search and request.
+//
+//	{
+//	  "format": 1,
+//	  "vendors": [{"id": "openai", "models": [
+//	    {"id": "gpt-5", "prices": [{"input": 1.25, "cache_read": 0.125, "output": 10}], "context": 400000}
+//	  ]}]
+//	}
+type File struct {
+	// Format is the version of this format: 1.
+	Format int `json:"format"`
+	// Date is the day the prices were taken, as YYYY-MM-DD. It is part of the book's version.
+	Date string `json:"date,omitempty"`
+	// Sources are the tables that the file was derived from.
+	Sources []FileSource `json:"sources,omitempty"`
+	// Vendors are the price lists.
+	Vendors []FileVendor `json:"vendors"`
+}
+
+// FileSource names a table that a price file was derived from.
+type FileSource struct {
+	Name     string `json:"name"`
+	URL      string `json:"url"`
+	Revision string `json:"revision,omitempty"`
+	Date     string `json:"date"`
+	License  string `json:"license"`
+}
+
+// FileVendor is the price list of one vendor.
+type FileVendor struct {
+	// ID is the vendor's name in the price book, in lower case; see the Vendor constants.
+	ID string `json:"id"`
+	// Name is for people.
+	Name string `json:"name,omitempty"`
+	// Fallback are vendors in the same file whose list applies to models that this one lacks.
+	Fallback []string `json:"fallback,omitempty"`
+	// Models is the list. The first entry that matches a name wins.
+	Models []FileModel `json:"models"`
+}
+
+// FileModel is one entry of a price list.
+type FileModel struct {
+	// ID is the model's public name.
+	ID string `json:"id"`
+	// Match says which names the entry is for. Without it, that is the ID only.
+	Match *Match `json:"match,omitempty"`
+	// Prices are what the model costs. The last that applies at the time of a request wins. An empty list means that
+	// the price is unknown.
+	Prices []FilePrice `json:"prices,omitempty"`
+	// Context is the context window in tokens, MaxOutput the output limit; 0 when unknown.
+	Context   int64 `json:"context,omitempty"`
+	MaxOutput int64 `json:"max_output,omitempty"`
+	// Can lists what the model can do: tools, vision, reasoning, pdf, audio. Without it, that is unknown.
+	Can *[]string `json:"can,omitempty"`
+	// Deprecated says that the vendor advises against the model or has withdrawn it.
+	Deprecated bool `json:"deprecated,omitempty"`
+	// Retires is the day the vendor switches the model off, as YYYY-MM-DD.
+	Retires string `json:"retires,omitempty"`
+}
+
+// FilePrice is a price and when it applies.
+type FilePrice struct {
+	// From is the first day of the price in UTC, as YYYY-MM-DD; without it the price has always applied.
+	From string `json:"from,omitempty"`
+	// Daily limits the price to a time of day in UTC, as HH:MM-HH:MM. The end does not belong to it, and it may span
+	// midnight.
+	Daily string `json:"daily,omitempty"`
+	FileRates
+	// Tiers are long-context prices.
+	Tiers []FileTier `json:"tiers,omitempty"`
+	// Extra are prices from another table than the rest, for classes that have none above.
+	Extra *FileExtra `json:"extra,omitempty"`
+}
+
+// FileExtra are prices that were added to an entry from a second table.
+type FileExtra struct {
+	// Source is the name of the table.
+	Source string `json:"source"`
+	FileRates
+	// Tiers are the long-context prices of these classes.
+	Tiers []FileTier `json:"tiers,omitempty"`
+}
+
+// FileTier is a long-context price: it prices all tokens of requests with more than Above input tokens.
+type FileTier struct {
+	Above int64 `json:"above"`
+	FileRates
+}
+
+// FileRates are prices in dollars per million tokens, or per call for web_search and request. A missing one is
+// unknown and falls back to its whole where it is a part of another; an explicit 0 is free.
+type FileRates struct {
+	Input        json.Number `json:"input,omitempty"`
+	CacheRead    json.Number `json:"cache_read,omitempty"`
+	CacheWrite   json.Number `json:"cache_write,omitempty"`
+	CacheWrite1h json.Number `json:"cache_write_1h,omitempty"`
+	InputAudio   json.Number `json:"audio_input,omitempty"`
+	Output       json.Number `json:"output,omitempty"`
+	Reasoning    json.Number `json:"reasoning,omitempty"`
+	OutputAudio  json.Number `json:"audio_output,omitempty"`
+	WebSearch    json.Number `json:"web_search,omitempty"`
+	Request      json.Number `json:"request,omitempty"`
+}
+
+// Field returns where the price of a class stands.
+func (f *FileRates) Field(c Class) *json.Number {
+	return [numClasses]*json.Number{
+		&f.Input, &f.CacheRead, &f.CacheWrite, &f.CacheWrite1h, &f.InputAudio,
+		&f.Output, &f.Reasoning, &f.OutputAudio, &f.WebSearch, &f.Request,
+	}[c]
+}
+
+// addTo adds the prices to r, except for classes in skip.
+func (f *FileRates) addTo(r *Rates, skip Classes) error {
+	for c := range numClasses {
+		text := string(*f.Field(c))
+		if text == "" || skip.Has(c) {
+			continue
+		}
+		nano, err := ParseMoney(text)
+		if err != nil {
+			return fmt.Errorf("price of %s: %w", c, err)
+		}
+		r.Set(c, int64(nano))
+	}
+	return nil
+}
+
+// Price turns the entry into a price, checked and complete.
+func (f *FilePrice) Price() (*Price, error) {
+	var base Rates
+	if err := f.addTo(&base, 0); err != nil {
+		return nil, err
+	}
+	own := base.Known
+	tiers := make([]Tier, 0, len(f.Tiers))
+	add := func(list []FileTier, skip Classes) error {
+		for i := range list {
+			j := 0
+			for j < len(tiers) && tiers[j].Above != list[i].Above {
+				j++
+			}
+			if j == len(tiers) {
+				tiers = append(tiers, Tier{Above: list[i].Above})
+			}
+			if err := list[i].addTo(&tiers[j].Rates, skip); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := add(f.Tiers, 0); err != nil {
+		return nil, err
+	}
+	if f.Extra != nil {
+		if err := errors.Join(f.Extra.addTo(&base, own), add(f.Extra.Tiers, own)); err != nil {
+			return nil, err
+		}
+	}
+	return NewPrice(base, tiers...)
+}
+
+// period turns the entry into a price with the time it applies.
+func (f *FilePrice) period() (period, error) {
+	p, err := f.Price()
+	if err != nil {
+		return period{}, err
+	}
+	out := period{price: p}
+	if f.From != "" {
+		day, err := time.Parse(time.DateOnly, f.From)
+		if err != nil {
+			return period{}, fmt.Errorf("from %q is not a date like 2026-01-31", f.From)
+		}
+		out.from, out.dated = day.Unix(), true
+	}
+	if f.Daily != "" {
+		start, end, _ := strings.Cut(f.Daily, "-")
+		a, errA := time.Parse("15:04", start)
+		b, errB := time.Parse("15:04", end)
+		if errA != nil || errB != nil || a.Equal(b) {
+			return period{}, fmt.Errorf("daily %q is not a time of day like 08:30-16:00", f.Daily)
+		}
+		out.start, out.end = secondOfDay(a.Unix()), secondOfDay(b.Unix())
+	}
+	return out, nil
+}
+
+// decodeFile reads a price file strictly: a misspelt member is an error, because it would be a price gone missing.
+func decodeFile(data []byte) (*File, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	var f File
+	if err := d.Decode(&f); err != nil {
+		return nil, fmt.Errorf("price file: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("price file: something follows the document")
+	}
+	if f.Format != FileFormat {
+		return nil, fmt.Errorf("price file: format %d is not supported, only %d is", f.Format, FileFormat)
+	}
+	return &f, nil
+}

@@ -1,0 +1,253 @@
+package llmgateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/providers"
+)
+
+// maxErrorBody is how much of a provider's error is read.
+const maxErrorBody = 64 << 10
+
+// Causes of cancellation, told apart by context.Cause.
+var (
+	errFirstToken     = errors.New("no first token in the time allowed")
+	errIdle           = errors.New("the stream fell silent")
+	errRequestTimeout = errors.New("the request took longer than allowed")
+	errDone           = errors.New("the attempt has ended")
+)
+
+// errUnsupported says that a target cannot take the request at all: it is passed over without being asked.
+var errUnsupported = errors.New("the target does not speak what the request needs")
+
+// attempt calls one slot of one target. It returns nil when the client was answered, also when the stream broke after
+// the commit point. sent reports whether the provider was called at all.
+func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
+	up, model := c.slot.up.state.health, c.slot.model.health
+	defer up.End(c.upPass)
+	defer model.End(c.mdPass)
+	dialect, err := x.chooseDialect(c.target)
+	if err != nil {
+		return x.refuse(err), false
+	}
+	out, err := x.encode(c.target, dialect)
+	if err != nil {
+		return x.refuse(err), false
+	}
+	defer out.buf.Release()
+
+	x.attempts = append(x.attempts, attempt{id: newID(), target: c.target, slot: c.slot, dialect: dialect, start: time.Now()})
+	a := &x.attempts[len(x.attempts)-1]
+	limit, cause := x.route.firstToken, errFirstToken
+	if !x.head.Stream {
+		limit, cause = x.deadline.Sub(a.start), errRequestTimeout
+	}
+	ctx, wd := newWatchdog(x.r.Context(), limit, cause, x.deadline)
+	defer wd.stop()
+	f = x.call(ctx, wd, a, out)
+	a.latency = time.Since(a.start)
+	if f != nil {
+		a.fault = f
+	}
+	x.learn(c, a)
+	x.settle(a)
+	return f, true
+}
+
+// refuse keeps the reason why a target cannot take the request, for the case that no other can either.
+func (x *exchange) refuse(err error) *providers.Fault {
+	if x.refusal == nil || isRequestError(err) {
+		x.refusal = err
+	}
+	return &providers.Fault{Class: providers.ClassInvalid, Message: err.Error()}
+}
+
+// call sends the request and relays the response.
+func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgoing) *providers.Fault {
+	p := a.target.provider
+	req, err := p.guest.Prepare(ctx, &providers.Call{
+		Dialect:    a.dialect,
+		Operation:  x.operation,
+		Model:      a.target.model,
+		Stream:     x.head.Stream,
+		Subpath:    x.subpath,
+		BaseURL:    a.slot.up.baseURL,
+		Credential: a.slot.up.key,
+		Header:     x.forwardHeaders(a.dialect),
+		Body:       out.body,
+	})
+	if err != nil {
+		return &providers.Fault{Class: providers.ClassInternal, Message: "the provider could not prepare the request"}
+	}
+	if p.headers != nil {
+		p.headers.ApplyTo(req.Header, x.repl)
+		if host := req.Header.Get("Host"); host != "" {
+			req.Host = host
+			req.Header.Del("Host")
+		}
+	}
+	resp, err := p.transport.RoundTrip(req)
+	if err != nil {
+		return x.transportFault(ctx, a, err)
+	}
+	defer resp.Body.Close()
+	a.status = resp.StatusCode
+	a.requestID = providerRequestID(resp.Header)
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return x.errorResponse(ctx, a, resp)
+	}
+	if x.head.Stream && isEventStream(resp.Header) {
+		return x.relayStream(ctx, wd, a, resp, out)
+	}
+	return x.relayUnary(ctx, a, resp)
+}
+
+// chooseDialect decides how to talk to a target: in the client's own dialect where the provider speaks it, which needs
+// no translation, and else in the best one there is a translation to.
+func (x *exchange) chooseDialect(t *target) (providers.Dialect, error) {
+	speaks := t.provider.speaks(t.model)
+	if slices.Contains(speaks, x.dialect) {
+		return x.dialect, nil
+	}
+	if x.operation == providers.Generate {
+		if _, ok := x.codec.(dialects.Decoder); ok {
+			for _, d := range speaks {
+				if _, ok := dialects.Lookup(d).(dialects.Encoder); ok {
+					return d, nil
+				}
+			}
+		}
+	}
+	return "", errUnsupported
+}
+
+// transportFault classifies an error that came instead of a response.
+func (x *exchange) transportFault(ctx context.Context, a *attempt, err error) *providers.Fault {
+	if f := x.contextFault(ctx); f != nil {
+		return f
+	}
+	f := providers.TransportFault(err, true)
+	return &f
+}
+
+// contextFault tells why a context ended; nil when it has not.
+func (x *exchange) contextFault(ctx context.Context) *providers.Fault {
+	if ctx.Err() == nil {
+		return nil
+	}
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errFirstToken), errors.Is(cause, errIdle), errors.Is(cause, errRequestTimeout):
+		return &providers.Fault{Class: providers.ClassTimeout, Message: cause.Error(), Billed: providers.BilledUnknown}
+	default:
+		return &providers.Fault{Class: providers.ClassCanceled, Message: "the client went away", Billed: providers.BilledUnknown}
+	}
+}
+
+// errorResponse classifies an answer that is not a success.
+func (x *exchange) errorResponse(ctx context.Context, a *attempt, resp *http.Response) *providers.Fault {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	if err != nil {
+		if f := x.contextFault(ctx); f != nil {
+			return f
+		}
+	}
+	if resp.StatusCode < 400 {
+		// Never followed: the other host would get the credential.
+		return &providers.Fault{Class: providers.ClassServerError, Status: resp.StatusCode, Message: "the provider answered with a redirect or an upgrade"}
+	}
+	var f providers.Fault
+	if c := a.target.provider.classify; c != nil {
+		f = c.Classify(resp.StatusCode, resp.Header, body)
+	} else {
+		f = providers.Classify(a.dialect, resp.StatusCode, resp.Header, body)
+	}
+	f.ContentType = resp.Header.Get("Content-Type")
+	return &f
+}
+
+// learn feeds the outcome of an attempt into the health of its endpoint, its credential and its model.
+func (x *exchange) learn(c choice, a *attempt) {
+	now := time.Now()
+	up, model := c.slot.up.state.health, c.slot.model.health
+	f := a.fault
+	if f == nil {
+		x.h.report(c.slot, up.Success(now, c.upPass, 0))
+		x.h.report(c.slot, model.Success(now, c.mdPass, a.ttft))
+		return
+	}
+	class := string(f.Class)
+	switch f.Class {
+	case providers.ClassCanceled, providers.ClassInternal:
+		// Says nothing about the target.
+	case providers.ClassRateLimit:
+		model.Cooldown(now, f.RetryAfter)
+	case providers.ClassAuth, providers.ClassBilling:
+		x.h.report(c.slot, up.Quarantine(now, c.upPass))
+	case providers.ClassConnect, providers.ClassTLS:
+		x.h.report(c.slot, up.Failure(now, c.upPass, class))
+	default:
+		if slices.Contains(a.target.provider.statuses, f.Status) {
+			class = string(providers.ClassServerError)
+		}
+		x.h.report(c.slot, up.Success(now, c.upPass, 0)) // it can be reached
+		x.h.report(c.slot, model.Failure(now, c.mdPass, class))
+		if f.RetryAfter > 0 {
+			model.Cooldown(now, f.RetryAfter)
+		}
+	}
+}
+
+// forwardHeaders are the client's headers that a provider may see, by dialect. Everything else stays here: credentials
+// above all, but also cookies, addresses and identities.
+func (x *exchange) forwardHeaders(d providers.Dialect) http.Header {
+	h := make(http.Header, 8)
+	in := x.r.Header
+	for _, name := range forwardedAlways {
+		if v := in[name]; len(v) > 0 {
+			h[name] = v
+		}
+	}
+	if d == x.dialect {
+		for _, name := range forwardedByDialect[d] {
+			if v := in[name]; len(v) > 0 {
+				h[name] = v
+			}
+		}
+	}
+	return h
+}
+
+var (
+	// forwardedAlways: the trace context that Caddy's tracing put on the request.
+	forwardedAlways = []string{"Traceparent", "Tracestate"}
+	// forwardedByDialect: what a dialect's own clients say in headers and its own provider understands.
+	forwardedByDialect = map[providers.Dialect][]string{
+		providers.Chat:      {"Openai-Beta"},
+		providers.Responses: {"Openai-Beta"},
+		providers.Messages:  {"Anthropic-Version", "Anthropic-Beta"},
+	}
+)
+
+func isEventStream(h http.Header) bool {
+	ct := h["Content-Type"]
+	return len(ct) > 0 && strings.HasPrefix(strings.ToLower(ct[0]), "text/event-stream")
+}
+
+// requestIDHeaders are where vendors put their name of a request.
+var requestIDHeaders = []string{"X-Request-Id", "Request-Id", "Apim-Request-Id", "X-Amzn-Requestid", "Mistral-Correlation-Id"}
+
+func providerRequestID(h http.Header) string {
+	for _, name := range requestIDHeaders {
+		if v := h[name]; len(v) > 0 && v[0] != "" {
+			return cleanLabel(v[0], maxScopeValue)
+		}
+	}
+	return ""
+}

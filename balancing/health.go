@@ -1,0 +1,255 @@
+package balancing
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Health is what is known about one target, endpoint or credential: whether it may be used, how busy and how fast it is.
+// It belongs to the thing itself, not to a configuration: it is pooled, survives reloads and is shared by all handlers that
+// use the thing. It has no clock: every method is told the time. All methods are safe for concurrent use.
+//
+// A thing is kept from use by any of
+//   - the breaker, opened by failures ([Health.Failure]),
+//   - a cooldown, which the provider asked for ([Health.Cooldown]),
+//   - a quarantine, for credentials that are refused ([Health.Quarantine]),
+//   - failed active checks ([Health.Checked]),
+//   - as many requests in flight as the rules allow.
+//
+// The order of calls of a request is [Health.Allow] while looking for candidates, [Health.Begin] on the one picked,
+// [Health.Success] at its first token or [Health.Failure], and always [Health.End].
+type Health struct {
+	inFlight atomic.Int64
+	// guarded is set while anything but the number of requests in flight may keep a request away. While it is not,
+	// which is nearly always, Allow and Begin need no lock for that.
+	guarded     atomic.Bool
+	maxInFlight atomic.Int64
+	generation  atomic.Uint32 // grows with each opening and quarantine
+	latency     EWMA
+	random      func() uint64
+
+	mu         sync.Mutex
+	rules      Rules
+	breaker    breaker
+	cooldown   cooldown
+	quarantine quarantine
+	checks     checks
+	probes     int // in flight
+	lastResort time.Time
+	lastFault  string
+	lastFailed time.Time
+}
+
+// Pass is the permission of one request to use a target, from [Health.Begin] to [Health.End].
+type Pass struct {
+	// generation tells requests that were sent before the target was taken out from those that try it out since. What
+	// becomes of the former says nothing new.
+	generation uint32
+	// slot says that the request takes up one of the probes.
+	slot bool
+	// pioneer says that the request was let through to see whether a cooldown is really over.
+	pioneer bool
+}
+
+// Change is what an observation did to the standing of a target, for logs and events.
+type Change uint8
+
+// The changes.
+const (
+	Unchanged Change = iota
+	TakenOut         // no more requests for a while
+	Recovered        // back in use
+)
+
+// Probe reports whether the request tries out a target that was taken out.
+func (p Pass) Probe() bool { return p.slot || p.pioneer }
+
+// NewHealth returns the state of a healthy target.
+func NewHealth(rules Rules) *Health {
+	h := &Health{random: Rand}
+	h.SetRules(rules)
+	return h
+}
+
+// SetRules replaces the rules, on a reload. The state is kept, except that failures are counted anew when the time over
+// which they are counted changes. Among several handlers that share a Health the last one loaded sets the rules.
+func (h *Health) SetRules(rules Rules) {
+	rules = rules.withDefaults()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.rules.span() != rules.span() || h.breaker.window.width == 0 {
+		h.breaker.window.resize(rules.span())
+	}
+	h.rules = rules
+	h.maxInFlight.Store(int64(rules.UnhealthyRequestCount))
+}
+
+// Allow reports whether a request may be sent, and if so whether it would be a probe. It takes nothing: of several
+// requests that are told so, [Health.Begin] lets through as many as there are probes left.
+func (h *Health) Allow(now time.Time) (ok, probe bool) {
+	if h.full() {
+		return false, false
+	}
+	if !h.guarded.Load() {
+		return true, false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p, ok := h.admit(now)
+	return ok, p.Probe()
+}
+
+// Begin takes a place on the target and reports whether there was one. If so, the request must call [Health.End] with
+// the pass, whatever becomes of it.
+func (h *Health) Begin(now time.Time) (Pass, bool) {
+	limit := h.maxInFlight.Load()
+	if n := h.inFlight.Add(1); limit > 0 && n > limit {
+		h.inFlight.Add(-1)
+		return Pass{}, false
+	}
+	p, ok := h.enter(now)
+	if !ok {
+		h.inFlight.Add(-1)
+		return Pass{}, false
+	}
+	h.latency.Sent(now)
+	return p, true
+}
+
+// enter takes what admit would give.
+func (h *Health) enter(now time.Time) (Pass, bool) {
+	// The generation is read first: a pass taken while the target is being taken out is one of before.
+	if p := (Pass{generation: h.generation.Load()}); !h.guarded.Load() {
+		return p, true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p, ok := h.admit(now)
+	if ok && p.slot {
+		h.probes++
+	}
+	if ok && p.pioneer {
+		h.cooldown.next = now.Add(probePace)
+	}
+	return p, ok
+}
+
+// admit is the decision of Allow and Begin while the target is guarded.
+func (h *Health) admit(now time.Time) (Pass, bool) {
+	resting := h.breaker.resting(now, &h.rules)
+	h.guard()
+	if resting || h.checks.down || h.cooldown.active && now.Before(h.cooldown.next) ||
+		h.quarantine.active && now.Before(h.quarantine.until) {
+		return Pass{}, false
+	}
+	p := Pass{
+		generation: h.generation.Load(),
+		slot:       h.breaker.open || h.quarantine.active,
+		pioneer:    h.cooldown.active,
+	}
+	return p, !p.slot || h.probes < h.rules.Probes
+}
+
+// LastResort is Begin for a request that has no other target left: it lets one request a second through an open
+// breaker, so that a gateway with a single target notices at once when that is back. What the provider asked for in
+// so many words, a cooldown, and quarantines stand, and so does the limit of requests in flight.
+func (h *Health) LastResort(now time.Time) (Pass, bool) {
+	if h.full() {
+		return Pass{}, false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cooldown.active && now.Before(h.cooldown.next) || h.quarantine.active ||
+		!h.lastResort.IsZero() && now.Sub(h.lastResort) < probePace {
+		return Pass{}, false
+	}
+	h.lastResort = now
+	h.inFlight.Add(1)
+	h.latency.Sent(now)
+	return Pass{generation: h.generation.Load(), pioneer: h.cooldown.active}, true
+}
+
+// End gives back the place taken by [Health.Begin] or [Health.LastResort].
+func (h *Health) End(p Pass) {
+	h.inFlight.Add(-1)
+	if p.slot {
+		h.mu.Lock()
+		h.probes--
+		h.mu.Unlock()
+	}
+}
+
+// Success says that the first token arrived, after the given time; 0 when that is not known. Under
+// [Rules.UnhealthyLatency] a slow one is a failure, although its latency still counts.
+func (h *Health) Success(now time.Time, p Pass, latency time.Duration) Change {
+	h.latency.Observe(now, latency)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if limit := h.rules.UnhealthyLatency; limit > 0 && latency >= limit {
+		return h.fail(now, p, ClassTimeout)
+	}
+	return h.succeed(now, p)
+}
+
+// Failure says how a request failed, in one of the classes. It may follow a Success, when a stream breaks. Classes that
+// blame the request count as a sign of life; those that are matters of [Health.Cooldown] and [Health.Quarantine], and
+// unknown ones, count for nothing.
+func (h *Health) Failure(now time.Time, p Pass, class string) Change {
+	v := judge(class)
+	if v == neutral {
+		return Unchanged
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if v == answered {
+		return h.succeed(now, p)
+	}
+	return h.fail(now, p, class)
+}
+
+func (h *Health) fail(now time.Time, p Pass, class string) Change {
+	h.lastFault, h.lastFailed = class, now
+	if p.generation != h.generation.Load() || !h.breaker.fail(now, &h.rules, judge(class), h.random()) {
+		return Unchanged
+	}
+	h.generation.Add(1)
+	h.guard()
+	return TakenOut
+}
+
+func (h *Health) succeed(now time.Time, p Pass) Change {
+	change := Unchanged
+	if p.pioneer && h.cooldown.active && !now.Before(h.cooldown.until) {
+		h.cooldown.active = false
+		change = Recovered
+	}
+	if p.generation == h.generation.Load() {
+		if h.breaker.succeed(now) {
+			change = Recovered
+		}
+		if h.quarantine.active {
+			h.quarantine, change = quarantine{}, Recovered
+		}
+	}
+	if change == Recovered {
+		h.guard()
+	}
+	return change
+}
+
+// guard notes whether anything may keep requests away. The lock must be held.
+func (h *Health) guard() {
+	h.guarded.Store(h.breaker.open || h.cooldown.active || h.quarantine.active || h.checks.down)
+}
+
+func (h *Health) full() bool {
+	limit := h.maxInFlight.Load()
+	return limit > 0 && h.inFlight.Load() >= limit
+}
+
+// InFlight is the number of requests that the target is working on, for [Candidate.InFlight].
+func (h *Health) InFlight() int64 { return h.inFlight.Load() }
+
+// Latency is the smoothed time to the first token, for [Candidate.Latency].
+func (h *Health) Latency(now time.Time) time.Duration { return h.latency.Value(now) }

@@ -1,0 +1,224 @@
+package chatcompletions
+
+import (
+	"slices"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+)
+
+// requestEncoder writes one request body.
+type requestEncoder struct {
+	dst   []byte
+	r     *conversation.Request
+	rules vendorRules
+	model string
+	notes []string
+	err   error
+	// pending are the IDs made up for calls that came without one and have not been answered yet.
+	pending []openCall
+	made    int
+	// afterTool says that the last message written is a tool's.
+	afterTool bool
+}
+
+// EncodeRequest implements [dialects.Encoder]. o.Vendor decides between the ways that vendors deviate from OpenAI.
+func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.EncodeOptions) ([]byte, []string, error) {
+	e := requestEncoder{dst: dst, r: r, rules: rulesFor(o.Vendor, o.Model), model: o.Model}
+	e.dst = append(e.dst, '{')
+	e.dst = appendStringMember(e.dst, "model", o.Model)
+	e.dst = append(appendKey(e.dst, "messages"), '[')
+	for i := range r.Messages {
+		e.message(&r.Messages[i])
+	}
+	e.dst = append(e.dst, ']')
+	e.tools()
+	e.toolChoice()
+	e.limits(o.MaxOutput)
+	e.sampling()
+	e.format()
+	e.reasoning()
+	e.identity()
+	e.stream()
+	e.extra()
+	if e.err != nil {
+		return dst, nil, e.err
+	}
+	return append(e.dst, '}'), e.notes, nil
+}
+
+// note names a member that was dropped, once.
+func (e *requestEncoder) note(name string) {
+	if !slices.Contains(e.notes, name) {
+		e.notes = append(e.notes, name)
+	}
+}
+
+// refuse ends the work: what the client asked for cannot be said to this vendor.
+func (e *requestEncoder) refuse(param, format string, args ...any) {
+	if e.err == nil {
+		e.err = dialects.BadRequest(param, format, args...)
+	}
+}
+
+func (e *requestEncoder) limits(maxOutput int64) {
+	if e.r.MaxTokens != nil {
+		n := *e.r.MaxTokens
+		if maxOutput > 0 {
+			n = min(n, maxOutput)
+		}
+		e.dst = appendIntMember(e.dst, e.rules.maxTokens, n)
+	}
+	if n := e.r.N; n != nil && *n != 1 {
+		if e.rules.oneAnswer {
+			e.refuse("n", "the provider gives one answer at a time, not %d", *n)
+		}
+		e.dst = appendIntMember(e.dst, "n", *n)
+	}
+	e.stop()
+}
+
+func (e *requestEncoder) stop() {
+	stops := e.r.Stop
+	if len(stops) == 0 {
+		return
+	}
+	if e.rules.reasoningModel {
+		e.note("stop")
+		return
+	}
+	if most := e.rules.maxStops; most > 0 && len(stops) > most {
+		stops = stops[:most]
+		e.note("stop")
+	}
+	e.dst = append(appendKey(e.dst, "stop"), '[')
+	for _, s := range stops {
+		e.dst = jsonedit.AppendString(appendComma(e.dst), s)
+	}
+	e.dst = append(e.dst, ']')
+}
+
+func (e *requestEncoder) sampling() {
+	r := e.r
+	if e.samplingAllowed() {
+		e.dst = appendFloatMember(e.dst, "temperature", r.Temperature)
+		e.dst = appendFloatMember(e.dst, "top_p", r.TopP)
+		e.dst = appendFloatMember(e.dst, "frequency_penalty", r.FrequencyPenalty)
+		e.dst = appendFloatMember(e.dst, "presence_penalty", r.PresencePenalty)
+	} else {
+		e.noteIf("temperature", r.Temperature != nil)
+		e.noteIf("top_p", r.TopP != nil)
+		e.noteIf("frequency_penalty", r.FrequencyPenalty != nil)
+		e.noteIf("presence_penalty", r.PresencePenalty != nil)
+	}
+	if e.rules.topK {
+		e.dst = appendFloatMember(e.dst, "top_k", r.TopK)
+	} else {
+		e.noteIf("top_k", r.TopK != nil)
+	}
+	if r.Seed != nil {
+		e.dst = appendIntMember(e.dst, e.rules.seed, *r.Seed)
+	}
+	e.logprobs()
+}
+
+// samplingAllowed is false for models that refuse sampling members. With reasoning turned off by effort "none", they
+// take them.
+func (e *requestEncoder) samplingAllowed() bool {
+	return !e.rules.reasoningModel || (e.r.Reasoning != nil && e.r.Reasoning.Off && e.offEffort() == "none")
+}
+
+func (e *requestEncoder) noteIf(name string, dropped bool) {
+	if dropped {
+		e.note(name)
+	}
+}
+
+func (e *requestEncoder) logprobs() {
+	r := e.r
+	asked := r.Logprobs != nil && *r.Logprobs || r.TopLogprobs != nil
+	if !asked {
+		return
+	}
+	if !e.rules.logprobs || !e.samplingAllowed() {
+		e.note("logprobs")
+		return
+	}
+	e.dst = append(appendKey(e.dst, "logprobs"), "true"...)
+	if r.TopLogprobs != nil {
+		e.dst = appendIntMember(e.dst, "top_logprobs", *r.TopLogprobs)
+	}
+}
+
+func (e *requestEncoder) format() {
+	f := e.r.Format
+	if f == nil {
+		return
+	}
+	if f.Schema == nil {
+		e.dst = append(appendKey(e.dst, "response_format"), `{"type":"json_object"}`...)
+		return
+	}
+	name := f.Name
+	if name == "" {
+		name = "response" // the wire demands one
+	}
+	e.dst = append(appendKey(e.dst, "response_format"), `{"type":"json_schema","json_schema":{`...)
+	e.dst = appendStringMember(e.dst, "name", name)
+	e.dst = appendText(e.dst, "description", f.Description)
+	e.dst = appendRawMember(e.dst, "schema", f.Schema)
+	e.dst = appendBoolMember(e.dst, "strict", f.Strict)
+	e.dst = append(e.dst, '}', '}')
+}
+
+// identity writes who asks and how the provider is to treat it.
+func (e *requestEncoder) identity() {
+	r := e.r
+	e.optional("user", r.User, e.rules.user)
+	tier := r.ServiceTier
+	if tier == "standard_only" { // Anthropic's name for it
+		tier = "default"
+	}
+	e.optional("service_tier", tier, e.rules.tier)
+	e.optional("prompt_cache_key", r.CacheKey, e.rules.cacheKey)
+	if len(r.Metadata) > 0 {
+		if r.Origin == origin {
+			e.dst = appendRawMember(e.dst, "metadata", r.Metadata)
+		} else {
+			e.note("metadata")
+		}
+	}
+}
+
+func (e *requestEncoder) optional(key, value string, known bool) {
+	switch {
+	case value == "":
+	case known:
+		e.dst = appendStringMember(e.dst, key, value)
+	default:
+		e.note(key)
+	}
+}
+
+// stream always asks for the usage: the gateway has to know it whether or not the client does.
+func (e *requestEncoder) stream() {
+	if !e.r.Stream {
+		return
+	}
+	e.dst = append(appendKey(e.dst, "stream"), "true"...)
+	if !e.rules.noStreamOptions {
+		e.dst = append(appendKey(e.dst, "stream_options"), `{"include_usage":true}`...)
+	}
+}
+
+func (e *requestEncoder) extra() {
+	for _, f := range e.r.Extra {
+		if e.r.Origin != origin {
+			e.note(f.Name)
+			continue
+		}
+		e.dst = jsonedit.AppendString(appendComma(e.dst), f.Name)
+		e.dst = append(append(e.dst, ':'), f.Value...)
+	}
+}

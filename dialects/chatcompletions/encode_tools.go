@@ -1,0 +1,188 @@
+package chatcompletions
+
+import (
+	"hash/fnv"
+	"strconv"
+
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+)
+
+// maxToolName is the longest name of a function, in bytes; maxCallID the longest ID of a call at OpenAI.
+const (
+	maxToolName = 64
+	maxCallID   = 40
+)
+
+func (e *requestEncoder) tools() {
+	start := len(e.dst)
+	e.dst = append(appendKey(e.dst, "tools"), '[')
+	empty := len(e.dst)
+	for i := range e.r.Tools {
+		e.tool(&e.r.Tools[i])
+	}
+	if len(e.dst) == empty {
+		e.dst = e.dst[:start] // an empty array is refused
+		e.noteIf("parallel_tool_calls", e.r.ParallelTools != nil && len(e.r.Tools) > 0)
+		return
+	}
+	e.dst = append(e.dst, ']')
+	e.dst = appendBoolMember(e.dst, "parallel_tool_calls", e.r.ParallelTools)
+}
+
+func (e *requestEncoder) tool(t *conversation.Tool) {
+	if t.Raw != nil {
+		if t.Origin != origin {
+			e.note(t.Name)
+			return
+		}
+		e.dst = append(appendComma(e.dst), t.Raw...)
+		return
+	}
+	e.dst = append(appendComma(e.dst), `{"type":"function","function":{`...)
+	e.dst = appendStringMember(e.dst, "name", e.toolName(t.Name))
+	e.dst = appendText(e.dst, "description", t.Description)
+	schema := t.Schema
+	if schema == nil {
+		schema = []byte(`{"type":"object","properties":{}}`)
+	}
+	e.dst = appendRawMember(e.dst, "parameters", schema)
+	e.dst = append(appendBoolMember(e.dst, "strict", t.Strict), '}')
+	e.cacheMark(t.Cache)
+	e.dst = append(e.dst, '}')
+}
+
+// cacheMark writes a cache breakpoint for the vendors that take Anthropic's; elsewhere caching is automatic.
+func (e *requestEncoder) cacheMark(c *conversation.CacheMark) {
+	switch {
+	case c == nil:
+	case !e.rules.cacheMarks:
+		e.note("cache_control")
+	default:
+		e.dst = append(appendKey(e.dst, "cache_control"), `{"type":"ephemeral"`...)
+		e.dst = append(appendText(e.dst, "ttl", c.TTL), '}')
+	}
+}
+
+func (e *requestEncoder) toolChoice() {
+	c := e.r.Choice
+	if c.Mode == conversation.ChoiceUnset || len(e.r.Tools) == 0 {
+		return
+	}
+	if len(c.Allowed) > 0 {
+		e.allowedTools(c)
+		return
+	}
+	e.dst = appendKey(e.dst, "tool_choice")
+	switch c.Mode {
+	case conversation.ChoiceTool:
+		e.dst = append(e.dst, `{"type":"function","function":{`...)
+		e.dst = append(appendStringMember(e.dst, "name", e.toolName(c.Name)), '}', '}')
+	default:
+		e.dst = jsonedit.AppendString(e.dst, e.choiceWord(c.Mode))
+	}
+}
+
+func (e *requestEncoder) choiceWord(m conversation.ChoiceMode) string {
+	switch m {
+	case conversation.ChoiceNone:
+		return "none"
+	case conversation.ChoiceRequired:
+		return e.rules.required
+	}
+	return "auto"
+}
+
+// allowedTools writes the form that only OpenAI has. Elsewhere a single required tool is a named choice; more cannot be
+// said, and the whole list is allowed.
+func (e *requestEncoder) allowedTools(c conversation.ToolChoice) {
+	if e.rules.developer {
+		e.dst = append(appendKey(e.dst, "tool_choice"), `{"type":"allowed_tools","allowed_tools":{`...)
+		e.dst = appendStringMember(e.dst, "mode", e.choiceWord(c.Mode))
+		e.dst = append(appendKey(e.dst, "tools"), '[')
+		for _, name := range c.Allowed {
+			e.dst = append(appendComma(e.dst), `{"type":"function","function":{`...)
+			e.dst = append(appendStringMember(e.dst, "name", e.toolName(name)), '}', '}')
+		}
+		e.dst = append(e.dst, ']', '}', '}')
+		return
+	}
+	if len(c.Allowed) == 1 && c.Mode == conversation.ChoiceRequired {
+		e.dst = append(appendKey(e.dst, "tool_choice"), `{"type":"function","function":{`...)
+		e.dst = append(appendStringMember(e.dst, "name", e.toolName(c.Allowed[0])), '}', '}')
+		return
+	}
+	e.note("allowed_tools")
+	e.dst = appendStringMember(e.dst, "tool_choice", e.choiceWord(c.Mode))
+}
+
+// toolName makes a name that the wire accepts: at most 64 letters, digits, underscores and hyphens. Names that are
+// already so stay as they are; two that differ stay different.
+func (e *requestEncoder) toolName(name string) string {
+	if len(name) <= maxToolName && isWord(name) {
+		return name
+	}
+	e.note("tools.name")
+	clean := make([]byte, 0, maxToolName)
+	for i := 0; i < len(name) && len(clean) < maxToolName-9; i++ {
+		if c := name[i]; isWordByte(c) {
+			clean = append(clean, c)
+		} else {
+			clean = append(clean, '_')
+		}
+	}
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	return string(strconv.AppendUint(append(clean, '_'), uint64(h.Sum32()), 16))
+}
+
+// callID makes an ID that the vendor accepts. It depends on the given one alone, so that a call and its result agree.
+func (e *requestEncoder) callID(id string) string {
+	switch {
+	case e.rules.shortIDs && !isShortID(id):
+		return hashID(id, 9)
+	case e.rules.developer && len(id) > maxCallID:
+		return "call_" + hashID(id, 12)
+	}
+	return id
+}
+
+func isShortID(id string) bool {
+	if len(id) != 9 {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; c == '_' || c == '-' || !isWordByte(c) {
+			return false
+		}
+	}
+	return true
+}
+
+const alphanumerics = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// hashID is n letters and digits, at most 16, that depend on id.
+func hashID(id string, n int) string {
+	h := fnv.New128a()
+	h.Write([]byte(id))
+	var sum [16]byte
+	h.Sum(sum[:0])
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = alphanumerics[int(sum[15-i])%len(alphanumerics)]
+	}
+	return string(out)
+}
+
+func isWord(s string) bool {
+	for i := range len(s) {
+		if !isWordByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isWordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
+}

@@ -1,0 +1,269 @@
+package chatcompletions
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/sse"
+)
+
+// eventReader implements [dialects.EventReader]. Stop events wait for the end of the stream: several vendors send the
+// finish reason more than once, or more content after it.
+type eventReader struct {
+	started, ended bool
+	id, model      string
+	created        int64
+	choices        []*choiceReader
+	// sources says that the sources of the answer were seen: Perplexity repeats them in every chunk.
+	sources bool
+}
+
+func newEventReader() *eventReader { return &eventReader{} }
+
+// Read implements [dialects.EventReader].
+func (r *eventReader) Read(ev sse.Event, out []conversation.Event) ([]conversation.Event, error) {
+	data := bytes.TrimSpace(ev.Data)
+	switch {
+	case r.ended:
+		return out, nil
+	case len(data) == 0:
+		if bytes.IndexByte(ev.Raw, ':') < 0 {
+			return out, nil // a blank line
+		}
+		return append(out, conversation.Event{Type: conversation.EventPing}), nil
+	case bytes.Equal(data, doneMarker):
+		return r.finish(out), nil
+	case string(ev.Name) == "error":
+		return r.fail(gjson.Parse(view(data)), out), nil
+	case !gjson.ValidBytes(data):
+		if ev.Incomplete {
+			return out, nil // End tells that the stream was cut
+		}
+		return out, errNotJSON
+	}
+	return r.chunk(gjson.Parse(view(data)), out), nil
+}
+
+// End implements [dialects.EventReader]. Several vendors leave out [DONE]: once all answers have their finish reason,
+// the response is complete.
+func (r *eventReader) End(out []conversation.Event) ([]conversation.Event, error) {
+	if r.ended {
+		return out, nil
+	}
+	if len(r.choices) == 0 {
+		return out, dialects.ErrTruncated
+	}
+	for _, c := range r.choices {
+		if c.stop == conversation.StopUnknown {
+			return out, dialects.ErrTruncated
+		}
+	}
+	return r.finish(out), nil
+}
+
+func (r *eventReader) fail(v gjson.Result, out []conversation.Event) []conversation.Event {
+	r.ended = true
+	return append(out, conversation.Event{Type: conversation.EventError, Error: inStream(v)})
+}
+
+// chunkMembers are the members of a chunk that are read after all were found, because of what has to come first.
+type chunkMembers struct {
+	choices, usage, groq, sources gjson.Result
+	failed                        bool
+}
+
+func (r *eventReader) chunk(v gjson.Result, out []conversation.Event) []conversation.Event {
+	var m chunkMembers
+	v.ForEach(func(key, v gjson.Result) bool {
+		switch key.Str {
+		case "id":
+			setOnce(&r.id, v)
+		case "model":
+			setOnce(&r.model, v)
+		case "created":
+			if r.created == 0 {
+				r.created, _ = wholeNumber(v)
+			}
+		case "choices":
+			m.choices = v
+		case "usage":
+			m.usage = v
+		case "x_groq":
+			m.groq = v
+		case "citations", "search_results":
+			m.sources = preferredSources(m.sources, v)
+		case "error":
+			m.failed = m.failed || !isNull(v)
+		case "object":
+			m.failed = m.failed || v.Str == "error"
+		}
+		return true
+	})
+	if m.failed {
+		return r.fail(v, out)
+	}
+	// Azure opens with a chunk that has the filter results of the prompt, and neither ID nor model.
+	if !r.started && (r.id != "" || m.choices.Get("0").Exists()) {
+		out = r.start(out)
+	}
+	out = r.readChoices(&m, out)
+	u, ok := parseUsage(m.usage)
+	if !ok && m.groq.IsObject() {
+		u, ok = parseUsage(m.groq.Get("usage"))
+	}
+	if ok && r.started {
+		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: u, UsageKnown: true})
+	}
+	return out
+}
+
+func (r *eventReader) start(out []conversation.Event) []conversation.Event {
+	r.started = true
+	return append(out, conversation.Event{Type: conversation.EventStart, ID: r.id, Model: r.model, Created: r.created})
+}
+
+func (r *eventReader) readChoices(m *chunkMembers, out []conversation.Event) []conversation.Event {
+	if !m.choices.IsArray() {
+		return out
+	}
+	first := true
+	m.choices.ForEach(func(_, v gjson.Result) bool {
+		var number int64
+		var finish, delta, message gjson.Result
+		v.ForEach(func(key, v gjson.Result) bool {
+			switch key.Str {
+			case "index":
+				number, _ = wholeNumber(v)
+			case "delta":
+				delta = v
+			case "message":
+				message = v
+			case "finish_reason":
+				finish = v
+			}
+			return true
+		})
+		c := r.choice(int(number))
+		if c == nil {
+			return true
+		}
+		if !delta.Exists() && !c.begun() {
+			delta = message // a whole answer in one chunk
+		}
+		if first && m.sources.IsArray() && !r.sources {
+			r.sources = true
+			forEachSource(m.sources, c.hold)
+		}
+		first = false
+		out = c.read(delta, out)
+		if s := stopReason(text(finish)); s != conversation.StopUnknown {
+			c.stop = s
+		}
+		return true
+	})
+	return out
+}
+
+// choice returns the reader of one answer; nil for more answers than can have been asked for.
+func (r *eventReader) choice(n int) *choiceReader {
+	for _, c := range r.choices {
+		if c.n == n {
+			return c
+		}
+	}
+	if len(r.choices) >= maxAnswers || n < 0 || n >= maxAnswers {
+		return nil
+	}
+	c := &choiceReader{r: r, n: n}
+	r.choices = append(r.choices, c)
+	return c
+}
+
+// finish ends the stream: everything held back, the stop reasons, the end.
+func (r *eventReader) finish(out []conversation.Event) []conversation.Event {
+	if !r.started {
+		out = r.start(out)
+	}
+	r.ended = true
+	r.choice(0) // a stream without any answer has an empty one
+	slices.SortFunc(r.choices, func(a, b *choiceReader) int { return a.n - b.n })
+	for _, c := range r.choices {
+		out = c.flush(out)
+		stop := settleStop(c.stop, len(c.calls) > 0, c.refused)
+		out = append(out, conversation.Event{Type: conversation.EventStop, Choice: c.n, Stop: stop})
+	}
+	return append(out, conversation.Event{Type: conversation.EventEnd})
+}
+
+// track is one block of a streamed answer, open or waiting to be opened.
+type track struct {
+	kind     conversation.Kind
+	wire     int64 // the index that the vendor gave a call
+	id, name string
+	custom   bool
+	started  bool
+	closed   bool
+	// buf holds all arguments of a call, and what came for other tracks that had to wait; sent of it went out.
+	buf  []byte
+	sent int
+}
+
+// complete reports whether nothing more is to be expected for a track that others wait behind. Texts go on in a block
+// of their own; calls are complete when their arguments are valid JSON.
+func (t *track) complete() bool {
+	return t.kind != conversation.Call || t.name != "" && (t.custom || gjson.ValidBytes(t.buf))
+}
+
+// continues reports whether a fragment belongs to this call rather than to a new one. Most vendors tell by the index,
+// some by the ID only, and the most careless by sending whole calls one after the other.
+func (t *track) continues(f *callFragment) bool {
+	if f.name == "" {
+		return true
+	}
+	if f.id != "" && t.id != "" {
+		return f.id == t.id
+	}
+	return f.arguments == "" || len(t.buf) == 0 || !gjson.ValidBytes(t.buf)
+}
+
+func (t *track) delta() conversation.DeltaType {
+	switch t.kind {
+	case conversation.Call:
+		return conversation.DeltaArguments
+	case conversation.Thinking:
+		return conversation.DeltaThinking
+	}
+	return conversation.DeltaText
+}
+
+func (t *track) block(r *eventReader, choice, call int) *conversation.Block {
+	b := &conversation.Block{Kind: t.kind}
+	switch t.kind {
+	case conversation.Thinking:
+		b.Origin = origin
+	case conversation.Call:
+		if t.id == "" {
+			t.id = madeCallID(r.id, choice, call)
+		}
+		b.Call = &conversation.ToolCall{ID: t.id, Name: t.name, Custom: t.custom}
+	}
+	return b
+}
+
+// merge takes over what a fragment says about its call.
+func (t *track) merge(f *callFragment) {
+	if t.id == "" && f.id != "" {
+		t.id = strings.Clone(f.id)
+	}
+	if t.name == "" && f.name != "" {
+		t.name = strings.Clone(f.name)
+	}
+	t.custom = t.custom || f.custom
+}
+
+var _ dialects.EventReader = (*eventReader)(nil)

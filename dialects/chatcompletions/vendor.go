@@ -1,0 +1,102 @@
+package chatcompletions
+
+import "strings"
+
+// vendorRules is where a vendor's chat completions differ from what most vendors accept.
+type vendorRules struct {
+	vendor string
+	// maxTokens is the name of the output limit.
+	maxTokens string
+	// developer: the role exists; elsewhere it is written as system.
+	developer bool
+	// strict: unknown members are refused, so only documented ones are written.
+	strict bool
+	// reasoningModel: a model that refuses to be sampled (OpenAI's o series and GPT-5).
+	reasoningModel bool
+	// noStreamOptions: usage comes unasked, and asking for it is an error.
+	noStreamOptions bool
+	// seed is the name of the seed.
+	seed string
+	// required is the word for "call some tool".
+	required string
+	// shortIDs: tool call IDs are exactly nine letters and digits.
+	shortIDs bool
+	// answerTools: a user message must not follow a tool's directly.
+	answerTools bool
+	// thinking is the member that takes past reasoning back; empty where the vendor wants none.
+	thinking string
+	// needsThinking: within a tool loop past reasoning is demanded back, even when the client's dialect lost its origin.
+	needsThinking bool
+	// effort is how reasoning is controlled.
+	effort effortStyle
+	// topK, cacheMarks, user, tier, cacheKey and logprobs say which members are known.
+	topK, cacheMarks, user, tier, cacheKey, logprobs bool
+	// names: messages may carry the participant's name.
+	names bool
+	// oneAnswer: n must be 1.
+	oneAnswer bool
+	// maxStops is the most stop sequences; 0 means no limit.
+	maxStops int
+	// video: video_url parts exist.
+	video bool
+}
+
+// effortStyle is how a vendor spells reasoning control.
+type effortStyle uint8
+
+const (
+	effortMember  effortStyle = iota // reasoning_effort, as at OpenAI
+	effortObject                     // reasoning: {effort, max_tokens, enabled}: OpenRouter
+	effortNested                     // reasoning: {effort}: Snowflake
+	effortHighest                    // reasoning_effort: high or none: Mistral
+	effortThree                      // reasoning_effort: none, low, medium or high: Groq
+	effortSwitch                     // thinking: {type}: Z.ai
+)
+
+// rulesFor returns the rules of a vendor. One that is not known by name gets what all compatible servers understand.
+func rulesFor(vendor, model string) vendorRules {
+	r := vendorRules{
+		vendor: vendor, maxTokens: "max_tokens", seed: "seed", required: "required", thinking: "reasoning_content",
+		user: true, logprobs: true, names: true, video: true,
+	}
+	switch vendor {
+	case "openai", "azure":
+		r.maxTokens, r.developer, r.strict, r.thinking, r.video = "max_completion_tokens", true, true, "", false
+		r.tier, r.cacheKey, r.maxStops = true, true, 4
+		r.reasoningModel = isReasoningModel(model)
+	case "mistral":
+		r.strict, r.noStreamOptions, r.seed, r.required, r.shortIDs = true, true, "random_seed", "any", true
+		r.thinking, r.user, r.logprobs, r.names, r.effort = "", false, false, false, effortHighest
+		r.answerTools = true
+	case "deepseek":
+		r.needsThinking = true
+	case "groq":
+		r.thinking, r.effort, r.tier = "reasoning", effortThree, true
+		r.logprobs, r.names, r.oneAnswer, r.maxStops = false, false, true, 4
+	case "openrouter":
+		r.thinking, r.effort, r.topK, r.cacheMarks, r.tier, r.cacheKey = "reasoning", effortObject, true, true, true, true
+	case "cerebras", "ollama":
+		r.thinking = "reasoning"
+	case "vllm", "together", "fireworks":
+		r.topK = true
+	case "zai":
+		r.effort = effortSwitch
+	case "snowflake":
+		r.effort = effortNested
+	}
+	return r
+}
+
+// isReasoningModel knows OpenAI's models that think, by name: only these take reasoning_effort, and none of them takes
+// temperature and the like.
+func isReasoningModel(model string) bool {
+	if strings.HasPrefix(model, "gpt-5-chat") {
+		return false
+	}
+	for _, prefix := range [...]string{"gpt-5", "o1", "o3", "o4"} {
+		if strings.HasPrefix(model, prefix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,22 @@
+// Package gemini is the wire dialect of Google's generateContent, as the Gemini API and Vertex AI speak it.
+//
+// It can be passed through, and translated to: [Codec] also encodes requests from package conversation and decodes
+// responses and streams into it.
+//
+// # Peculiarities of the dialect
+//
+//   - Model and streaming stand in the path, not in the body.
+//   - The JSON is protobuf's: requests may write any name in camelCase or in snake_case, 64-bit integers as strings,
+//     enums as numbers, and bytes as standard or URL-safe base64. Responses are in camelCase.
+//   - Members whose value is zero are left out, token counts too.
+//   - A stream is SSE with CRLF line ends, every event a whole response with new parts. There is no end marker: a
+//     stream is complete when each candidate had its finishReason, or when the prompt was blocked.
+//   - Calls end with finishReason STOP like everything else.
+//
+// # Thought signatures
+//
+// A part may carry a thoughtSignature, an opaque proof that has to come back in the same part. It is kept as the
+// Signature of the block with Origin "gemini" and sent back only from there. Gemini 3 refuses a conversation in which
+// the first call of a step has none; for calls that other models made, the documented value
+// skip_thought_signature_validator takes its place.
+package gemini

@@ -1,0 +1,352 @@
+package gemini
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+)
+
+// skipSignature is what Google documents for calls that have no signature because another model made them.
+const skipSignature = "skip_thought_signature_validator"
+
+// conversation appends systemInstruction and contents.
+//
+// System and developer messages are hoisted wherever they stand, in their order. A request of nothing else becomes
+// one user content, for Google wants at least one. Consecutive messages of one speaker are merged, as the dialect
+// demands.
+func (e *encoder) conversation() error {
+	var system []conversation.Block
+	var turns []conversation.Message
+	for _, m := range e.r.Messages {
+		if m.Name != "" {
+			e.note("name")
+		}
+		if m.Role == conversation.System || m.Role == conversation.Developer {
+			system = append(system, m.Blocks...)
+			continue
+		}
+		if n := len(turns); n > 0 && turns[n-1].Role == m.Role {
+			turns[n-1].Blocks = append(slices.Clip(turns[n-1].Blocks), m.Blocks...)
+			continue
+		}
+		turns = append(turns, conversation.Message{Role: m.Role, Blocks: m.Blocks})
+	}
+	if len(turns) == 0 {
+		turns = []conversation.Message{{Role: conversation.User, Blocks: system}}
+		system = nil
+	}
+	if err := e.system(system); err != nil {
+		return err
+	}
+	e.dst = append(appendKey(e.dst, "contents"), '[')
+	empty := len(e.dst)
+	for _, m := range turns {
+		var err error
+		if m.Role == conversation.Assistant {
+			err = e.content("model", func() error { return e.modelParts(m.Blocks) })
+		} else {
+			err = e.userTurn(m.Blocks)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(e.dst) == empty {
+		return dialects.BadRequest("messages", "the conversation has no content")
+	}
+	e.dst = append(e.dst, ']')
+	return nil
+}
+
+func (e *encoder) system(blocks []conversation.Block) error {
+	before := len(e.dst)
+	e.dst = append(appendKey(e.dst, "systemInstruction"), `{"parts":[`...)
+	empty := len(e.dst)
+	for i := range blocks {
+		if blocks[i].Kind != conversation.Text {
+			return dialects.BadRequest("messages", "a system message can hold text only with Gemini models")
+		}
+		e.text(&blocks[i])
+		e.noteBlock(&blocks[i])
+	}
+	if len(e.dst) == empty {
+		e.dst = e.dst[:before]
+		return nil
+	}
+	e.dst = append(e.dst, "]}"...)
+	return nil
+}
+
+// content appends one content with the parts that body appends, or nothing when there are none.
+func (e *encoder) content(role string, body func() error) error {
+	before := len(e.dst)
+	e.dst = append(appendComma(e.dst), `{"role":"`...)
+	e.dst = append(e.dst, role...)
+	e.dst = append(e.dst, `","parts":[`...)
+	empty := len(e.dst)
+	if err := body(); err != nil {
+		return err
+	}
+	if len(e.dst) == empty {
+		e.dst = e.dst[:before]
+		return nil
+	}
+	e.dst = append(e.dst, "]}"...)
+	return nil
+}
+
+// userTurn appends the results of a turn as one content, in the order of the calls they answer, and what else the
+// user says as another: a content with results must hold exactly as many as there were calls. Media in results follow
+// there too, where the model does not take them inside a result.
+func (e *encoder) userTurn(blocks []conversation.Block) error {
+	var results, rest, media []conversation.Block
+	for i := range blocks {
+		b := &blocks[i]
+		if b.Kind != conversation.Result || b.Result == nil {
+			rest = append(rest, *b)
+			continue
+		}
+		results = append(results, *b)
+		e.noteBlock(b)
+		if !e.model.thinksByLevel() {
+			media = append(media, mediaOf(b.Result.Content)...)
+		}
+	}
+	slices.SortStableFunc(results, func(a, b conversation.Block) int {
+		return cmp.Compare(e.calls[a.Result.CallID].order, e.calls[b.Result.CallID].order)
+	})
+	err := e.content("user", func() error {
+		for i := range results {
+			if err := e.result(results[i].Result); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.content("user", func() error {
+		for _, list := range [][]conversation.Block{media, rest} {
+			for i := range list {
+				if err := e.userPart(&list[i]); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func mediaOf(blocks []conversation.Block) (media []conversation.Block) {
+	for i := range blocks {
+		if blocks[i].Media != nil && blocks[i].Media.Text == "" {
+			media = append(media, blocks[i])
+		}
+	}
+	return media
+}
+
+func (e *encoder) userPart(b *conversation.Block) error {
+	e.noteBlock(b)
+	switch b.Kind {
+	case conversation.Text, conversation.Refusal:
+		e.text(b)
+	case conversation.Image, conversation.Document, conversation.Audio, conversation.Video:
+		return e.media(b)
+	case conversation.Opaque:
+		e.opaque(b)
+	}
+	return nil
+}
+
+// modelParts appends the model's own turn. One turn is one step: its first call needs a signature on Gemini 3.
+func (e *encoder) modelParts(blocks []conversation.Block) error {
+	first := true
+	for i := range blocks {
+		b := &blocks[i]
+		e.noteBlock(b)
+		switch b.Kind {
+		case conversation.Text, conversation.Refusal:
+			e.text(b)
+		case conversation.Thinking:
+			e.thought(b)
+		case conversation.Call:
+			e.functionCall(b, first)
+			first = false
+		case conversation.Image, conversation.Document, conversation.Audio, conversation.Video:
+			if err := e.media(b); err != nil {
+				return err
+			}
+		case conversation.Opaque:
+			e.opaque(b)
+		}
+	}
+	return nil
+}
+
+func (e *encoder) noteBlock(b *conversation.Block) {
+	if b.Cache != nil {
+		e.note("cache_control")
+	}
+}
+
+// ownSignature is the signature of a block that Gemini itself signed.
+func ownSignature(b *conversation.Block) string {
+	if b.Origin != origin {
+		return ""
+	}
+	return b.Signature
+}
+
+// text appends a text part. Empty ones are refused by Google, unless they carry a signature.
+func (e *encoder) text(b *conversation.Block) {
+	signature := ownSignature(b)
+	if b.Text == "" && signature == "" {
+		return
+	}
+	e.dst = append(appendComma(e.dst), '{')
+	e.dst = appendStringMember(e.dst, "text", b.Text)
+	e.endPart(signature)
+}
+
+func (e *encoder) endPart(signature string) {
+	if signature != "" {
+		e.dst = appendStringMember(e.dst, "thoughtSignature", signature)
+	}
+	e.dst = append(e.dst, '}')
+}
+
+// thought appends a thought of Gemini's. Those of other vendors are theirs alone and are dropped.
+func (e *encoder) thought(b *conversation.Block) {
+	if b.Origin != origin || b.Redacted {
+		e.note("thinking")
+		return
+	}
+	e.dst = append(appendComma(e.dst), '{')
+	e.dst = appendStringMember(e.dst, "text", b.Text)
+	e.dst = append(e.dst, `,"thought":true`...)
+	e.endPart(ownSignature(b))
+}
+
+// opaque appends a part of the dialect's own as it stood.
+func (e *encoder) opaque(b *conversation.Block) {
+	if b.Origin != origin || !isObject(string(b.Raw)) {
+		e.note("server_tools")
+		return
+	}
+	e.dst = append(appendComma(e.dst), b.Raw...)
+}
+
+// functionCall appends a call. Arguments have to be an object: none become {}, and text that is no JSON object, as of
+// a call that was cut off or of a free-text tool, becomes {"input": text}.
+func (e *encoder) functionCall(b *conversation.Block, first bool) {
+	c := b.Call
+	if c == nil {
+		return
+	}
+	name := e.toolName(c.Name)
+	if c.ID != "" {
+		e.calls[c.ID] = call{name: name, order: len(e.calls)}
+	}
+	e.dst = append(appendComma(e.dst), `{"functionCall":{`...)
+	e.dst = appendStringMember(e.dst, "name", name)
+	e.dst = appendKey(e.dst, "args")
+	switch {
+	case strings.TrimSpace(c.Arguments) == "" && !c.Custom:
+		e.dst = append(e.dst, "{}"...)
+	case isObject(c.Arguments) && !c.Custom:
+		e.dst = append(e.dst, c.Arguments...)
+	default:
+		e.dst = append(e.dst, `{"input":`...)
+		e.dst = jsonedit.AppendString(e.dst, c.Arguments)
+		e.dst = append(e.dst, '}')
+	}
+	if c.ID != "" {
+		e.dst = appendStringMember(e.dst, "id", c.ID)
+	}
+	e.dst = append(e.dst, '}')
+	signature := ownSignature(b)
+	if signature == "" && first && e.model.thinksByLevel() {
+		signature = skipSignature
+	}
+	e.endPart(signature)
+}
+
+// result appends a tool's answer. It has to be an object: text that is one is taken as it stands, other text becomes
+// {"output": text}, or {"error": text} when the tool failed.
+func (e *encoder) result(r *conversation.ToolResult) error {
+	answered, ok := e.calls[r.CallID]
+	name := answered.name
+	if !ok {
+		if r.Name == "" {
+			return dialects.BadRequest("messages", "a tool result answers a call that is not in the conversation")
+		}
+		name = functionName(r.Name)
+	}
+	e.dst = append(appendComma(e.dst), `{"functionResponse":{`...)
+	e.dst = appendStringMember(e.dst, "name", name)
+	e.dst = appendKey(e.dst, "response")
+	said := resultText(r.Content)
+	switch {
+	case r.IsError:
+		e.dst = append(e.dst, `{"error":`...)
+		e.dst = append(jsonedit.AppendString(e.dst, said), '}')
+	case isObject(said):
+		e.dst = append(e.dst, said...)
+	default:
+		e.dst = append(e.dst, `{"output":`...)
+		e.dst = append(jsonedit.AppendString(e.dst, said), '}')
+	}
+	if err := e.resultMedia(r); err != nil {
+		return err
+	}
+	if r.CallID != "" {
+		e.dst = appendStringMember(e.dst, "id", r.CallID)
+	}
+	e.dst = append(e.dst, "}}"...)
+	return nil
+}
+
+// resultMedia appends images and the like to a result. Gemini 3 takes them there.
+func (e *encoder) resultMedia(r *conversation.ToolResult) error {
+	media := mediaOf(r.Content)
+	if len(media) == 0 || !e.model.thinksByLevel() {
+		return nil
+	}
+	e.dst = append(appendKey(e.dst, "parts"), '[')
+	for i := range media {
+		if err := e.media(&media[i]); err != nil {
+			return err
+		}
+	}
+	e.dst = append(e.dst, ']')
+	return nil
+}
+
+// resultText joins the texts of a result, plain text documents included, with line feeds.
+func resultText(blocks []conversation.Block) string {
+	if len(blocks) == 1 {
+		return textOf(&blocks[0])
+	}
+	var b strings.Builder
+	for i := range blocks {
+		t := textOf(&blocks[i])
+		if t != "" && b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(t)
+	}
+	return b.String()
+}
+
+func textOf(b *conversation.Block) string {
+	if b.Media != nil {
+		return b.Media.Text
+	}
+	return b.Text
+}

@@ -1,0 +1,160 @@
+package gemini
+
+import (
+	"math"
+	"slices"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
+
+// maxStops is how many stop sequences the dialect takes.
+const maxStops = 5
+
+// encoder builds one request.
+type encoder struct {
+	dst   []byte
+	r     *conversation.Request
+	model generation
+	opts  dialects.EncodeOptions
+	notes []string
+	calls map[string]call // by ID, for the results that refer to them
+}
+
+// call is what a result has to know of its call.
+type call struct {
+	name  string // as sent
+	order int    // among all calls of the conversation
+}
+
+// EncodeRequest appends the body of generateContent. Model and streaming are for the path. What the dialect has no
+// place for is dropped and noted under the name that OpenAI or Anthropic know it by; a file ID of another vendor, a
+// URL that Google would not fetch and a result without its call are refused.
+func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.EncodeOptions) ([]byte, []string, error) {
+	e := &encoder{dst: append(dst, '{'), r: r, opts: o, model: generationOf(o.Model), calls: map[string]call{}}
+	if err := e.conversation(); err != nil {
+		return dst, nil, err
+	}
+	if err := e.tools(); err != nil {
+		return dst, nil, err
+	}
+	e.config()
+	e.extras()
+	return append(e.dst, '}'), e.notes, nil
+}
+
+// note names something that is dropped, once.
+func (e *encoder) note(name string) {
+	if !slices.Contains(e.notes, name) {
+		e.notes = append(e.notes, name)
+	}
+}
+
+// config appends generationConfig, or nothing when the client left everything to the model.
+func (e *encoder) config() {
+	before := len(e.dst)
+	e.dst = append(appendKey(e.dst, "generationConfig"), '{')
+	empty := len(e.dst)
+	e.limits()
+	e.sampling()
+	e.logprobs()
+	e.format()
+	e.thinking()
+	if len(e.dst) == empty {
+		e.dst = e.dst[:before]
+		return
+	}
+	e.dst = append(e.dst, '}')
+}
+
+// limits appends what bounds the answer. A limit above the model's own is refused by Google and meant as "as much as
+// you can" by clients, so it is lowered.
+func (e *encoder) limits() {
+	if limit := e.r.MaxTokens; limit != nil {
+		n := *limit
+		if e.opts.MaxOutput > 0 && n > e.opts.MaxOutput {
+			n = e.opts.MaxOutput
+			e.note("max_tokens")
+		}
+		e.dst = appendIntMember(e.dst, "maxOutputTokens", n)
+	}
+	if e.r.N != nil && *e.r.N > 1 {
+		e.dst = appendIntMember(e.dst, "candidateCount", *e.r.N)
+	}
+	stops := slices.DeleteFunc(slices.Clone(e.r.Stop), func(s string) bool { return s == "" })
+	if len(stops) > maxStops {
+		stops = stops[:maxStops]
+		e.note("stop")
+	}
+	if len(stops) > 0 {
+		e.dst = appendStrings(appendKey(e.dst, "stopSequences"), stops)
+	}
+}
+
+func (e *encoder) sampling() {
+	r := e.r
+	e.dst = appendFloatMember(e.dst, "temperature", r.Temperature)
+	e.dst = appendFloatMember(e.dst, "topP", r.TopP)
+	e.dst = appendFloatMember(e.dst, "topK", r.TopK)
+	e.dst = appendFloatMember(e.dst, "presencePenalty", r.PresencePenalty)
+	e.dst = appendFloatMember(e.dst, "frequencyPenalty", r.FrequencyPenalty)
+	if r.Seed != nil {
+		if *r.Seed < math.MinInt32 || *r.Seed > math.MaxInt32 { // an int32 there
+			e.note("seed")
+			return
+		}
+		e.dst = appendIntMember(e.dst, "seed", *r.Seed)
+	}
+}
+
+func (e *encoder) logprobs() {
+	if e.r.Logprobs == nil || !*e.r.Logprobs {
+		return
+	}
+	e.dst = append(appendKey(e.dst, "responseLogprobs"), "true"...)
+	if n := e.r.TopLogprobs; n != nil && *n > 0 {
+		e.dst = appendIntMember(e.dst, "logprobs", *n)
+	}
+}
+
+// format appends structured output. Name and description of a schema have no place, strictness is always on.
+func (e *encoder) format() {
+	f := e.r.Format
+	if f == nil {
+		return
+	}
+	e.dst = appendStringMember(e.dst, "responseMimeType", "application/json")
+	if hasSchema(f.Schema) {
+		e.dst = append(appendKey(e.dst, "responseJsonSchema"), f.Schema...)
+	}
+}
+
+// extras appends what came from this very dialect as it stood, and notes what the dialect has no place for. A tier or
+// a parallel setting that asks for the default is no loss.
+func (e *encoder) extras() {
+	r := e.r
+	for _, f := range r.Extra {
+		if r.Origin == origin {
+			e.dst = append(appendKey(e.dst, f.Name), f.Value...)
+		} else {
+			e.note(f.Name)
+		}
+	}
+	if r.User != "" {
+		e.note("user")
+	}
+	if isSet(string(r.Metadata)) {
+		e.note("metadata")
+	}
+	switch r.ServiceTier {
+	case "", "auto", "default", "standard":
+	default:
+		e.note("service_tier")
+	}
+	if r.CacheKey != "" {
+		e.note("prompt_cache_key")
+	}
+	if r.ParallelTools != nil && !*r.ParallelTools {
+		e.note("parallel_tool_calls")
+	}
+}

@@ -1,0 +1,159 @@
+package gemini
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
+
+// maxName is how long the name of a function may be.
+const maxName = 64
+
+// functionName makes a name that Google accepts: it begins with a letter or an underscore and goes on with letters,
+// digits, "_", ".", ":" and "-". A name that has to be changed gets a hash of the original at its end, so that two
+// never become one. The result depends on the name alone: declarations, calls and results agree without a table.
+func functionName(name string) string {
+	if validName(name) {
+		return name
+	}
+	var b strings.Builder
+	if name == "" || !isNameStart(name[0]) {
+		b.WriteByte('_')
+	}
+	const suffix = 9 // "_" and eight hexadecimal digits
+	for i := 0; i < len(name) && b.Len() < maxName-suffix; i++ {
+		if isNameByte(name[i]) {
+			b.WriteByte(name[i])
+		} else {
+			b.WriteByte('_')
+		}
+	}
+	sum := sha256.Sum256([]byte(name))
+	return b.String() + "_" + hex.EncodeToString(sum[:4])
+}
+
+func validName(name string) bool {
+	if name == "" || len(name) > maxName || !isNameStart(name[0]) {
+		return false
+	}
+	for i := range len(name) {
+		if !isNameByte(name[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isNameStart(c byte) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+func isNameByte(c byte) bool {
+	return isNameStart(c) || c >= '0' && c <= '9' || c == '.' || c == ':' || c == '-'
+}
+
+// toolName is functionName with a note when the model is told another name than the client's.
+func (e *encoder) toolName(name string) string {
+	sent := functionName(name)
+	if sent != name {
+		e.note("tools.name")
+	}
+	return sent
+}
+
+// tools appends the tools and how they are to be chosen. Functions go into one list of declarations, with their
+// schemas as they stand. Server-side tools of other vendors are dropped with a note, unless the model is told to use
+// one.
+func (e *encoder) tools() error {
+	var functions, own []conversation.Tool
+	foreign := map[string]bool{}
+	for _, t := range e.r.Tools {
+		switch {
+		case t.Raw == nil:
+			functions = append(functions, t)
+		case t.Origin == origin:
+			own = append(own, t)
+		default:
+			foreign[t.Name] = true
+			e.note("tools." + t.Name)
+		}
+		if t.Cache != nil {
+			e.note("cache_control")
+		}
+	}
+	if c := e.r.Choice; c.Mode == conversation.ChoiceTool && foreign[c.Name] {
+		return dialects.BadRequest("tool_choice", "the tool %q is not available with Gemini models", c.Name)
+	}
+	if len(functions)+len(own) == 0 {
+		if e.r.Choice.Mode == conversation.ChoiceRequired {
+			return dialects.BadRequest("tool_choice", "a tool call is required, but no tool is available with Gemini models")
+		}
+		return nil
+	}
+	e.dst = append(appendKey(e.dst, "tools"), '[')
+	if len(functions) > 0 {
+		e.dst = append(appendComma(e.dst), `{"functionDeclarations":[`...)
+		for _, t := range functions {
+			e.declaration(&t)
+		}
+		e.dst = append(e.dst, "]}"...)
+	}
+	for _, t := range own {
+		e.dst = append(appendComma(e.dst), t.Raw...)
+	}
+	e.dst = append(e.dst, ']')
+	if len(functions) > 0 {
+		e.choice()
+	}
+	return nil
+}
+
+func (e *encoder) declaration(t *conversation.Tool) {
+	e.dst = append(appendComma(e.dst), '{')
+	e.dst = appendStringMember(e.dst, "name", e.toolName(t.Name))
+	if t.Description != "" {
+		e.dst = appendStringMember(e.dst, "description", t.Description)
+	}
+	if hasSchema(t.Schema) {
+		e.dst = append(appendKey(e.dst, "parametersJsonSchema"), t.Schema...)
+	}
+	e.dst = append(e.dst, '}')
+	if t.Strict != nil && *t.Strict {
+		e.note("tools.strict")
+	}
+}
+
+// choice appends toolConfig. A list of allowed functions goes with ANY and VALIDATED only; VALIDATED leaves the model
+// the choice to answer in words, as AUTO does.
+func (e *encoder) choice() {
+	c := e.r.Choice
+	mode, allowed := "", c.Allowed
+	switch c.Mode {
+	case conversation.ChoiceUnset:
+		return
+	case conversation.ChoiceAuto:
+		if mode = "AUTO"; len(allowed) > 0 {
+			mode = "VALIDATED"
+		}
+	case conversation.ChoiceNone:
+		mode, allowed = "NONE", nil
+	case conversation.ChoiceRequired:
+		mode = "ANY"
+	case conversation.ChoiceTool:
+		mode, allowed = "ANY", []string{c.Name}
+	}
+	e.dst = append(e.dst, `,"toolConfig":{"functionCallingConfig":{"mode":"`...)
+	e.dst = append(e.dst, mode...)
+	e.dst = append(e.dst, '"')
+	if len(allowed) > 0 {
+		names := make([]string, len(allowed))
+		for i, name := range allowed {
+			names[i] = functionName(name)
+		}
+		e.dst = appendStrings(appendKey(e.dst, "allowedFunctionNames"), names)
+	}
+	e.dst = append(e.dst, "}}"...)
+}

@@ -1,0 +1,193 @@
+package gemini
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/sse"
+)
+
+// maxChoice bounds the index of a candidate; Google allows eight of them.
+const maxChoice = 127
+
+// NewEventReader reads the stream of one response.
+func (Codec) NewEventReader() dialects.EventReader { return new(eventReader) }
+
+// eventReader turns chunks, each with whole parts, into blocks that open, grow and close. Text goes on in one block
+// until a part of another kind comes.
+type eventReader struct {
+	started bool
+	failed  bool // an error ended the stream
+	ids     callIDs
+	choices []*choice // in the order of appearance
+
+	usage   conversation.Usage
+	known   bool
+	model   string
+	queries int64
+
+	blocked bool
+	detail  string // why the prompt was blocked
+}
+
+// Read appends the events of one frame.
+func (r *eventReader) Read(ev sse.Event, out []conversation.Event) ([]conversation.Event, error) {
+	if r.failed || len(ev.Data) == 0 {
+		return out, nil
+	}
+	data := view(ev.Data)
+	if data == "[DONE]" { // added by some proxies
+		return out, nil
+	}
+	if !gjson.Valid(data) {
+		if ev.Incomplete {
+			return out, nil // half an event: whether the answer was complete before it, End finds out
+		}
+		return out, errNotJSON
+	}
+	doc := gjson.Parse(data)
+	if !doc.IsArray() {
+		return r.chunk(doc, out)
+	}
+	var err error
+	doc.ForEach(func(_, chunk gjson.Result) bool {
+		out, err = r.chunk(chunk, out)
+		return err == nil && !r.failed
+	})
+	return out, err
+}
+
+func (r *eventReader) chunk(doc gjson.Result, out []conversation.Event) ([]conversation.Event, error) {
+	if !doc.IsObject() {
+		return out, errNotJSON
+	}
+	if failure := doc.Get("error"); isSet(failure.Raw) {
+		r.failed = true
+		return append(out, conversation.Event{Type: conversation.EventError, Error: asError(failure.Raw)}), nil
+	}
+	changed := r.count(doc.Get("usageMetadata").Raw)
+	if !r.started {
+		out = append(out, r.start(doc))
+		changed = false
+	}
+	var err error
+	doc.Get("candidates").ForEach(func(_, candidate gjson.Result) bool {
+		out, err = r.candidate(candidate, out)
+		return err == nil
+	})
+	if err != nil {
+		return out, err
+	}
+	if _, detail, blocked := blockedPrompt(doc.Get("promptFeedback")); blocked {
+		r.blocked, r.detail = true, strings.Clone(detail)
+	}
+	if n := webSearches(r.model, r.queries); n != r.usage.WebSearches {
+		r.usage.WebSearches, changed = n, r.known
+	}
+	if changed {
+		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: r.usage, UsageKnown: true})
+	}
+	return out, nil
+}
+
+func (r *eventReader) start(doc gjson.Result) conversation.Event {
+	r.started = true
+	r.ids.response = strings.Clone(doc.Get("responseId").String())
+	r.model = strings.Clone(doc.Get("modelVersion").String())
+	return conversation.Event{
+		Type:       conversation.EventStart,
+		ID:         r.ids.response,
+		Model:      r.model,
+		Created:    unixTime(doc.Get("createTime").String()),
+		Usage:      r.usage,
+		UsageKnown: r.known,
+	}
+}
+
+// count takes the usage of a chunk, which replaces that of the chunks before, and reports whether it is news.
+func (r *eventReader) count(raw string) bool {
+	u, known, valid := readUsage(raw)
+	u.WebSearches = r.usage.WebSearches
+	if !known || !valid || r.known && u == r.usage {
+		return false
+	}
+	r.usage, r.known = u, true
+	return true
+}
+
+func (r *eventReader) candidate(doc gjson.Result, out []conversation.Event) ([]conversation.Event, error) {
+	c := r.choice(choiceIndex(doc))
+	var err error
+	doc.Get("content.parts").ForEach(func(_, part gjson.Result) bool {
+		out, err = c.part(part, out)
+		return err == nil
+	})
+	if err != nil {
+		return out, err
+	}
+	if stop, done := stopReason(doc.Get("finishReason").Raw); done {
+		c.finished, c.stop = true, stop
+	}
+	if grounding := doc.Get("groundingMetadata"); grounding.Exists() {
+		out = c.cite(grounding, out)
+		r.queries = max(r.queries, grounding.Get("webSearchQueries.#").Int())
+	}
+	if message := doc.Get("finishMessage").String(); message != "" {
+		c.detail = strings.Clone(message)
+	}
+	return out, nil
+}
+
+// choiceIndex is which answer a candidate belongs to.
+func choiceIndex(candidate gjson.Result) int {
+	return int(min(max(candidate.Get("index").Int(), 0), maxChoice))
+}
+
+func (r *eventReader) choice(index int) *choice {
+	for _, c := range r.choices {
+		if c.number == index {
+			return c
+		}
+	}
+	c := &choice{number: index, ids: &r.ids}
+	r.choices = append(r.choices, c)
+	return c
+}
+
+// End closes what is open. A stream is complete when each of its candidates was finished, or when the prompt was
+// blocked: the dialect has no other end.
+func (r *eventReader) End(out []conversation.Event) ([]conversation.Event, error) {
+	if r.failed {
+		return out, nil
+	}
+	if len(r.choices) == 0 && !r.blocked {
+		return out, dialects.ErrTruncated
+	}
+	for _, c := range r.choices {
+		if !c.finished && !r.blocked {
+			return out, dialects.ErrTruncated
+		}
+	}
+	if len(r.choices) == 0 {
+		r.choice(0)
+	}
+	for _, c := range r.choices {
+		out = c.close(out)
+		stop, detail := c.stop, c.detail
+		switch {
+		case r.blocked:
+			stop, detail = conversation.StopFiltered, r.detail
+		case c.called && stop == conversation.StopEnd:
+			stop = conversation.StopToolCalls
+		}
+		out = append(out, conversation.Event{
+			Type: conversation.EventStop, Choice: c.number, Stop: stop, StopDetail: detail,
+		})
+	}
+	return append(out, conversation.Event{Type: conversation.EventEnd}), nil
+}
+
+var _ dialects.EventReader = (*eventReader)(nil)

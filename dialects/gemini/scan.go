@@ -1,0 +1,161 @@
+package gemini
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/tidwall/gjson"
+)
+
+// eachMember calls f with the key and the raw value of every member of a JSON object, until f returns false. Unlike
+// gjson's ForEach it never unescapes, so that looking at a delta does not allocate. Keys with escapes are handed over
+// as they stand. Of an invalid document it reads what it can.
+func eachMember(obj string, f func(key, raw string) bool) {
+	i := skipBlanks(obj, 0)
+	if i >= len(obj) || obj[i] != '{' {
+		return
+	}
+	for i++; ; {
+		for i < len(obj) && (obj[i] == ',' || isBlank(obj[i])) {
+			i++
+		}
+		if i >= len(obj) || obj[i] != '"' {
+			return
+		}
+		end := stringEnd(obj, i)
+		if end-i < 2 {
+			return
+		}
+		key := obj[i+1 : end-1]
+		i = skipBlanks(obj, end)
+		if i >= len(obj) || obj[i] != ':' {
+			return
+		}
+		i = skipBlanks(obj, i+1)
+		end = valueEnd(obj, i)
+		if end == i || !f(key, obj[i:end]) {
+			return
+		}
+		i = end
+	}
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+
+func skipBlanks(s string, i int) int {
+	for i < len(s) && isBlank(s[i]) {
+		i++
+	}
+	return i
+}
+
+// stringEnd is the offset after the string that begins at s[i].
+func stringEnd(s string, i int) int {
+	first := i + 1
+	for i = first; i < len(s); i++ {
+		n := strings.IndexByte(s[i:], '"')
+		if n < 0 {
+			break
+		}
+		i += n
+		slashes := 0
+		for k := i - 1; k >= first && s[k] == '\\'; k-- {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return i + 1
+		}
+	}
+	return len(s)
+}
+
+// valueEnd is the offset after the value that begins at s[i].
+func valueEnd(s string, i int) int {
+	depth := 0
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			i = stringEnd(s, i) - 1
+			if depth == 0 {
+				return i + 1
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 { // the end of what holds this value
+				return i
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ' ', '\n', '\r', '\t':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(s)
+}
+
+// view is b as a string without a copy: it is valid only as long as b is not written to.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// text is a raw JSON scalar as a string of its own: strings without quotes and escapes, numbers as written, and ""
+// for null and everything else.
+func text(raw string) string {
+	switch r := gjson.Parse(raw); r.Type {
+	case gjson.String:
+		return strings.Clone(r.Str)
+	case gjson.Number:
+		return strings.Clone(r.Raw)
+	default:
+		return ""
+	}
+}
+
+// textLen is the length in bytes of a raw JSON string once unescaped, give or take surrogate pairs; 0 for any other
+// value. It counts without unescaping.
+func textLen(raw string) int64 {
+	if len(raw) < 2 || raw[0] != '"' {
+		return 0
+	}
+	raw = raw[1 : len(raw)-1]
+	n := len(raw)
+	for {
+		i := strings.IndexByte(raw, '\\')
+		if i < 0 || i+1 >= len(raw) {
+			return int64(n)
+		}
+		if raw[i+1] == 'u' && i+6 <= len(raw) {
+			r, _ := strconv.ParseUint(raw[i+2:i+6], 16, 16)
+			n -= 6 - max(1, utf8.RuneLen(rune(r)))
+			raw = raw[i+6:]
+			continue
+		}
+		n--
+		raw = raw[i+2:]
+	}
+}
+
+// maxCount bounds what is believed of a token count: far above any context window, and far below where sums and
+// prices overflow.
+const maxCount = 1 << 40
+
+// count reads a token count. Vendors have been seen to write 7, 7.0, 1e3 and "7"; fractions, negative numbers and
+// absurd ones are no counts.
+func count(raw string) (int64, bool) {
+	if len(raw) >= 2 && raw[0] == '"' {
+		raw = raw[1 : len(raw)-1]
+	}
+	if n, err := strconv.ParseInt(raw, 10, 64); err == nil {
+		return n, n >= 0 && n <= maxCount
+	}
+	f, err := strconv.ParseFloat(raw, 64)
+	if err != nil || f != math.Trunc(f) || f < 0 || f > maxCount {
+		return 0, false
+	}
+	return int64(f), true
+}

@@ -1,0 +1,246 @@
+package messages
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
+
+// maxMarks is the number of cache marks that a request may have.
+const maxMarks = 4
+
+// planTools picks the tools that can be sent. Where the client allows only some of them for this turn, the others are
+// left out: the dialect has no other way to say so.
+func (e *requestEncoder) planTools() {
+	allowed := e.r.Choice.Allowed
+	for i := range e.r.Tools {
+		t := &e.r.Tools[i]
+		switch {
+		case len(allowed) > 0 && !slices.Contains(allowed, t.Name):
+		case t.Raw != nil && t.Origin != origin:
+			e.note("tools." + t.Name)
+		default:
+			e.tools = append(e.tools, t)
+		}
+	}
+}
+
+func (e *requestEncoder) writeTools() {
+	if len(e.tools) == 0 {
+		return
+	}
+	e.key("tools")
+	e.dst = append(e.dst, '[')
+	for i, t := range e.tools {
+		e.comma(i)
+		if t.Raw != nil {
+			e.raw(t.Raw, t.Cache)
+			continue
+		}
+		e.dst = append(e.dst, `{"name":`...)
+		e.toolName(t.Name)
+		if t.Description != "" {
+			e.key("description")
+			e.string(t.Description)
+		}
+		e.key("input_schema")
+		e.dst = appendToolSchema(e.dst, t.Schema)
+		if t.Strict != nil && *t.Strict {
+			if e.version.has(withFormat) || e.r.Origin == origin {
+				e.key("strict")
+				e.dst = append(e.dst, "true"...)
+			} else {
+				e.note("strict")
+			}
+		}
+		e.mark(t.Cache)
+		e.dst = append(e.dst, '}')
+	}
+	e.dst = append(e.dst, ']')
+	e.writeChoice()
+}
+
+// toolName writes a name. The model answers with the name it was given, so a rewritten one is worth a note.
+func (e *requestEncoder) toolName(name string) {
+	ours := toolName(name, e.version)
+	if ours != name {
+		e.note("tool_name")
+	}
+	e.string(ours)
+}
+
+// writeChoice writes tool_choice. While thinking, the API leaves the choice to the model.
+func (e *requestEncoder) writeChoice() {
+	c := e.r.Choice
+	if (c.Mode == conversation.ChoiceRequired || c.Mode == conversation.ChoiceTool) && e.thinks() {
+		e.note("tool_choice")
+		c.Mode = conversation.ChoiceAuto
+	}
+	serial := e.r.ParallelTools != nil && !*e.r.ParallelTools
+	kind := "auto"
+	switch c.Mode {
+	case conversation.ChoiceUnset:
+		if !serial {
+			return
+		}
+	case conversation.ChoiceNone:
+		kind, serial = "none", false
+	case conversation.ChoiceRequired:
+		kind = "any"
+	case conversation.ChoiceTool:
+		kind = "tool"
+	}
+	e.key("tool_choice")
+	e.dst = append(append(append(e.dst, `{"type":"`...), kind...), '"')
+	if kind == "tool" {
+		e.key("name")
+		e.toolName(c.Name)
+	}
+	if serial {
+		e.dst = append(e.dst, `,"disable_parallel_tool_use":true`...)
+	}
+	e.dst = append(e.dst, '}')
+}
+
+// writeSampling writes what steers the choice of tokens, as far as model and thinking allow.
+func (e *requestEncoder) writeSampling() {
+	fixed := e.version.has(withoutTunings)
+	if t := e.r.Temperature; t != nil {
+		switch v := min(max(*t, 0), 1); {
+		case fixed || e.thinks() && v != 1:
+			if *t != 1 {
+				e.note("temperature")
+			}
+		default:
+			if v != *t {
+				e.note("temperature")
+			}
+			e.float("temperature", v)
+		}
+	}
+	if p := e.r.TopP; p != nil {
+		if fixed || e.thinks() && *p < 0.95 {
+			e.note("top_p")
+		} else {
+			e.float("top_p", *p)
+		}
+	}
+	if k := e.r.TopK; k != nil {
+		if fixed || e.thinks() {
+			e.note("top_k")
+		} else {
+			e.float("top_k", math.Trunc(*k))
+		}
+	}
+	if len(e.r.Stop) == 0 {
+		return
+	}
+	n := 0
+	for _, s := range e.r.Stop {
+		if blank(s) { // refused by the API
+			e.note("stop")
+			continue
+		}
+		if n++; n == 1 {
+			e.key("stop_sequences")
+			e.dst = append(e.dst, '[')
+		} else {
+			e.dst = append(e.dst, ',')
+		}
+		e.string(s)
+	}
+	if n > 0 {
+		e.dst = append(e.dst, ']')
+	}
+}
+
+func (e *requestEncoder) float(name string, v float64) {
+	e.key(name)
+	e.dst = strconv.AppendFloat(e.dst, v, 'f', -1, 64)
+}
+
+// formatted reports whether the response format can be said in the request itself; otherwise the system prompt does.
+// Models that are not known are taken to understand it.
+func (e *requestEncoder) formatted() bool {
+	return e.r.Format.Schema != nil && (e.version == 0 || e.version.has(withFormat))
+}
+
+// spareMarks finds out how many cache marks are too many. The last ones are kept, since they cover the longest prefix.
+func (e *requestEncoder) spareMarks() {
+	n := 0
+	for _, t := range e.tools {
+		if t.Cache != nil {
+			n++
+		}
+	}
+	for _, b := range e.system {
+		n += marks(b)
+	}
+	for _, t := range e.turns {
+		for _, b := range t.blocks {
+			n += marks(b)
+		}
+	}
+	for _, f := range e.r.Extra {
+		if f.Name == "cache_control" && e.r.Origin == origin {
+			n++ // the API sets this one itself
+		}
+	}
+	if e.skipMarks = max(n-maxMarks, 0); e.skipMarks > 0 {
+		e.note("cache_control")
+	}
+}
+
+// marks counts the cache marks that block writes.
+func marks(b *conversation.Block) (n int) {
+	if b.Cache != nil && b.Kind != conversation.Thinking {
+		n++
+	}
+	if b.Kind == conversation.Result && !(len(b.Result.Content) == 1 && plain(&b.Result.Content[0])) {
+		for i := range b.Result.Content {
+			if inner := &b.Result.Content[i]; inResult(inner) {
+				n += marks(inner)
+			}
+		}
+	}
+	return n
+}
+
+// writeOutputConfig writes the members of output_config.
+func (e *requestEncoder) writeOutputConfig() {
+	n := 0
+	member := func(name string) {
+		if n++; n == 1 {
+			e.key("output_config")
+			e.dst = append(e.dst, '{')
+		} else {
+			e.dst = append(e.dst, ',')
+		}
+		e.string(name)
+		e.dst = append(e.dst, ':')
+	}
+	if e.effort != "" {
+		member("effort")
+		e.string(e.effort)
+	}
+	if e.r.Format != nil && e.formatted() {
+		member("format")
+		e.dst = append(e.dst, `{"type":"json_schema","schema":`...)
+		e.dst = appendClosed(e.dst, gjson.Parse(view(e.r.Format.Schema)))
+		e.dst = append(e.dst, '}')
+	}
+	for _, f := range e.r.Extra {
+		if name, ok := strings.CutPrefix(f.Name, "output_config."); ok && e.r.Origin == origin {
+			member(name)
+			e.dst = append(e.dst, f.Value...)
+		}
+	}
+	if n > 0 {
+		e.dst = append(e.dst, '}')
+	}
+}

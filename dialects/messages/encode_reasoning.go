@@ -1,0 +1,129 @@
+package messages
+
+import (
+	"strconv"
+
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
+
+// thinks reports whether the request turns thinking on.
+func (e *requestEncoder) thinks() bool { return e.thinking == "enabled" || e.thinking == "adaptive" }
+
+// planReasoning decides on thinking and on max_tokens, which bound each other.
+func (e *requestEncoder) planReasoning() {
+	e.maxTokens = defaultOutput
+	switch limit := e.o.MaxOutput; {
+	case e.r.MaxTokens == nil && limit > 0:
+		e.maxTokens = limit
+	case e.r.MaxTokens == nil:
+	case limit > 0 && *e.r.MaxTokens > limit:
+		e.maxTokens = limit
+		e.note("max_tokens")
+	default:
+		e.maxTokens = *e.r.MaxTokens
+	}
+	q := e.r.Reasoning
+	if q == nil {
+		return
+	}
+	native := e.r.Origin == origin
+	old := e.version != 0 && !e.version.has(withThinking)
+	off := q.Off || q.Effort == "none" || q.Budget != nil && *q.Budget <= 0
+	switch {
+	case off:
+		if !old {
+			e.thinking = "disabled"
+		}
+		if native {
+			e.effort = q.Effort
+		}
+	case native && q.Budget == nil && !q.Adaptive:
+		e.effort = q.Effort // in this dialect, effort alone does not turn thinking on
+	case q.Effort == "" && q.Budget == nil && !q.Adaptive:
+		// A wish about summaries alone asks for no thinking.
+	case old:
+		e.note("reasoning")
+	case e.version.has(withAdaptive) && (q.Budget == nil || e.version.has(withoutTunings)):
+		e.planAdaptive(q)
+	default:
+		e.planBudget(q)
+	}
+}
+
+func (e *requestEncoder) planAdaptive(q *conversation.Reasoning) {
+	e.thinking = "adaptive"
+	e.planDisplay(q)
+	switch {
+	case q.Budget != nil:
+		e.effort = effortOf(*q.Budget)
+	case q.Effort != "":
+		e.effort = e.version.level(q.Effort)
+	}
+}
+
+// planBudget turns thinking on with a number of tokens. It stays off where the answer has no room beside the smallest
+// budget, and where the client's conversation is in the middle of a tool loop whose thinking did not survive another
+// dialect: the API demands that such a turn starts with it.
+func (e *requestEncoder) planBudget(q *conversation.Reasoning) {
+	budget := budgetOf(q.Effort)
+	if q.Budget != nil {
+		budget = *q.Budget
+	}
+	budget = max(budget, minBudget)
+	if e.r.MaxTokens == nil {
+		if limit := e.o.MaxOutput; limit > 0 {
+			e.maxTokens = limit
+		} else {
+			budget = min(budget, budgetOf("xhigh"))
+			e.maxTokens = max(e.maxTokens, budget+answerRoom)
+		}
+	}
+	if e.maxTokens <= minBudget || e.loopWithoutThinking() {
+		e.note("reasoning")
+		return
+	}
+	e.thinking, e.budget = "enabled", min(budget, e.maxTokens-1)
+	e.planDisplay(q)
+}
+
+func (e *requestEncoder) planDisplay(q *conversation.Reasoning) {
+	switch q.Summary {
+	case "":
+	case "none":
+		e.display = "omitted"
+	default:
+		e.display = "summarized"
+	}
+}
+
+// loopWithoutThinking reports whether the conversation ends with tool results for a turn that does not start with
+// thinking.
+func (e *requestEncoder) loopWithoutThinking() bool {
+	n := len(e.turns)
+	if n < 2 || e.turns[n-1].blocks[0].Kind != conversation.Result {
+		return false
+	}
+	for i := n - 2; i >= 0; i-- {
+		if t := e.turns[i]; t.role == conversation.Assistant {
+			return t.blocks[0].Kind != conversation.Thinking
+		}
+	}
+	return false
+}
+
+func (e *requestEncoder) writeReasoning() {
+	if e.thinking != "" {
+		e.key("thinking")
+		e.dst = append(append(append(e.dst, `{"type":"`...), e.thinking...), '"')
+		if e.thinking == "enabled" {
+			e.key("budget_tokens")
+			e.dst = strconv.AppendInt(e.dst, e.budget, 10)
+		}
+		if e.display != "" {
+			e.key("display")
+			e.string(e.display)
+		}
+		e.dst = append(e.dst, '}')
+	}
+	e.writeOutputConfig()
+}

@@ -1,0 +1,171 @@
+package messages
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func text(role conversation.Role, s string) conversation.Message {
+	return conversation.Message{Role: role, Blocks: []conversation.Block{{Text: s}}}
+}
+
+func call(id, name, args string) conversation.Block {
+	return conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: id, Name: name, Arguments: args}}
+}
+
+func result(id, s string) conversation.Block {
+	return conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: id, Content: []conversation.Block{{Text: s}}}}
+}
+
+// TestEncodeRequestAvoidsTheTraps compares with testdata/<case>/request.json. Each case is a neutral request as the
+// dialects of other vendors would decode it.
+func TestEncodeRequestAvoidsTheTraps(t *testing.T) {
+	hi := []conversation.Message{text(conversation.User, "hi")}
+	weather := conversation.Tool{Name: "weather", Schema: json.RawMessage(`{"properties":{"b":{},"a":{}}}`)}
+	loop := []conversation.Message{
+		text(conversation.User, "weather?"),
+		{Role: conversation.Assistant, Blocks: []conversation.Block{
+			{Kind: conversation.Thinking, Text: "hm", Origin: "chat"}, call("call.1:x", "weather", `{"city": "Paris"}`), call("b", "weather", ""),
+		}},
+		{Role: conversation.User, Blocks: []conversation.Block{{Text: "and?"}}},
+		{Role: conversation.User, Blocks: []conversation.Block{result("call.1:x", "sun"), result("b", "rain")}},
+	}
+	for name, tt := range map[string]struct {
+		r     conversation.Request
+		o     dialects.EncodeOptions
+		notes string
+	}{
+		"system-hoisted": {r: conversation.Request{Origin: "chat", Messages: []conversation.Message{
+			text(conversation.System, "One."), text(conversation.User, "a"), text(conversation.Developer, "Two."), text(conversation.User, "b"), text(conversation.Assistant, " "), text(conversation.User, "c"),
+		}}},
+		"tool-loop":         {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}}, notes: "thinking"},
+		"ids-made-up":       {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), {Role: conversation.Assistant, Blocks: []conversation.Block{call("", "f", "{}"), call("", "g", "{}")}}, {Blocks: []conversation.Block{{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "g"}}, {Kind: conversation.Result, Result: &conversation.ToolResult{Name: "f"}}}}}}},
+		"arguments":         {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), {Role: conversation.Assistant, Blocks: []conversation.Block{call("a", "f", " "), call("b", "f", `{"cut": "o`), call("c", "f", `[1]`), {Kind: conversation.Call, Call: &conversation.ToolCall{ID: "d", Name: "f", Arguments: "SELECT 1", Custom: true}}}}}}},
+		"tool-names":        {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceTool, Name: "a.b"}, Tools: []conversation.Tool{{Name: "a.b"}, {Name: "a:b"}}}, notes: "tool_name"},
+		"choice-none":       {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceNone}, ParallelTools: ptr(false), Tools: []conversation.Tool{weather}}},
+		"choice-serial":     {r: conversation.Request{Messages: hi, ParallelTools: ptr(false), Tools: []conversation.Tool{weather}}},
+		"choice-thinking":   {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceRequired}, Reasoning: &conversation.Reasoning{Effort: "low"}, Tools: []conversation.Tool{weather}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}, notes: "tool_choice"},
+		"choice-allowed":    {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceRequired, Allowed: []string{"weather"}}, Tools: []conversation.Tool{{Name: "other"}, weather}}},
+		"server-tools":      {r: conversation.Request{Messages: hi, Tools: []conversation.Tool{{Name: "web_search_preview", Raw: json.RawMessage(`{}`), Origin: "responses"}, weather}}, notes: "tools.web_search_preview"},
+		"sampling":          {r: conversation.Request{Messages: hi, Temperature: ptr(1.5), TopP: ptr(0.9), TopK: ptr(40.0), Seed: ptr(int64(1)), PresencePenalty: ptr(0.5), Logprobs: ptr(true), Stop: []string{"END", "\n"}}, notes: "logprobs seed presence_penalty temperature stop"},
+		"sampling-thinking": {r: conversation.Request{Messages: hi, Temperature: ptr(0.3), TopP: ptr(0.9), TopK: ptr(40.0), Reasoning: &conversation.Reasoning{Effort: "medium"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}, notes: "temperature top_p top_k"},
+		"sampling-newest":   {r: conversation.Request{Messages: hi, Temperature: ptr(0.3)}, o: dialects.EncodeOptions{Model: "claude-opus-5"}, notes: "temperature"},
+		"budget-bounded":    {r: conversation.Request{Messages: hi, MaxTokens: ptr(int64(4000)), Reasoning: &conversation.Reasoning{Effort: "high"}}, o: dialects.EncodeOptions{Model: "claude-3-7-sonnet-20250219"}},
+		"budget-no-room":    {r: conversation.Request{Messages: hi, MaxTokens: ptr(int64(100)), Reasoning: &conversation.Reasoning{Effort: "high"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}, notes: "reasoning"},
+		"budget-lost-loop":  {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}, notes: "thinking reasoning"},
+		"budget-newest":     {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Budget: ptr(int64(5000)), Summary: "auto"}}, o: dialects.EncodeOptions{Model: "claude-opus-4-8", MaxOutput: 9000}},
+		"effort-xhigh":      {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "xhigh"}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}},
+		"thinking-unknown":  {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-3-haiku-20240307"}, notes: "reasoning"},
+		"format":            {r: conversation.Request{Messages: hi, Format: &conversation.Format{Name: "n", Schema: json.RawMessage(`{"type":"object","properties":{"z":{"type":"array","items":{"type":"object"}},"a":{"type":"object","additionalProperties":false}},"$defs":{"d":{"type":["object","null"]}},"default":{"type":"object"}}`)}}},
+		"format-json":       {r: conversation.Request{Messages: hi, Format: &conversation.Format{}}, notes: "response_format"},
+		"marks":             {r: conversation.Request{Messages: []conversation.Message{{Blocks: []conversation.Block{{Text: "1", Cache: &conversation.CacheMark{}}, {Text: "2", Cache: &conversation.CacheMark{TTL: "1h"}}, {Text: "3", Cache: &conversation.CacheMark{TTL: "30m"}}}}}, Tools: []conversation.Tool{{Name: "a", Cache: &conversation.CacheMark{}}, {Name: "b", Cache: &conversation.CacheMark{}}}}, notes: "cache_control"},
+		"media":             {r: conversation.Request{Messages: []conversation.Message{{Blocks: []conversation.Block{{Kind: conversation.Image, Media: &conversation.Media{Data: "/9j/AA=="}}, {Kind: conversation.Image, Media: &conversation.Media{URL: "https://x/y"}}, {Kind: conversation.Document, Media: &conversation.Media{MIME: "application/pdf", Data: "JVBERi0=", Filename: "a.pdf"}}, {Kind: conversation.Document, Media: &conversation.Media{MIME: "text/csv", Data: "YSxi"}}, {Kind: conversation.Document, Media: &conversation.Media{Text: "t", Context: "c"}}}}}}},
+		"prefill":           {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), text(conversation.Assistant, "{ \n")}}},
+		"user":              {r: conversation.Request{Messages: hi, User: "u", ServiceTier: "flex", Metadata: json.RawMessage(`{}`), Extra: []conversation.Field{{Name: "logit_bias", Value: json.RawMessage(`{}`)}}, Origin: "chat"}, notes: "logit_bias metadata service_tier"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.o.Model == "" {
+				tt.o.Model = "claude-sonnet-4-5"
+			}
+			got, notes := mustEncode(t, &tt.r, tt.o)
+			file := filepath.Join("testdata", name, "request.json")
+			want, err := os.ReadFile(file)
+			if os.Getenv("UPDATE_GOLDEN") != "" {
+				err = errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(got+"\n"), 0o644))
+				want = []byte(got)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != strings.TrimSpace(string(want)) {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			if s := strings.Join(notes, " "); s != tt.notes {
+				t.Errorf("notes %q, want %q", s, tt.notes)
+			}
+		})
+	}
+}
+
+func TestEncodeRequestRefusesWhatCannotBeLeftOut(t *testing.T) {
+	user := func(b conversation.Block) conversation.Request {
+		return conversation.Request{Messages: []conversation.Message{{Blocks: []conversation.Block{b}}}}
+	}
+	n := user(conversation.Block{Text: "x"})
+	n.N = ptr(int64(2))
+	stored := user(conversation.Block{Text: "x"})
+	stored.Extra = []conversation.Field{{Name: "previous_response_id", Value: json.RawMessage(`"r"`)}}
+	for name, r := range map[string]conversation.Request{
+		"audio":                 user(conversation.Block{Kind: conversation.Audio, Media: &conversation.Media{Data: "AA=="}}),
+		"video":                 user(conversation.Block{Kind: conversation.Video, Media: &conversation.Media{URL: "https://x"}}),
+		"a foreign file":        user(conversation.Block{Kind: conversation.Image, Media: &conversation.Media{FileID: "f", Origin: "responses"}}),
+		"a foreign address":     user(conversation.Block{Kind: conversation.Image, Media: &conversation.Media{URL: "gs://b/o"}}),
+		"an office document":    user(conversation.Block{Kind: conversation.Document, Media: &conversation.Media{MIME: "application/msword", Data: "AA=="}}),
+		"several answers":       n,
+		"a stored conversation": stored,
+		"nothing to say":        user(conversation.Block{Text: " "}),
+	} {
+		_, _, err := Codec{}.EncodeRequest(nil, &r, dialects.EncodeOptions{Model: "claude"})
+		var re *dialects.RequestError
+		if !errors.As(err, &re) || re.Param == "" {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestDecodingAndEncodingKeepsARequest(t *testing.T) {
+	for _, members := range []string{
+		`"system":"Be brief.","temperature":0.5,"top_p":0.9,"top_k":5,"stop_sequences":["x"],"stream":true,"metadata":{"user_id":"u"},"service_tier":"standard_only"`,
+		`"thinking":{"type":"enabled","budget_tokens":1024,"display":"summarized"},"max_tokens":2000`,
+		`"thinking":{"type":"adaptive"},"output_config":{"effort":"max","task_budget":{"type":"tokens","total":1}}`,
+		`"thinking":{"type":"disabled"},"output_config":{"effort":"low"}`,
+		`"container":{"id":"c"},"context_management":{"edits":[]},"cache_control":{"type":"ephemeral"}`,
+		`"tools":[{"name":"f","input_schema":{"type":"object","z":1,"a":2},"strict":true},{"type":"bash_20250124","name":"bash","cache_control":{"type":"ephemeral"}}],"tool_choice":{"type":"any","disable_parallel_tool_use":true}`,
+		`"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"s"},{"type":"redacted_thinking","data":"d"},{"type":"tool_use","id":"t1","name":"f","input":{"x":1},"caller":{"type":"direct"}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral","ttl":"5m"}},{"type":"image","source":{"type":"url","url":"https://x"}}],"is_error":true}]},{"role":"system","content":[{"type":"tool_addition","tool":{}}]}]`,
+		`"messages":[{"role":"user","content":[{"type":"document","source":{"type":"content","content":[{"type":"text","text":"x"}]},"title":"t"},{"type":"container_upload","file_id":"f"}]}]`,
+	} {
+		body := ask(members)
+		if strings.Contains(members, "max_tokens") {
+			body = strings.Replace(body, `"max_tokens":5,`, "", 1)
+		}
+		r := mustDecode(t, body)
+		got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: r.Model})
+		if len(notes) > 0 {
+			t.Errorf("notes %v", notes)
+		}
+		sameJSON(t, got, body)
+	}
+}
+
+func TestVersionsAreReadFromNames(t *testing.T) {
+	for name, want := range map[string]version{
+		"claude-2.1": 21, "claude-instant-1.2": 12, "claude-3-opus-latest": 30, "claude-3-5-haiku-20241022": 35,
+		"claude-3-7-sonnet-20250219": 37, "claude-sonnet-4-0": 40, "claude-sonnet-4-20250514": 40, "claude-opus-4-6": 46,
+		"us.anthropic.claude-sonnet-4-5-20250929-v1:0": 45, "anthropic/claude-opus-4.8": 48, "claude-sonnet-5": 50,
+		"claude-opus-4-1@20250805": 41, "kimi-k2": 0, "claude-next": 0,
+	} {
+		if got := versionOf(name); got != want {
+			t.Errorf("%s: got %d, want %d", name, got, want)
+		}
+	}
+}
+
+func TestRewrittenNamesStayApartAndShort(t *testing.T) {
+	long := strings.Repeat("x", 200)
+	a, b := toolName(long+"a", 35), toolName(long+"b", 35)
+	if a == b || len(a) > 64 || len(toolName(long, 45)) > 128 {
+		t.Errorf("got %q and %q", a, b)
+	}
+	if toolID("call_9-Z") != "call_9-Z" || toolID("a.b") == toolID("a:b") || toolID("a.b") != toolID("a.b") {
+		t.Errorf("got %q and %q", toolID("a.b"), toolID("a:b"))
+	}
+}

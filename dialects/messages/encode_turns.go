@@ -1,0 +1,178 @@
+package messages
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
+
+// turn is what one side says before the other speaks again.
+type turn struct {
+	role   conversation.Role
+	blocks []*conversation.Block
+}
+
+// planTurns brings the conversation into the form that the API accepts: system prompts apart, one message per turn,
+// results first, nothing empty.
+func (e *requestEncoder) planTurns() {
+	started := false
+	for i := range e.r.Messages {
+		m := &e.r.Messages[i]
+		if m.Name != "" {
+			e.note("name")
+		}
+		role := m.Role
+		if role == conversation.System || role == conversation.Developer {
+			// A system message in mid-conversation is new in this dialect. Who writes it knows a model that takes it.
+			if !started || e.r.Origin != origin {
+				e.planSystem(m)
+				continue
+			}
+			role = conversation.System
+		}
+		started = true
+		e.planMessage(role, m)
+	}
+	for _, t := range e.turns {
+		if t.role == conversation.User {
+			resultsFirst(t.blocks)
+		}
+	}
+	e.trimPrefill()
+	if len(e.turns) == 0 && e.err == nil {
+		e.err = dialects.BadRequest("messages", "the conversation has no message that can be sent")
+	}
+}
+
+func (e *requestEncoder) planSystem(m *conversation.Message) {
+	for i := range m.Blocks {
+		switch b := &m.Blocks[i]; {
+		case b.Kind == conversation.Text && !blank(b.Text):
+			e.system = append(e.system, b)
+		case b.Kind == conversation.Opaque && b.Origin == origin:
+			e.system = append(e.system, b)
+		case b.Kind != conversation.Text:
+			e.note("system")
+		}
+	}
+}
+
+func (e *requestEncoder) planMessage(role conversation.Role, m *conversation.Message) {
+	for i := range m.Blocks {
+		b := &m.Blocks[i]
+		if !e.keep(role, b) {
+			continue
+		}
+		b = e.identify(b)
+		if n := len(e.turns); n == 0 || e.turns[n-1].role != role {
+			e.turns = append(e.turns, turn{role: role, blocks: make([]*conversation.Block, 0, len(m.Blocks))})
+		}
+		t := &e.turns[len(e.turns)-1]
+		t.blocks = append(t.blocks, b)
+	}
+}
+
+// keep decides whether a block can be sent. What is dropped is noted, unless it says nothing.
+func (e *requestEncoder) keep(role conversation.Role, b *conversation.Block) bool {
+	switch b.Kind {
+	case conversation.Text, conversation.Refusal:
+		return !blank(b.Text)
+	case conversation.Call:
+		return role == conversation.Assistant
+	case conversation.Result:
+		for i := range b.Result.Content {
+			if inner := &b.Result.Content[i]; inner.Kind != conversation.Text {
+				e.keep(role, inner)
+			}
+		}
+		return role == conversation.User
+	case conversation.Thinking:
+		if role == conversation.Assistant && b.Origin == origin && b.Signature != "" {
+			return true
+		}
+		if b.Text != "" || b.Redacted {
+			e.note("thinking")
+		}
+	case conversation.Opaque:
+		if b.Origin == origin {
+			return true
+		}
+		e.note("content")
+	case conversation.Image, conversation.Document:
+		if role == conversation.User {
+			e.checkMedia(b)
+			return true
+		}
+		e.note("assistant_media")
+	case conversation.Audio:
+		e.refuse("messages", "audio input is not supported by this model")
+	case conversation.Video:
+		e.refuse("messages", "video input is not supported by this model")
+	}
+	return false
+}
+
+// identify gives calls without an id one, and results without one the id of the first call that is still open,
+// preferring one of the same name. The made-up ids depend on the order alone, so that they stay the same when the
+// conversation goes on.
+func (e *requestEncoder) identify(b *conversation.Block) *conversation.Block {
+	switch {
+	case b.Kind == conversation.Call && b.Call.ID == "":
+		e.madeUp++
+		c := *b.Call
+		c.ID = "toolu_" + strconv.Itoa(e.madeUp)
+		e.open = append(e.open, &c)
+		out := *b
+		out.Call, out.Raw = &c, nil
+		return &out
+	case b.Kind == conversation.Result && b.Result.CallID == "" && len(e.open) > 0:
+		at := 0
+		for i, c := range e.open {
+			if c.Name == b.Result.Name {
+				at = i
+				break
+			}
+		}
+		r := *b.Result
+		r.CallID = e.open[at].ID
+		e.open = append(e.open[:at], e.open[at+1:]...)
+		out := *b
+		out.Result = &r
+		return &out
+	}
+	return b
+}
+
+// resultsFirst moves tool results to the front, keeping the order otherwise.
+func resultsFirst(blocks []*conversation.Block) {
+	at := 0
+	for i, b := range blocks {
+		if b.Kind != conversation.Result {
+			continue
+		}
+		copy(blocks[at+1:i+1], blocks[at:i])
+		blocks[at] = b
+		at++
+	}
+}
+
+// trimPrefill removes the white space at the end of a prefilled answer, which the API refuses.
+func (e *requestEncoder) trimPrefill() {
+	n := len(e.turns)
+	if n == 0 || e.turns[n-1].role != conversation.Assistant {
+		return
+	}
+	blocks := e.turns[n-1].blocks
+	last := blocks[len(blocks)-1]
+	if text := strings.TrimRightFunc(last.Text, unicode.IsSpace); last.Kind == conversation.Text && text != last.Text {
+		b := *last
+		b.Text = text
+		blocks[len(blocks)-1] = &b
+	}
+}
+
+// blank reports whether a text has no visible character. The API refuses such blocks.
+func blank(s string) bool { return strings.TrimSpace(s) == "" }

@@ -1,0 +1,272 @@
+package messages
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/sse"
+)
+
+// recording is one exchange with the real API.
+type recording struct {
+	Streaming bool
+	Request   *struct{ Body json.RawMessage }
+	Response  struct {
+		Status int
+		Body   string
+	}
+}
+
+// eachRecording runs f for every recorded exchange of an endpoint.
+func eachRecording(t *testing.T, endpoint string, f func(t *testing.T, r recording)) {
+	root := os.Getenv("LLMGATEWAY_RECORDED")
+	if root == "" {
+		t.Skip("LLMGATEWAY_RECORDED does not name a folder of recorded exchanges")
+	}
+	files, err := filepath.Glob(filepath.Join(root, endpoint, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recordings in %s: %v", root, err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var r recording
+			if err := json.Unmarshal(data, &r); err != nil {
+				t.Fatal(err)
+			}
+			f(t, r)
+		})
+	}
+}
+
+// usageOf reads the usage of a recorded message the slow way.
+func usageOf(v map[string]any) (in, out int64) {
+	n := func(k string) int64 { f, _ := v[k].(float64); return int64(f) }
+	return n("input_tokens") + n("cache_read_input_tokens") + n("cache_creation_input_tokens"), n("output_tokens")
+}
+
+func TestRecordedUnaryAnswersAreReadWhole(t *testing.T) {
+	eachRecording(t, "anthropic.messages", func(t *testing.T, rec recording) {
+		if rec.Streaming {
+			return
+		}
+		body := []byte(rec.Response.Body)
+		m := Codec{}.NewMeter()
+		defer m.Release()
+		sig := m.Body(body)
+		got, err := Codec{}.DecodeResponse(body)
+		if rec.Response.Status != 200 {
+			var e *conversation.Error
+			if sig != dialects.SignalError || !errors.As(err, &e) || e.Status != rec.Response.Status || e.Message == "" {
+				t.Fatalf("signal %v, error %v", sig, err)
+			}
+			return
+		}
+		if err != nil || sig&dialects.SignalTerminal == 0 {
+			t.Fatalf("signal %v, error %v", sig, err)
+		}
+		var msg struct {
+			Content []map[string]any
+			Usage   map[string]any
+		}
+		if err := json.Unmarshal(body, &msg); err != nil {
+			t.Fatal(err)
+		}
+		in, out := usageOf(msg.Usage)
+		if got.Usage.TotalInput() != in || got.Usage.TotalOutput() != out || !m.Observation().UsageFinal {
+			t.Errorf("usage %+v, want %d in, %d out", got.Usage, in, out)
+		}
+		// Writing it again gives the same message but for what the gateway makes anew.
+		var again struct{ Content []map[string]any }
+		if err := json.Unmarshal(Codec{}.EncodeResponse(nil, got, "m"), &again); err != nil {
+			t.Fatal(err)
+		}
+		if len(again.Content) != len(msg.Content) {
+			t.Fatalf("%d blocks became %d", len(msg.Content), len(again.Content))
+		}
+		for i := range msg.Content {
+			want := msg.Content[i]
+			if want["citations"] == nil {
+				delete(want, "citations")
+			}
+			if !reflect.DeepEqual(again.Content[i], want) {
+				t.Errorf("block %d: got %v, want %v", i, again.Content[i], want)
+			}
+		}
+	})
+}
+
+func TestRecordedStreamsAreReadWhole(t *testing.T) {
+	eachRecording(t, "anthropic.messages", func(t *testing.T, rec recording) {
+		if !rec.Streaming {
+			return
+		}
+		m := Codec{}.NewMeter()
+		defer m.Release()
+		var signals dialects.Signal
+		want := map[string]any{}
+		text := ""
+		eachFrame(t, strings.NewReader(rec.Response.Body), func(ev sse.Event) {
+			signals |= m.Event(ev)
+			var e struct {
+				Message struct{ Usage map[string]any }
+				Usage   map[string]any
+				Delta   struct{ Text string }
+			}
+			if json.Unmarshal(ev.Data, &e) != nil {
+				return
+			}
+			text += e.Delta.Text
+			for _, u := range []map[string]any{e.Message.Usage, e.Usage} {
+				for k, v := range u {
+					want[k] = v
+				}
+			}
+		})
+		events, err := readStream(t, strings.NewReader(rec.Response.Body))
+		if signals&dialects.SignalTerminal == 0 {
+			if !errors.Is(err, dialects.ErrTruncated) {
+				t.Fatalf("a stream without its end was read with error %v", err)
+			}
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkGrammar(t, events)
+		got := fold(events)
+		in, out := usageOf(want)
+		if got.Usage.TotalInput() != in || got.Usage.TotalOutput() != out || !m.Observation().UsageFinal {
+			t.Errorf("usage %+v, want %d in, %d out", got.Usage, in, out)
+		}
+		var gotText string
+		for _, b := range got.Choices[0].Blocks {
+			if b.Kind == conversation.Text {
+				gotText += b.Text
+			}
+		}
+		if gotText != text {
+			t.Errorf("text %q, want %q", gotText, text)
+		}
+		// The writer's stream says the same as the one that was read.
+		again, err := readStream(t, strings.NewReader(write(dialects.WriterOptions{Model: got.Model}, events...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkGrammar(t, again)
+		if g := fold(again); !reflect.DeepEqual(g, got) {
+			t.Errorf("written and read again:\n%+v\nwant\n%+v", g, got)
+		}
+	})
+}
+
+func TestRecordedRequestsSurviveDecodingAndEncoding(t *testing.T) {
+	eachRecording(t, "anthropic.messages", func(t *testing.T, rec recording) {
+		if rec.Request == nil || len(rec.Request.Body) == 0 || rec.Request.Body[0] != '{' {
+			return
+		}
+		r := mustDecode(t, string(rec.Request.Body))
+		got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: r.Model})
+		for _, n := range notes {
+			if !strings.HasPrefix(n, "tools.") {
+				t.Errorf("dropped %s", n)
+			}
+		}
+		var g, w any
+		if err := errors.Join(json.Unmarshal([]byte(got), &g), json.Unmarshal(rec.Request.Body, &w)); err != nil {
+			t.Fatal(err)
+		}
+		if g, w = normal(g), normal(w); !reflect.DeepEqual(g, w) {
+			t.Errorf("got  %s\nwant %s", jsonText(g), jsonText(w))
+		}
+	})
+}
+
+func jsonText(v any) string {
+	b, _ := json.Marshal(v)
+	return string(b)
+}
+
+// normal applies the normalizations that the package documents to a request.
+func normal(v any) any {
+	req := v.(map[string]any)
+	if req["stream"] == false {
+		delete(req, "stream")
+	}
+	blocksOf(req, "system")
+	var merged []any
+	for _, m := range req["messages"].([]any) {
+		msg := m.(map[string]any)
+		blocksOf(msg, "content")
+		if n := len(merged); n > 0 && merged[n-1].(map[string]any)["role"] == msg["role"] {
+			last := merged[n-1].(map[string]any)
+			last["content"] = append(last["content"].([]any), msg["content"].([]any)...)
+			continue
+		}
+		merged = append(merged, msg)
+	}
+	req["messages"] = merged
+	tools, _ := req["tools"].([]any)
+	for _, t := range tools {
+		tool := t.(map[string]any)
+		if _, isFunction := tool["input_schema"]; isFunction {
+			delete(tool, "defer_loading")
+			if tool["description"] == "" {
+				delete(tool, "description")
+			}
+		}
+	}
+	if len(tools) == 0 {
+		delete(req, "tools")
+	}
+	for k, v := range req {
+		if v == nil {
+			delete(req, k)
+		}
+	}
+	return req
+}
+
+// blocksOf turns a string into a text block and drops texts that say nothing, also inside of tool results.
+func blocksOf(parent map[string]any, key string) {
+	switch c := parent[key].(type) {
+	case string:
+		parent[key] = []any{map[string]any{"type": "text", "text": c}}
+	case []any:
+		var kept []any
+		for _, b := range c {
+			block := b.(map[string]any)
+			if text, ok := block["text"].(string); ok && block["type"] == "text" && strings.TrimSpace(text) == "" {
+				continue
+			}
+			if block["type"] == "tool_result" {
+				blocksOf(block, "content")
+				if block["is_error"] == false {
+					delete(block, "is_error")
+				}
+			}
+			kept = append(kept, block)
+		}
+		parent[key] = kept
+	}
+}
+
+func TestRecordedTokenCountsCostNothing(t *testing.T) {
+	eachRecording(t, "anthropic.count_tokens", func(t *testing.T, rec recording) {
+		m := Codec{}.NewMeter()
+		defer m.Release()
+		if sig := m.Body([]byte(rec.Response.Body)); sig != 0 || m.Observation().UsageKnown {
+			t.Errorf("signal %v, %+v", sig, m.Observation())
+		}
+	})
+}

@@ -1,0 +1,109 @@
+package llmgateway
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/providers"
+)
+
+// outgoing is a request body for one attempt.
+type outgoing struct {
+	body providers.Body
+	// buf is the memory of body, held until the attempt is over.
+	buf *providers.Shared
+	// hideUsage: the stream's usage chunk is for the gateway alone.
+	hideUsage bool
+}
+
+// encode makes the body for a target: spliced when it speaks the client's dialect, translated otherwise.
+func (x *exchange) encode(t *target, d providers.Dialect) (outgoing, error) {
+	var out outgoing
+	var err error
+	x.dropped = x.dropped[:0]
+	if d == x.dialect {
+		out = x.splice(t)
+	} else if out, err = x.translate(t, d); err != nil {
+		return out, err
+	}
+	if t.provider.adjuster == nil {
+		return out, nil
+	}
+	body := out.body.Bytes()
+	adjusted, notes, err := t.provider.adjuster.Adjust(&providers.Call{Dialect: d, Operation: x.operation, Model: t.model, Stream: x.head.Stream}, body)
+	if err != nil {
+		out.buf.Release()
+		return outgoing{}, err
+	}
+	if err := x.note(notes); err != nil {
+		out.buf.Release()
+		return outgoing{}, err
+	}
+	out.body = providers.NewBody(out.buf, adjusted)
+	return out, nil
+}
+
+// splice edits the client's bytes in place.
+func (x *exchange) splice(t *target) outgoing {
+	var arr [4]jsonedit.Edit
+	s := x.codec.Splice(x.body, x.obj, x.head, dialects.SpliceOptions{Model: t.model, AskUsage: x.operation == providers.Generate}, arr[:0])
+	x.bodyBuf.Retain()
+	out := outgoing{buf: x.bodyBuf, hideUsage: s.HideUsage}
+	if len(s.Edits) == 0 {
+		out.body = providers.NewBody(x.bodyBuf, x.body)
+	} else {
+		out.body = providers.NewBody(x.bodyBuf, jsonedit.Segments(make([][]byte, 0, 2*len(s.Edits)+1), x.body, s.Edits)...)
+	}
+	return out
+}
+
+// translate encodes the conversation for a target of another dialect. The client's request is decoded once, however
+// many targets are tried.
+func (x *exchange) translate(t *target, d providers.Dialect) (outgoing, error) {
+	if x.conv == nil {
+		conv, err := x.codec.(dialects.Decoder).DecodeRequest(x.body, x.head)
+		if err != nil {
+			return outgoing{}, err
+		}
+		x.conv = conv
+	}
+	o := dialects.EncodeOptions{Model: t.model, Vendor: t.provider.vendor}
+	if t.price != nil {
+		o.MaxOutput = t.price.MaxOutput
+	}
+	buf := getBuffer()
+	shared := providers.NewShared(func() { putBuffer(buf) })
+	body, notes, err := dialects.Lookup(d).(dialects.Encoder).EncodeRequest((*buf)[:0], x.conv, o)
+	if err != nil {
+		shared.Release()
+		return outgoing{}, err
+	}
+	*buf = body
+	if err := x.note(notes); err != nil {
+		shared.Release()
+		return outgoing{}, err
+	}
+	return outgoing{body: providers.NewBody(shared, body), buf: shared}, nil
+}
+
+// note records what a translation dropped, or refuses it under strict.
+func (x *exchange) note(notes []string) error {
+	if len(notes) == 0 {
+		return nil
+	}
+	if x.h.Strict {
+		return &dialects.RequestError{Status: http.StatusBadRequest, Param: notes[0], Code: "unsupported_parameter",
+			Message: "the provider of this model cannot be given " + strings.Join(notes, ", ") + ", and this gateway is set to refuse rather than drop (strict)"}
+	}
+	x.drop(notes)
+	return nil
+}
+
+// isRequestError reports whether an error is the client's to mend.
+func isRequestError(err error) bool {
+	var re *dialects.RequestError
+	return errors.As(err, &re)
+}

@@ -1,0 +1,240 @@
+package llmgateway
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/google/uuid"
+
+	"github.com/caddy-llm/llmgateway/accounting"
+	"github.com/caddy-llm/llmgateway/balancing"
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/providers"
+)
+
+// exchange is everything about one request, from its first byte to its record. It belongs to the goroutine of the
+// request; only the summary in it is read later, by the access log.
+type exchange struct {
+	h    *Handler
+	w    http.ResponseWriter
+	rc   *http.ResponseController
+	r    *http.Request
+	repl *caddy.Replacer
+
+	id    string
+	start time.Time
+
+	endpoint
+	codec dialects.Codec
+	head  dialects.Head
+
+	body    []byte
+	bodyBuf *providers.Shared
+	obj     *jsonedit.Object
+
+	route    *route
+	deadline time.Time
+	affinity uint64
+
+	bodySize int
+	conv     *conversation.Request // the request in the neutral form, decoded when first needed
+	dropped  []string              // what the last translation left out
+	refusal  error                 // why a target could not be given the request
+
+	tried    []*slot
+	triedArr [4]*slot
+	attempts []attempt
+	attArr   [3]attempt
+
+	// committed is set when the first byte of the response has been handed to the client. Before it every failure can
+	// be repaired without the client noticing; after it none can.
+	committed   bool
+	interrupted string // who broke the stream after the commit point: "client" or "upstream"
+	keep        *summary
+}
+
+// summary is what is reported of a request once it has ended. It outlives the exchange in the access log.
+type summary struct {
+	Model, Provider, UpstreamModel, Target string
+	Dialect                                providers.Dialect
+	Attempts, Status                       int
+	Class                                  providers.Class
+	Usage                                  accounting.Usage
+	Certainty                              accounting.Certainty
+	Cost                                   accounting.Money
+	Priced                                 bool
+	TTFT, Duration                         time.Duration
+	Stream                                 bool
+	scopes                                 []scope
+	values                                 []string // of scopes
+	arr                                    [6]string
+}
+
+// attempt is the record of one call to a provider.
+type attempt struct {
+	id        string
+	target    *target
+	slot      *slot
+	dialect   providers.Dialect
+	start     time.Time
+	ttft      time.Duration
+	latency   time.Duration
+	status    int
+	fault     *providers.Fault
+	obs       dialects.Observation
+	certainty accounting.Certainty
+	usage     accounting.Usage
+	cost      accounting.Money
+	requestID string // the provider's
+}
+
+// newID makes the id of a request or an attempt: a UUIDv7, which sorts by time.
+func newID() string {
+	id, err := uuid.NewV7()
+	if err != nil { // the system has no randomness; a v7 of the clock alone still tells requests apart
+		return "req-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	}
+	return id.String()
+}
+
+func (h *Handler) newExchange(w http.ResponseWriter, r *http.Request, ep endpoint) *exchange {
+	x := &exchange{h: h, w: w, r: r, id: newID(), start: time.Now(), endpoint: ep}
+	x.repl, _ = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if x.repl == nil {
+		x.repl = caddy.NewEmptyReplacer()
+	}
+	x.codec = dialects.Lookup(ep.dialect)
+	x.tried, x.attempts = x.triedArr[:0], x.attArr[:0]
+	x.keep = &summary{Dialect: ep.dialect, scopes: h.scopes}
+	return x
+}
+
+// identify resolves who pays, once.
+func (x *exchange) identify() {
+	if x.keep.values != nil {
+		return
+	}
+	x.keep.values = x.keep.arr[:0]
+	for i := range x.h.scopes {
+		x.keep.values = append(x.keep.values, x.h.scopes[i].value(x.repl))
+	}
+}
+
+// value returns the value of a scope.
+func (s *summary) value(name string) string {
+	for i := range s.values {
+		if s.scopes[i].name == name {
+			return s.values[i]
+		}
+	}
+	return ""
+}
+
+// plan finds out where the request may go. Errors are *dialects.RequestError.
+func (x *exchange) plan() error {
+	name := strings.Clone(x.head.Model) // it outlives the body
+	if name == "" {
+		return &dialects.RequestError{Status: http.StatusBadRequest, Param: "model", Message: "the request names no model"}
+	}
+	if len(name) > maxModelName || cleanLabel(name, maxModelName) != name {
+		return &dialects.RequestError{Status: http.StatusBadRequest, Param: "model", Message: "the model name is too long or holds control characters"}
+	}
+	x.keep.Model, x.keep.Stream = name, x.head.Stream
+	t := x.h.currentTable()
+	x.route = t.resolve(name)
+	if x.route == nil {
+		return t.unknown(name)
+	}
+	if len(x.route.tiers) == 0 {
+		return &dialects.RequestError{Status: http.StatusNotFound, Param: "model", Code: "model_not_found",
+			Message: "no target of the model " + strconv.Quote(name) + " may be used: its price limit excludes them all"}
+	}
+	limit := x.route.request
+	if x.head.Stream {
+		limit = x.route.stream
+	}
+	x.deadline = x.start.Add(limit)
+	x.affinity = x.affinityKey()
+	return nil
+}
+
+// affinityHeaders tie the requests of one session together: Claude Code's, opencode's and Codex's.
+var affinityHeaders = []string{"X-Claude-Code-Session-Id", "X-Session-Affinity", "X-Session-Id", "Session-Id"}
+
+// affinityKey hashes the best key there is for keeping a session on one target, so that the provider's prompt cache
+// stays warm.
+func (x *exchange) affinityKey() uint64 {
+	if x.route.affinity != "" {
+		if v := x.repl.ReplaceAll(x.route.affinity, ""); v != "" {
+			return balancing.Affinity(v)
+		}
+	}
+	if x.head.CacheKey != "" {
+		return balancing.Affinity(x.head.CacheKey)
+	}
+	for _, name := range affinityHeaders {
+		if v := x.r.Header[name]; len(v) > 0 && v[0] != "" {
+			return balancing.Affinity(v[0])
+		}
+	}
+	if x.head.EndUser != "" {
+		return balancing.Affinity(x.head.EndUser)
+	}
+	if u := x.keep.value("user"); u != "" {
+		return balancing.Affinity(u)
+	}
+	return 0
+}
+
+// release gives back what the exchange borrowed.
+func (x *exchange) release() {
+	if x.obj != nil {
+		objects.Put(x.obj)
+		x.obj = nil
+	}
+	if x.bodyBuf != nil {
+		x.bodyBuf.Release()
+		x.bodyBuf = nil
+	}
+	x.body = nil
+}
+
+// drop notes what a translation left out, each word once.
+func (x *exchange) drop(notes []string) {
+	for _, n := range notes {
+		found := false
+		for _, d := range x.dropped {
+			found = found || d == n
+		}
+		if !found {
+			x.dropped = append(x.dropped, n)
+		}
+	}
+}
+
+// targetsTried lists every attempt for an error message.
+func (x *exchange) targetsTried() string {
+	var b strings.Builder
+	for i := range x.attempts {
+		a := &x.attempts[i]
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(a.target.label)
+		b.WriteString(" (")
+		if a.status != 0 {
+			b.WriteString(strconv.Itoa(a.status))
+			b.WriteByte(' ')
+		}
+		if a.fault != nil {
+			b.WriteString(string(a.fault.Class))
+		}
+		b.WriteByte(')')
+	}
+	return b.String()
+}

@@ -1,0 +1,204 @@
+package providers
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// ErrUnsupported is returned by Prepare for an operation that the provider has no endpoint for.
+var ErrUnsupported = errors.New("the provider does not offer this operation")
+
+var errNoBaseURL = errors.New("no base URL")
+
+// JoinPath returns a copy of base whose path is followed by elems, each of them exactly one path segment: whatever
+// an element holds, slashes, dots, question marks and percent signs included, it cannot leave its segment. The query
+// of base is kept; its fragment and user info are not.
+func JoinPath(base *url.URL, elems ...string) *url.URL {
+	u := &url.URL{Scheme: base.Scheme, Host: base.Host, RawQuery: base.RawQuery}
+	plain := base.RawPath == ""
+	size := len(base.Path)
+	for _, e := range elems {
+		plain = plain && isPlainSegment(e)
+		size += 1 + len(e)
+	}
+	path := make([]byte, 0, size)
+	path = append(path, strings.TrimRight(base.Path, "/")...)
+	for _, e := range elems {
+		path = append(append(path, '/'), e...)
+	}
+	u.Path = string(path)
+	if !plain {
+		u.RawPath = rawPath(base, elems)
+	}
+	return u
+}
+
+func rawPath(base *url.URL, elems []string) string {
+	raw := []byte(strings.TrimRight(base.EscapedPath(), "/"))
+	for _, e := range elems {
+		raw = appendSegment(append(raw, '/'), e)
+	}
+	return string(raw)
+}
+
+// isPlainSegment reports whether a segment is the same escaped and unescaped.
+func isPlainSegment(s string) bool {
+	for i := range len(s) {
+		if !isPlainByte(s[i]) {
+			return false
+		}
+	}
+	return s != "" && !dotsOnly(s)
+}
+
+// isPlainByte reports whether c is unreserved in RFC 3986. Everything else is escaped, colons too: what follows a colon
+// is a verb in Google's and AWS's paths.
+func isPlainByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~'
+}
+
+func dotsOnly(s string) bool { return strings.Trim(s, ".") == "" }
+
+func appendSegment(dst []byte, s string) []byte {
+	const hex = "0123456789ABCDEF"
+	dots := dotsOnly(s)
+	for i := range len(s) {
+		if c := s[i]; !isPlainByte(c) || dots {
+			dst = append(dst, '%', hex[c>>4], hex[c&15])
+		} else {
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// AppendVerb appends ":verb" to the last segment of a path made by [JoinPath]. The verb is never the client's.
+func AppendVerb(u *url.URL, verb string) {
+	u.Path += ":" + verb
+	if u.RawPath != "" {
+		u.RawPath += ":" + verb
+	}
+}
+
+// PathEndsIn reports whether the last segment of base is one of segments. An empty base path ends in none.
+func PathEndsIn(base *url.URL, segments ...string) bool {
+	path := strings.TrimRight(base.Path, "/")
+	last := path[strings.LastIndexByte(path, '/')+1:]
+	for _, s := range segments {
+		if last == s {
+			return last != ""
+		}
+	}
+	return false
+}
+
+// Address returns the URL of a call by the custom of its dialect, which is what the vendors' own SDKs do with a base
+// URL: OpenAI's holds the version, which is added only where there is no path at all; Anthropic's and Gemini's hold
+// none, so it is appended unless it is there.
+func Address(c *Call) (*url.URL, error) {
+	if c.BaseURL == nil {
+		return nil, errNoBaseURL
+	}
+	switch c.Dialect {
+	case Messages:
+		return messagesAddress(c)
+	case Gemini:
+		return geminiAddress(c)
+	case Chat, Responses:
+		return openAIAddress(c)
+	}
+	return nil, fmt.Errorf("%w: dialect %q", ErrUnsupported, c.Dialect)
+}
+
+// openAIPaths are the endpoints below the version, and with it: most base URLs have no other path than "/v1", and
+// their requests then share these strings.
+var openAIPaths = map[Operation]struct{ path, versioned string }{
+	Embeddings:  {"embeddings", "/v1/embeddings"},
+	Completions: {"completions", "/v1/completions"},
+	Images:      {"images", "/v1/images"},
+	Audio:       {"audio", "/v1/audio"},
+	Moderations: {"moderations", "/v1/moderations"},
+	Rerank:      {"rerank", "/v1/rerank"},
+}
+
+func openAIAddress(c *Call) (*url.URL, error) {
+	var first, second, versioned string
+	switch p, known := openAIPaths[c.Operation]; {
+	case c.Operation == Generate && c.Dialect == Chat:
+		first, second, versioned = "chat", "completions", "/v1/chat/completions"
+	case c.Operation == Generate:
+		first, second, versioned = "responses", c.Subpath, "/v1/responses"
+	case known:
+		first, second, versioned = p.path, c.Subpath, p.versioned
+	default:
+		return nil, ErrUnsupported
+	}
+	base, bare := c.BaseURL, c.BaseURL.Path == "" || c.BaseURL.Path == "/"
+	switch {
+	case (bare || base.Path == "/v1") && (c.Dialect == Chat && c.Operation == Generate || c.Subpath == ""):
+		return &url.URL{Scheme: base.Scheme, Host: base.Host, Path: versioned, RawQuery: base.RawQuery}, nil
+	case bare && second == "":
+		return JoinPath(base, "v1", first), nil
+	case bare:
+		return JoinPath(base, "v1", first, second), nil
+	case second == "":
+		return JoinPath(base, first), nil
+	}
+	return JoinPath(base, first, second), nil
+}
+
+func messagesAddress(c *Call) (*url.URL, error) {
+	elems := make([]string, 0, 3)
+	if !PathEndsIn(c.BaseURL, "v1") {
+		elems = append(elems, "v1")
+	}
+	switch c.Operation {
+	case Generate:
+		elems = append(elems, "messages")
+	case CountTokens:
+		elems = append(elems, "messages", "count_tokens")
+	default:
+		return nil, ErrUnsupported
+	}
+	return JoinPath(c.BaseURL, elems...), nil
+}
+
+var geminiVerbs = map[Operation]string{
+	Generate:    "generateContent",
+	CountTokens: "countTokens",
+	Embeddings:  "embedContent",
+	BatchEmbed:  "batchEmbedContents",
+}
+
+func geminiAddress(c *Call) (*url.URL, error) {
+	verb, ok := geminiVerbs[c.Operation]
+	if !ok {
+		return nil, ErrUnsupported
+	}
+	collection, model := "models", c.Model
+	for _, known := range [...]string{"models", "tunedModels"} {
+		if rest, found := strings.CutPrefix(c.Model, known+"/"); found {
+			collection, model = known, rest
+		}
+	}
+	if model == "" {
+		return nil, errors.New("no model to put into the path")
+	}
+	elems := make([]string, 0, 3)
+	if !PathEndsIn(c.BaseURL, "v1beta", "v1") {
+		elems = append(elems, "v1beta")
+	}
+	u := JoinPath(c.BaseURL, append(elems, collection, model)...)
+	if c.Operation != Generate || !c.Stream {
+		AppendVerb(u, verb)
+		return u, nil
+	}
+	AppendVerb(u, "streamGenerateContent")
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += "alt=sse" // without it the stream is one JSON array
+	return u, nil
+}

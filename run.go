@@ -1,0 +1,266 @@
+package llmgateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/caddy-llm/llmgateway/balancing"
+	"github.com/caddy-llm/llmgateway/providers"
+)
+
+// choice is the slot that the next attempt goes to, with the passes that let it through.
+type choice struct {
+	target         *target
+	slot           *slot
+	upPass, mdPass balancing.Pass
+}
+
+// run tries targets until the client has an answer or none is left.
+func (x *exchange) run() error {
+	var again *slot // the slot to ask again, after a backoff
+	for {
+		now := time.Now()
+		c, wait, ok := x.next(now, again)
+		if !ok {
+			return x.giveUp(wait)
+		}
+		again = nil
+		x.tried = append(x.tried, c.slot)
+		f, sent := x.attempt(c)
+		switch {
+		case f == nil:
+			return nil
+		case x.committed || f.Class == providers.ClassCanceled:
+			if f.Class == providers.ClassCanceled && x.r.Context().Err() != nil {
+				x.keep.Status = statusClientClosed
+			}
+			x.keep.Class = f.Class
+			return nil
+		case !sent:
+			continue // the target cannot take this request; it was not asked
+		}
+		x.log(c, f)
+		d := x.decide(c, f)
+		switch d.Action {
+		case balancing.Stop:
+			return x.giveUp(0)
+		case balancing.SameTarget:
+			if !c.slot.model.budget.Withdraw(time.Now(), d.Cost) || !x.sleep(d.After) {
+				return x.giveUp(d.After)
+			}
+			again = c.slot
+		}
+	}
+}
+
+// giveUp answers after the last attempt. A request that no target could even be asked for is the client's to mend.
+func (x *exchange) giveUp(wait time.Duration) error {
+	if x.r.Context().Err() != nil {
+		x.keep.Status, x.keep.Class = statusClientClosed, providers.ClassCanceled
+		return nil
+	}
+	if len(x.attempts) == 0 && x.refusal != nil {
+		return x.reject(x.refusal)
+	}
+	return x.exhausted(wait)
+}
+
+// decide says what follows a failed attempt.
+func (x *exchange) decide(c choice, f *providers.Fault) balancing.Decision {
+	now := time.Now()
+	s := balancing.Situation{
+		Class:       string(f.Class),
+		MaybeBilled: f.Billed != providers.BilledNo,
+		Tries:       len(x.attempts),
+		RetryAfter:  f.RetryAfter,
+		Elapsed:     now.Sub(x.start),
+		Remaining:   x.deadline.Sub(now),
+		Expected:    c.slot.model.health.Latency(now),
+		Random:      balancing.Rand(),
+	}
+	for i := range x.attempts {
+		if x.attempts[i].slot == c.slot {
+			s.TargetTries++
+		}
+	}
+	for _, tier := range x.route.tiers {
+		for _, t := range tier {
+			if !t.available(now, x.tried) {
+				continue
+			}
+			if t == c.target {
+				s.OtherCredential = true
+			} else {
+				s.OtherTarget = true
+			}
+		}
+	}
+	if s.OtherCredential && !s.OtherTarget && f.Class != providers.ClassAuth && f.Class != providers.ClassBilling {
+		s.OtherTarget = true // another endpoint or key of the same target is as good
+	}
+	return x.route.retry.Next(s)
+}
+
+// next finds the slot for the next attempt: in the earliest tier that has one, the target that the policy picks, and of
+// its slots the one that the provider's policy picks. wait is how long until one may be available, when none is.
+func (x *exchange) next(now time.Time, again *slot) (c choice, wait time.Duration, ok bool) {
+	if again != nil {
+		last := x.attempts[len(x.attempts)-1]
+		if c, ok = begin(last.target, again, now); ok {
+			return c, 0, true
+		}
+		return c, again.nextAllowed(now).Sub(now), false
+	}
+	for _, tier := range x.route.tiers {
+		for {
+			t := x.pickTarget(now, tier)
+			if t == nil {
+				break
+			}
+			s := x.pickSlot(now, t)
+			if s == nil {
+				break
+			}
+			if c, ok = begin(t, s, now); ok {
+				return c, 0, true
+			}
+			x.tried = append(x.tried, s) // somebody else took the last place
+		}
+	}
+	if len(x.attempts) == 0 && x.refusal == nil {
+		return x.lastResort(now)
+	}
+	return c, x.soonest(now), false
+}
+
+// pickTarget lets the policy choose among the available targets of a tier.
+func (x *exchange) pickTarget(now time.Time, tier []*target) *target {
+	if len(tier) == 1 {
+		if tier[0].available(now, x.tried) {
+			return tier[0]
+		}
+		return nil
+	}
+	var pool [16]balancing.Candidate
+	var index [16]int
+	in, out := x.expectedTokens()
+	candidates, at := pool[:0], index[:0]
+	for i, t := range tier {
+		if c, ok := t.candidate(now, x.tried, in, out); ok {
+			candidates, at = append(candidates, c), append(at, i)
+		}
+	}
+	switch len(candidates) {
+	case 0:
+		return nil
+	case 1:
+		return tier[at[0]]
+	}
+	return tier[at[x.route.policy.Pick(balancing.Hint{Affinity: x.affinity}, candidates)]]
+}
+
+// pickSlot lets the provider's policy choose among the available endpoints and keys of a target.
+func (x *exchange) pickSlot(now time.Time, t *target) *slot {
+	if len(t.slots) == 1 {
+		if t.slots[0].usable(now, x.tried) {
+			return t.slots[0]
+		}
+		return nil
+	}
+	var pool [16]balancing.Candidate
+	var index [16]int
+	candidates, at := pool[:0], index[:0]
+	for i, s := range t.slots {
+		if s.usable(now, x.tried) {
+			candidates = append(candidates, balancing.Candidate{
+				ID: s.id, Weight: 1, InFlight: s.model.health.InFlight(), Latency: s.model.health.Latency(now),
+			})
+			at = append(at, i)
+		}
+	}
+	switch len(candidates) {
+	case 0:
+		return nil
+	case 1:
+		return t.slots[at[0]]
+	}
+	return t.slots[at[t.provider.policy.Pick(balancing.Hint{Affinity: x.affinity}, candidates)]]
+}
+
+// begin takes a place on a slot, on its endpoint and its model.
+func begin(t *target, s *slot, now time.Time) (choice, bool) {
+	up, ok := s.up.state.health.Begin(now)
+	if !ok {
+		return choice{}, false
+	}
+	md, ok := s.model.health.Begin(now)
+	if !ok {
+		s.up.state.health.End(up)
+		return choice{}, false
+	}
+	s.model.budget.Request(now)
+	return choice{target: t, slot: s, upPass: up, mdPass: md}, true
+}
+
+// lastResort asks a target that rests after failures when there is no other, once a second: a gateway whose only target
+// came back notices at once.
+func (x *exchange) lastResort(now time.Time) (choice, time.Duration, bool) {
+	for _, tier := range x.route.tiers {
+		for _, t := range tier {
+			for _, s := range t.slots {
+				if contains(x.tried, s) {
+					continue
+				}
+				up, ok := s.up.state.health.LastResort(now)
+				if !ok {
+					continue
+				}
+				md, ok := s.model.health.LastResort(now)
+				if !ok {
+					s.up.state.health.End(up)
+					continue
+				}
+				return choice{target: t, slot: s, upPass: up, mdPass: md}, 0, true
+			}
+		}
+	}
+	return choice{}, x.soonest(now), false
+}
+
+// soonest is how long until any slot of the route may be used again.
+func (x *exchange) soonest(now time.Time) time.Duration {
+	best := time.Duration(-1)
+	for _, tier := range x.route.tiers {
+		for _, t := range tier {
+			for _, s := range t.slots {
+				if d := s.nextAllowed(now).Sub(now); best < 0 || d < best {
+					best = d
+				}
+			}
+		}
+	}
+	return max(best, 0)
+}
+
+// defaultOutput is the length of an answer, in tokens, that costs are estimated with when the client set no limit.
+const defaultOutput = 512
+
+// expectedTokens estimates the size of the request for comparing costs.
+func (x *exchange) expectedTokens() (in, out int64) {
+	in, out = int64(x.bodySize)/4, x.head.MaxTokens
+	if out <= 0 || out > 4*defaultOutput {
+		out = defaultOutput
+	}
+	return in, out
+}
+
+// sleep waits before the same target is asked again. It reports false when the client left meanwhile.
+func (x *exchange) sleep(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(x.r.Context(), d)
+	defer cancel()
+	<-ctx.Done()
+	return x.r.Context().Err() == nil
+}

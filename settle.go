@@ -1,0 +1,148 @@
+package llmgateway
+
+import (
+	"time"
+
+	"github.com/caddy-llm/llmgateway/accounting"
+	"github.com/caddy-llm/llmgateway/providers"
+)
+
+// maxPlausibleTokens is more than any model reads or writes in one request. A provider that reports more is not believed.
+const maxPlausibleTokens = 50_000_000
+
+// settle works out what an attempt used and cost. It may be called again with more known.
+func (x *exchange) settle(a *attempt) {
+	a.usage, a.certainty, a.cost = accounting.Usage{}, accounting.Void, 0
+	switch {
+	case x.operation == providers.CountTokens:
+		return // free of charge everywhere
+	case a.fault != nil && a.fault.Billed == providers.BilledNo:
+		return
+	case a.fault != nil && a.fault.Billed == providers.BilledUnknown:
+		a.certainty = accounting.Unknown
+		return
+	}
+	a.usage, a.certainty = x.measured(a)
+	if p := a.price(); p != nil {
+		a.cost = p.Cost(a.usage)
+	}
+}
+
+// measured is the usage that the provider reported, or else an estimate from what went by. A stream that broke has
+// reported its input at most, so its output is what was seen of it.
+func (x *exchange) measured(a *attempt) (accounting.Usage, accounting.Certainty) {
+	u := accounting.Usage(a.obs.Usage)
+	name := a.target.label
+	known := a.obs.UsageKnown && u.TotalInput() >= 0 && u.TotalInput() <= maxPlausibleTokens && u.TotalOutput() <= maxPlausibleTokens
+	if known && (a.fault == nil || a.obs.UsageFinal) {
+		x.h.estimator.LearnInput(name, int64(x.bodySize), u.TotalInput())
+		if a.obs.OutputBytes > 0 {
+			x.h.estimator.LearnOutput(name, a.obs.OutputBytes, u.Output)
+		}
+		return u, accounting.Reported
+	}
+	if !known {
+		u = accounting.Usage{Input: x.h.estimator.Input(name, int64(x.bodySize))}
+	}
+	if x.operation == providers.Generate || x.operation == providers.Completions {
+		u.Output = max(u.Output, x.h.estimator.Output(name, a.obs.OutputBytes))
+	}
+	return u, accounting.Estimated
+}
+
+// price is what the target cost when the attempt was sent; nil when that is unknown.
+func (a *attempt) price() *accounting.Price {
+	if a.target.price == nil {
+		return nil
+	}
+	p, ok := a.target.price.Price(a.start)
+	if !ok {
+		return nil
+	}
+	return p
+}
+
+// priced reports whether the cost of the attempt is known. A provider on the user's own machines costs nothing.
+func (a *attempt) priced() bool {
+	return a.price() != nil || a.target.provider.defaults.Local || a.certainty == accounting.Void
+}
+
+// totalCost is what all attempts so far cost; it reports false when the price of one of them is unknown.
+func (x *exchange) totalCost() (accounting.Money, bool) {
+	var sum accounting.Money
+	for i := range x.attempts {
+		if !x.attempts[i].priced() {
+			return 0, false
+		}
+		sum = sum.Add(x.attempts[i].cost)
+	}
+	return sum, true
+}
+
+// total adds the attempts up for the summary.
+func (x *exchange) total() {
+	k := x.keep
+	k.Certainty = accounting.Reported
+	billable := 0
+	for i := range x.attempts {
+		a := &x.attempts[i]
+		k.Usage = addUsage(k.Usage, a.usage)
+		if a.certainty == accounting.Void {
+			continue
+		}
+		billable++
+		if a.certainty == accounting.Unknown || a.certainty == accounting.Estimated && k.Certainty == accounting.Reported {
+			k.Certainty = a.certainty
+		}
+	}
+	if billable == 0 {
+		k.Certainty = accounting.Void
+	}
+	k.Cost, k.Priced = x.totalCost()
+}
+
+func addUsage(a, b accounting.Usage) accounting.Usage {
+	a.Input += b.Input
+	a.CacheRead += b.CacheRead
+	a.CacheWrite += b.CacheWrite
+	a.CacheWrite1h += b.CacheWrite1h
+	a.InputAudio += b.InputAudio
+	a.Output += b.Output
+	a.Reasoning += b.Reasoning
+	a.OutputAudio += b.OutputAudio
+	a.WebSearches += b.WebSearches
+	return a
+}
+
+// builtinScopes have columns of their own in the ledger; all other scopes are tags.
+var builtinScopes = map[string]bool{"key": true, "user": true, "team": true}
+
+// entry is the ledger's record of an attempt.
+func (x *exchange) entry(i int) accounting.Entry {
+	a, k := &x.attempts[i], x.keep
+	e := accounting.Entry{
+		AttemptID: a.id, RequestID: x.id, Attempt: i + 1, Time: a.start,
+		Key: k.value("key"), User: k.value("user"), Team: k.value("team"), Tags: k.tags(),
+		Provider: a.target.provider.name, Dialect: string(a.dialect), Model: x.route.name, UpstreamModel: a.target.model,
+		AnsweredModel: cleanLabel(a.obs.Model, maxModelName), ProviderRequestID: a.requestID,
+		Usage: a.usage, Certainty: a.certainty, Cost: a.cost, Priced: a.priced(), PriceVersion: x.h.book.Version(),
+		Status: a.status, Stream: x.head.Stream, Latency: a.latency.Round(time.Microsecond), TimeToFirstToken: a.ttft.Round(time.Microsecond),
+	}
+	if a.fault != nil {
+		e.ErrorClass = string(a.fault.Class)
+	}
+	return e
+}
+
+func (k *summary) tags() map[string]string {
+	var tags map[string]string
+	for i := range k.values {
+		if name := k.scopes[i].name; k.values[i] != "" && !builtinScopes[name] {
+			if tags == nil {
+				tags = map[string]string{}
+			}
+			tags[name] = k.values[i]
+		}
+	}
+	return tags
+}

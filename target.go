@@ -1,0 +1,194 @@
+package llmgateway
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-llm/llmgateway/accounting"
+	"github.com/caddy-llm/llmgateway/balancing"
+)
+
+// upstreamStates holds what is known about endpoints and credentials. It outlives the configuration: health, cooldowns
+// and latencies survive a reload, and two blocks that name the same endpoint and key share them.
+var upstreamStates = caddy.NewUsagePool()
+
+// upstreamState is the state of one endpoint and credential.
+type upstreamState struct {
+	key    string
+	label  atomic.Pointer[string]
+	health *balancing.Health // reachability of the endpoint and validity of the credential
+	rules  balancing.Rules
+
+	mu     sync.Mutex
+	models map[string]*modelState
+}
+
+// modelState is the state of one model behind one endpoint and credential.
+type modelState struct {
+	model  string
+	health *balancing.Health
+	budget balancing.RetryBudget // for asking this same slot again
+}
+
+// maxModelStates bounds the memory that clients can make an upstream use by asking for ever new model names.
+const maxModelStates = 512
+
+// overflowModel is the state that all models beyond maxModelStates share.
+const overflowModel = "*"
+
+func newUpstreamState(key string, rules balancing.Rules) *upstreamState {
+	return &upstreamState{key: key, health: balancing.NewHealth(rules), rules: rules, models: map[string]*modelState{}}
+}
+
+// setRules applies the rules of the configuration loaded last to the endpoint and all its models.
+func (s *upstreamState) setRules(rules balancing.Rules) {
+	// How many requests a target takes is counted by model; the endpoint as a whole has no such limit.
+	endpoint := rules
+	endpoint.UnhealthyRequestCount, endpoint.UnhealthyLatency = 0, 0
+	s.health.SetRules(endpoint)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rules = rules
+	for _, m := range s.models {
+		m.health.SetRules(rules)
+	}
+}
+
+// Destruct has nothing to close: requests may still hold pointers to the state.
+func (*upstreamState) Destruct() error { return nil }
+
+func (s *upstreamState) model(name string) *modelState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.models) >= maxModelStates && s.models[name] == nil {
+		name = overflowModel
+	}
+	m := s.models[name]
+	if m == nil {
+		m = &modelState{model: name, health: balancing.NewHealth(s.rules)}
+		s.models[name] = m
+	}
+	return m
+}
+
+// slot is one upstream as the place for one model: the smallest thing an attempt can be sent to.
+type slot struct {
+	up    *upstream
+	model *modelState
+	id    uint64
+}
+
+// usable reports whether the slot may be used now and has not been tried for this request.
+func (s *slot) usable(now time.Time, tried []*slot) bool {
+	if contains(tried, s) {
+		return false
+	}
+	if ok, _ := s.up.state.health.Allow(now); !ok {
+		return false
+	}
+	ok, _ := s.model.health.Allow(now)
+	return ok
+}
+
+// nextAllowed is when the slot can be used again.
+func (s *slot) nextAllowed(now time.Time) time.Time {
+	a, b := s.up.state.health.NextAllowed(now), s.model.health.NextAllowed(now)
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// slotsFor returns the slots of a model, one for each upstream.
+func (p *provider) slotsFor(model string) []*slot {
+	p.mu.RLock()
+	slots, ok := p.slots[model]
+	p.mu.RUnlock()
+	if ok {
+		return slots
+	}
+	for _, up := range p.upstreams {
+		slots = append(slots, &slot{up: up, model: up.state.model(model), id: balancing.ID(model) ^ up.id})
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if have, ok := p.slots[model]; ok {
+		return have
+	}
+	if len(p.slots) < maxModelStates {
+		p.slots[model] = slots
+	}
+	return slots
+}
+
+// target is one provider and one of its models, as one route uses it.
+type target struct {
+	provider *provider
+	model    string // the provider's own name of it
+	label    string // provider/model
+	weight   int
+	id       uint64
+	slots    []*slot
+	price    *accounting.Model // nil when no price is known
+	series   *series           // metrics, nil when they are off
+}
+
+func (h *Handler) newTarget(p *provider, model, routeLabel string, weight int) *target {
+	t := &target{
+		provider: p,
+		model:    model,
+		label:    p.name + "/" + model,
+		weight:   max(weight, 1),
+		slots:    p.slotsFor(model),
+		price:    h.price(p, model),
+	}
+	t.id = balancing.ID(t.label)
+	if h.metrics != nil {
+		t.series = h.metrics.series(routeLabel, p.name)
+	}
+	return t
+}
+
+// available reports whether any slot of the target may be used.
+func (t *target) available(now time.Time, tried []*slot) bool {
+	for _, s := range t.slots {
+		if s.usable(now, tried) {
+			return true
+		}
+	}
+	return false
+}
+
+// candidate describes the target to a policy. It reports false when none of its slots may be used.
+func (t *target) candidate(now time.Time, tried []*slot, inputTokens, outputTokens int64) (balancing.Candidate, bool) {
+	c := balancing.Candidate{ID: t.id, Weight: t.weight}
+	ok := false
+	for _, s := range t.slots {
+		c.InFlight += s.model.health.InFlight()
+		if !s.usable(now, tried) {
+			continue
+		}
+		if l := s.model.health.Latency(now); !ok || l < c.Latency {
+			c.Latency = l
+		}
+		ok = true
+	}
+	if ok && t.price != nil {
+		if p, known := t.price.Price(now); known {
+			c.Cost, c.Priced = int64(p.Expected(inputTokens, outputTokens, 0)), true
+		}
+	}
+	return c, ok
+}
+
+func contains(tried []*slot, s *slot) bool {
+	for _, t := range tried {
+		if t == s {
+			return true
+		}
+	}
+	return false
+}

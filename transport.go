@@ -1,0 +1,88 @@
+package llmgateway
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-llm/llmgateway/providers"
+)
+
+// transports pools the default transport, so that a reload keeps the connections to providers.
+var transports = caddy.NewUsagePool()
+
+const defaultTransport = "default"
+
+// transport is the default way to a provider: HTTP/2 where offered, no redirects (RoundTrip never follows any), no
+// transparent compression, no proxy from the environment.
+type transport struct{ *http.Transport }
+
+func newTransport() *transport {
+	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
+	return &transport{&http.Transport{
+		DialContext:            dialer.DialContext,
+		TLSHandshakeTimeout:    5 * time.Second,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    256,
+		IdleConnTimeout:        30 * time.Second, // below the keep-alive of the vendors' front ends
+		MaxResponseHeaderBytes: 64 << 10,
+	}}
+}
+
+// Destruct closes what is idle; connections in use live on until their requests end.
+func (t *transport) Destruct() error {
+	t.CloseIdleConnections()
+	return nil
+}
+
+func (h *Handler) provisionTransport(c *ProviderConfig, p *provider) error {
+	if t, ok := p.guest.(providers.Transporter); ok {
+		if len(c.TransportRaw) > 0 {
+			return fmt.Errorf("this kind of provider has no transport to configure")
+		}
+		p.transport = t.RoundTripper()
+		return nil
+	}
+	if len(c.TransportRaw) == 0 {
+		v, _, err := transports.LoadOrNew(defaultTransport, func() (caddy.Destructor, error) { return newTransport(), nil })
+		if err != nil {
+			return err
+		}
+		p.transportKey = defaultTransport
+		// The embedded transport is used directly: one call less on the path of every request.
+		p.transport = v.(*transport).Transport
+		return nil
+	}
+	mod, err := h.ctx.LoadModule(c, "TransportRaw")
+	if err != nil {
+		return fmt.Errorf("loading transport: %w", err)
+	}
+	t, ok := mod.(*reverseproxy.HTTPTransport)
+	if !ok {
+		return fmt.Errorf("transport %T cannot carry requests to a provider: only `transport http` can", mod)
+	}
+	if t.Transport != nil {
+		t.Transport.DisableCompression = true
+	}
+	p.transport = t
+	return nil
+}
+
+func releaseTransports(ps []*provider) error {
+	for _, p := range ps {
+		if p.transportKey != "" {
+			if _, err := transports.Delete(p.transportKey); err != nil {
+				return err
+			}
+			p.transportKey = ""
+		}
+	}
+	return nil
+}
