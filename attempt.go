@@ -41,8 +41,6 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	if err != nil {
 		return x.refuse(err), false
 	}
-	defer out.buf.Release()
-
 	x.attempts = append(x.attempts, attempt{id: newID(), target: c.target, slot: c.slot, dialect: dialect, start: time.Now()})
 	a := &x.attempts[len(x.attempts)-1]
 	limit, cause := x.route.firstToken, errFirstToken
@@ -84,6 +82,7 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 		Body:       out.body,
 	})
 	if err != nil {
+		out.buf.Release()
 		return &providers.Fault{Class: providers.ClassInternal, Message: "the provider could not prepare the request"}
 	}
 	if p.headers != nil {
@@ -94,6 +93,7 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 		}
 	}
 	resp, err := p.transport.RoundTrip(req)
+	out.buf.Release() // the transport keeps a reference of its own for as long as it reads
 	if err != nil {
 		return x.transportFault(ctx, a, err)
 	}
@@ -187,6 +187,7 @@ func (x *exchange) learn(c choice, a *attempt) {
 	case providers.ClassCanceled, providers.ClassInternal:
 		// Says nothing about the target.
 	case providers.ClassRateLimit:
+		x.h.report(c.slot, up.Success(now, c.upPass, 0)) // it can be reached
 		model.Cooldown(now, f.RetryAfter)
 	case providers.ClassAuth, providers.ClassBilling:
 		x.h.report(c.slot, up.Quarantine(now, c.upPass))

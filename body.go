@@ -17,7 +17,7 @@ import (
 
 // buffers holds request and response bodies. Larger ones are left to the garbage collector, so that one big request
 // does not pin its memory.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 16<<10); return &b }}
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
 
 const maxPooledBuffer = 1 << 20
 
@@ -88,7 +88,7 @@ func (x *exchange) readBody() error {
 			return errBodyTooLarge
 		}
 		if err == io.EOF {
-			*buf, x.body = b, b
+			*buf, x.body, x.bodySize = b, b, len(b)
 			return nil
 		}
 		if err != nil {

@@ -48,6 +48,8 @@ type exchange struct {
 
 	tried    []*slot
 	triedArr [4]*slot
+	pool     []balancing.Candidate // scratch of the choice among targets
+	poolAt   []int
 	attempts []attempt
 	attArr   [3]attempt
 
@@ -194,6 +196,7 @@ func (x *exchange) affinityKey() uint64 {
 // release gives back what the exchange borrowed.
 func (x *exchange) release() {
 	if x.obj != nil {
+		x.obj.Reset()
 		objects.Put(x.obj)
 		x.obj = nil
 	}
@@ -201,7 +204,8 @@ func (x *exchange) release() {
 		x.bodyBuf.Release()
 		x.bodyBuf = nil
 	}
-	x.body = nil
+	x.body, x.head.Model = nil, x.keep.Model // views of the body must not outlive it
+	x.head.CacheKey, x.head.EndUser = "", ""
 }
 
 // drop notes what a translation left out, each word once.

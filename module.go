@@ -3,7 +3,6 @@ package llmgateway
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -194,5 +193,4 @@ var (
 	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 	_ caddyfile.Unmarshaler       = (*Handler)(nil)
-	_ http.RoundTripper           = (*transport)(nil)
 )

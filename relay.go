@@ -22,7 +22,7 @@ const (
 	// maxHeld is how much of a stream is held back while there is no content in it yet.
 	maxHeld = 256 << 10
 	// lingering is how long a provider may keep a stream open after its end marker.
-	lingering = 2 * time.Second
+	lingering = 5 * time.Second
 )
 
 var errTooLarge = errors.New("the provider's response is larger than 64 MiB")
@@ -155,6 +155,9 @@ func (x *exchange) commit(contentType []string) {
 	x.keep.Status = http.StatusOK
 	x.committed = true
 	x.w.WriteHeader(http.StatusOK)
+	// No other target can be tried any more, so nobody needs the request.
+	x.release()
+	x.conv = nil
 }
 
 // relay is one stream on its way from a provider to the client.
@@ -172,8 +175,9 @@ type relay struct {
 
 	contentType []string
 	hideUsage   bool
-	held        []byte // what came before the first content
 	terminal    bool
+	// buf holds what came before the first content and, of a translated stream, the event being written.
+	buf *[]byte
 }
 
 // Who broke a stream.
@@ -186,17 +190,13 @@ const (
 // so that an error in place of an answer can still be retried.
 func (x *exchange) relayStream(ctx context.Context, wd *watchdog, a *attempt, resp *http.Response, out outgoing) *providers.Fault {
 	codec := dialects.Lookup(a.dialect)
-	held := getBuffer()
 	r := &relay{x: x, a: a, wd: wd, rd: sse.NewReader(resp.Body, maxEvent), meter: codec.NewMeter(),
-		hideUsage: out.hideUsage, held: (*held)[:0], contentType: resp.Header["Content-Type"]}
+		hideUsage: out.hideUsage, buf: getBuffer(), contentType: resp.Header["Content-Type"]}
 	defer func() {
 		r.rd.Release()
 		a.obs = *r.meter.Observation()
 		r.meter.Release()
-		if r.held != nil {
-			*held = r.held
-		}
-		putBuffer(held)
+		r.drop()
 	}()
 	if a.dialect != x.dialect {
 		r.reader = codec.(dialects.Encoder).NewEventReader()
@@ -252,21 +252,25 @@ func (r *relay) forward(ev sse.Event, sig dialects.Signal) (*providers.Fault, bo
 // send writes raw bytes, or the events that were read, to the client.
 func (r *relay) send(sig dialects.Signal, raw []byte, flush bool) (*providers.Fault, bool) {
 	x := r.x
-	if !x.committed {
-		r.held = r.append(r.held, raw)
-		if sig&(dialects.SignalContent|dialects.SignalTerminal) == 0 && len(r.held) < maxHeld {
+	first := !x.committed
+	if first {
+		*r.buf = r.append(*r.buf, raw)
+		if sig&(dialects.SignalContent|dialects.SignalTerminal) == 0 && len(*r.buf) < maxHeld {
 			return nil, false
 		}
 		x.commit(r.contentType)
-		raw, flush = r.held, true
+		raw, flush = *r.buf, true
 	} else if r.writer != nil {
-		r.held = r.append(r.held[:0], nil)
-		raw = r.held
+		*r.buf = r.append((*r.buf)[:0], nil)
+		raw = *r.buf
 	}
 	if len(raw) > 0 {
 		if _, err := x.w.Write(raw); err != nil {
 			return r.clientGone(), true
 		}
+	}
+	if first && r.writer == nil {
+		r.drop() // an idle stream holds as little as possible
 	}
 	if flush {
 		if err := x.rc.Flush(); err != nil {
@@ -274,6 +278,13 @@ func (r *relay) send(sig dialects.Signal, raw []byte, flush bool) (*providers.Fa
 		}
 	}
 	return nil, false
+}
+
+func (r *relay) drop() {
+	if r.buf != nil {
+		putBuffer(r.buf)
+		r.buf = nil
+	}
 }
 
 func (r *relay) append(dst, raw []byte) []byte {
@@ -355,8 +366,7 @@ func (r *relay) fail(f *providers.Fault) *providers.Fault {
 	if r.writer == nil {
 		state = r.meter
 	}
-	r.held = x.codec.AppendErrorEvent(r.held[:0], x.faultError(f), state)
-	if _, err := x.w.Write(r.held); err == nil {
+	if _, err := x.w.Write(x.codec.AppendErrorEvent(nil, x.faultError(f), state)); err == nil {
 		_ = x.rc.Flush() // nothing is left to be done if the client is gone
 	}
 	return nil

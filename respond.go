@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-llm/llmgateway/balancing"
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/providers"
@@ -136,13 +137,35 @@ func (x *exchange) failVerbatim(f *providers.Fault) error {
 	return nil
 }
 
-// unavailable answers when every target rests and none could be tried.
+// unavailable answers when every target rests and none could be asked: as a rate limit when that is what they rest
+// from, because clients back off from it in the right way.
 func (x *exchange) unavailable(wait time.Duration) error {
 	setRetryAfter(x.w.Header(), max(wait, time.Second))
+	name := strconv.Quote(x.head.Model)
+	if x.allCoolingDown(time.Now()) {
+		return x.fail(&conversation.Error{
+			Status: http.StatusTooManyRequests, Type: "rate_limit_error", Code: "rate_limit_exceeded",
+			Message: "every target of the model " + name + " is at its provider's rate limit",
+		}, providers.ClassRateLimit)
+	}
 	return x.fail(&conversation.Error{
 		Status: http.StatusServiceUnavailable, Type: "server_error", Code: "no_target_available",
-		Message: "every target of the model " + strconv.Quote(x.head.Model) + " is resting after failures",
+		Message: "every target of the model " + name + " is resting after failures",
 	}, providers.ClassOverloaded)
+}
+
+// allCoolingDown reports whether all targets rest because their providers asked for it.
+func (x *exchange) allCoolingDown(now time.Time) bool {
+	for _, tier := range x.route.tiers {
+		for _, t := range tier {
+			for _, s := range t.slots {
+				if s.model.health.Snapshot(now).Status != balancing.StatusCooldown {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 func setRetryAfter(h http.Header, d time.Duration) {

@@ -276,10 +276,11 @@ func (t *table) build(name string) *route {
 	return t.single(name, listed, name)
 }
 
-// direct splits provider/model or provider--model.
+// direct splits provider/model or provider--model. With nothing behind the slash the provider is asked without a model
+// name, for servers that have just one.
 func (t *table) direct(name string) (*provider, string) {
 	for _, sep := range []string{"/", "--"} {
-		if prov, model, ok := strings.Cut(name, sep); ok && model != "" {
+		if prov, model, ok := strings.Cut(name, sep); ok {
 			if p := t.byName[prov]; p != nil && p.serves(model) {
 				return p, model
 			}

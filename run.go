@@ -24,6 +24,9 @@ func (x *exchange) run() error {
 		if !ok {
 			return x.giveUp(wait)
 		}
+		if again == nil {
+			c.slot.model.budget.Request(now)
+		}
 		again = nil
 		x.tried = append(x.tried, c.slot)
 		f, sent := x.attempt(c)
@@ -75,7 +78,6 @@ func (x *exchange) decide(c choice, f *providers.Fault) balancing.Decision {
 		RetryAfter:  f.RetryAfter,
 		Elapsed:     now.Sub(x.start),
 		Remaining:   x.deadline.Sub(now),
-		Expected:    c.slot.model.health.Latency(now),
 		Random:      balancing.Rand(),
 	}
 	for i := range x.attempts {
@@ -141,15 +143,14 @@ func (x *exchange) pickTarget(now time.Time, tier []*target) *target {
 		}
 		return nil
 	}
-	var pool [16]balancing.Candidate
-	var index [16]int
 	in, out := x.expectedTokens()
-	candidates, at := pool[:0], index[:0]
+	candidates, at := x.pool[:0], x.poolAt[:0]
 	for i, t := range tier {
 		if c, ok := t.candidate(now, x.tried, in, out); ok {
 			candidates, at = append(candidates, c), append(at, i)
 		}
 	}
+	x.pool, x.poolAt = candidates, at
 	switch len(candidates) {
 	case 0:
 		return nil
@@ -167,9 +168,7 @@ func (x *exchange) pickSlot(now time.Time, t *target) *slot {
 		}
 		return nil
 	}
-	var pool [16]balancing.Candidate
-	var index [16]int
-	candidates, at := pool[:0], index[:0]
+	candidates, at := x.pool[:0], x.poolAt[:0]
 	for i, s := range t.slots {
 		if s.usable(now, x.tried) {
 			candidates = append(candidates, balancing.Candidate{
@@ -178,6 +177,7 @@ func (x *exchange) pickSlot(now time.Time, t *target) *slot {
 			at = append(at, i)
 		}
 	}
+	x.pool, x.poolAt = candidates, at
 	switch len(candidates) {
 	case 0:
 		return nil
@@ -198,7 +198,6 @@ func begin(t *target, s *slot, now time.Time) (choice, bool) {
 		s.up.state.health.End(up)
 		return choice{}, false
 	}
-	s.model.budget.Request(now)
 	return choice{target: t, slot: s, upPass: up, mdPass: md}, true
 }
 

@@ -64,7 +64,11 @@ func (a *attempt) price() *accounting.Price {
 
 // priced reports whether the cost of the attempt is known. A provider on the user's own machines costs nothing.
 func (a *attempt) priced() bool {
-	return a.price() != nil || a.target.provider.defaults.Local || a.certainty == accounting.Void
+	if a.target.provider.defaults.Local || a.certainty == accounting.Void {
+		return true
+	}
+	p := a.price()
+	return p != nil && p.Covers(a.usage)
 }
 
 // totalCost is what all attempts so far cost; it reports false when the price of one of them is unknown.

@@ -1,8 +1,10 @@
 package llmgateway
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -25,7 +27,13 @@ type transport struct{ *http.Transport }
 func newTransport() *transport {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
 	return &transport{&http.Transport{
-		DialContext:            dialer.DialContext,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, addr)
+			if tcp, ok := c.(*net.TCPConn); ok && err == nil {
+				return conn{tcp}, nil
+			}
+			return c, err
+		},
 		TLSHandshakeTimeout:    5 * time.Second,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2:      true,
@@ -34,6 +42,23 @@ func newTransport() *transport {
 		IdleConnTimeout:        30 * time.Second, // below the keep-alive of the vendors' front ends
 		MaxResponseHeaderBytes: 64 << 10,
 	}}
+}
+
+// conn is a connection that takes request bodies as they lie in memory. net/http copies what does not fit into its
+// write buffer through a newly allocated one of 32 KiB, in as many writes as that takes; this is one write, without a
+// copy. Over TLS the records have to be built anyway, and net/http does not get to see this type.
+type conn struct{ *net.TCPConn }
+
+// ReadFrom is called by net/http with the rest of a body.
+func (c conn) ReadFrom(r io.Reader) (int64, error) {
+	if l, ok := r.(*io.LimitedReader); ok {
+		if body, ok := l.R.(providers.BodyReader); ok && body.Len() <= l.N {
+			n, err := body.WriteTo(c.TCPConn)
+			l.N -= n
+			return n, err
+		}
+	}
+	return c.TCPConn.ReadFrom(r)
 }
 
 // Destruct closes what is idle; connections in use live on until their requests end.
@@ -86,3 +111,9 @@ func releaseTransports(ps []*provider) error {
 	}
 	return nil
 }
+
+// Interface guards
+var (
+	_ caddy.Destructor = (*transport)(nil)
+	_ io.ReaderFrom    = conn{}
+)

@@ -12,8 +12,8 @@ func Backoff(retry int, base, limit time.Duration, random uint64) time.Duration 
 		return 0
 	}
 	ceiling := limit
-	// base<<shift > limit, asked without overflow.
-	if shift := max(retry-1, 0); shift < 63 && base <= limit>>shift {
+	// Asked this way round, nothing can overflow.
+	if shift := max(retry-1, 0); base <= limit>>shift {
 		ceiling = base << shift
 	}
 	return time.Duration(below(random, uint64(ceiling)+1))

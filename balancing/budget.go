@@ -37,7 +37,8 @@ func (b *RetryBudget) Request(now time.Time) {
 }
 
 // Withdraw asks for a retry and reports whether it may be made. A cost below 1 is taken as 1; a retry after a timeout
-// costs 2, as the first attempt may still be worked on and be billed. A refused retry costs nothing. A nil budget is unlimited.
+// costs 2, as the first attempt may still be worked on and be billed. A refused retry costs nothing. A nil budget is
+// unlimited.
 func (b *RetryBudget) Withdraw(now time.Time, cost int) bool {
 	if b == nil {
 		return true

@@ -2,7 +2,6 @@ package balancing
 
 import (
 	"math"
-	"sync"
 	"time"
 )
 
@@ -20,11 +19,10 @@ const (
 // slow answer and has to be lived down.
 //
 // The average fades while nothing is observed, so that a target that was slow once is tried again. The zero value knows
-// nothing and is ready for use; all methods are safe for concurrent use.
+// nothing and is ready for use. It is not safe for concurrent use; [Health] keeps one behind its lock.
 //
 // Source: the Peak EWMA load metric of Twitter's Finagle.
 type EWMA struct {
-	mu       sync.Mutex
 	average  float64 // nanoseconds
 	observed time.Time
 	sent     time.Time
@@ -35,8 +33,6 @@ func (e *EWMA) Observe(now time.Time, latency time.Duration) {
 	if latency <= 0 {
 		return
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	if l := float64(latency); l >= e.average {
 		e.average = l
 	} else {
@@ -48,21 +44,14 @@ func (e *EWMA) Observe(now time.Time, latency time.Duration) {
 
 // Sent says that a request is on its way. Until an answer of average latency would be back the average does not fade, so
 // that a target whose bad figure has faded is tried by one request and not by all that come before the answer.
-func (e *EWMA) Sent(now time.Time) {
-	e.mu.Lock()
-	e.sent = now
-	e.mu.Unlock()
-}
+func (e *EWMA) Sent(now time.Time) { e.sent = now }
 
 // Value is the average, faded by the time since the last latency was observed. It is 0 when nothing is known, or no more.
 func (e *EWMA) Value(now time.Time) time.Duration {
-	e.mu.Lock()
-	average, observed, sent := e.average, e.observed, e.sent
-	e.mu.Unlock()
-	if average == 0 || now.Sub(sent) < time.Duration(average) {
-		return time.Duration(average)
+	if e.average == 0 || now.Sub(e.sent) < time.Duration(e.average) {
+		return time.Duration(e.average)
 	}
-	return time.Duration(average * decay(now.Sub(observed), fading))
+	return time.Duration(e.average * decay(now.Sub(e.observed), fading))
 }
 
 // decay is what remains after a time, from 1 down to 0. Time that goes backwards takes nothing away.

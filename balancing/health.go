@@ -22,11 +22,9 @@ import (
 type Health struct {
 	inFlight atomic.Int64
 	// guarded is set while anything but the number of requests in flight may keep a request away. While it is not,
-	// which is nearly always, Allow and Begin need no lock for that.
+	// which is nearly always, Allow needs no lock.
 	guarded     atomic.Bool
 	maxInFlight atomic.Int64
-	generation  atomic.Uint32 // grows with each opening and quarantine
-	latency     EWMA
 	random      func() uint64
 
 	mu         sync.Mutex
@@ -35,7 +33,9 @@ type Health struct {
 	cooldown   cooldown
 	quarantine quarantine
 	checks     checks
-	probes     int // in flight
+	latency    EWMA
+	probes     int    // in flight
+	generation uint32 // grows with each opening and quarantine
 	lastResort time.Time
 	lastFault  string
 	lastFailed time.Time
@@ -113,26 +113,28 @@ func (h *Health) Begin(now time.Time) (Pass, bool) {
 		h.inFlight.Add(-1)
 		return Pass{}, false
 	}
-	h.latency.Sent(now)
 	return p, true
 }
 
 // enter takes what admit would give.
 func (h *Health) enter(now time.Time) (Pass, bool) {
-	// The generation is read first: a pass taken while the target is being taken out is one of before.
-	if p := (Pass{generation: h.generation.Load()}); !h.guarded.Load() {
-		return p, true
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	p, ok := h.admit(now)
-	if ok && p.slot {
+	p := Pass{generation: h.generation}
+	if h.guarded.Load() {
+		var ok bool
+		if p, ok = h.admit(now); !ok {
+			return p, false
+		}
+	}
+	if p.slot {
 		h.probes++
 	}
-	if ok && p.pioneer {
+	if p.pioneer {
 		h.cooldown.next = now.Add(probePace)
 	}
-	return p, ok
+	h.latency.Sent(now)
+	return p, true
 }
 
 // admit is the decision of Allow and Begin while the target is guarded.
@@ -144,7 +146,7 @@ func (h *Health) admit(now time.Time) (Pass, bool) {
 		return Pass{}, false
 	}
 	p := Pass{
-		generation: h.generation.Load(),
+		generation: h.generation,
 		slot:       h.breaker.open || h.quarantine.active,
 		pioneer:    h.cooldown.active,
 	}
@@ -164,10 +166,14 @@ func (h *Health) LastResort(now time.Time) (Pass, bool) {
 		!h.lastResort.IsZero() && now.Sub(h.lastResort) < probePace {
 		return Pass{}, false
 	}
+	p := Pass{generation: h.generation, pioneer: h.cooldown.active}
+	if p.pioneer {
+		h.cooldown.next = now.Add(probePace)
+	}
 	h.lastResort = now
 	h.inFlight.Add(1)
 	h.latency.Sent(now)
-	return Pass{generation: h.generation.Load(), pioneer: h.cooldown.active}, true
+	return p, true
 }
 
 // End gives back the place taken by [Health.Begin] or [Health.LastResort].
@@ -183,9 +189,9 @@ func (h *Health) End(p Pass) {
 // Success says that the first token arrived, after the given time; 0 when that is not known. Under
 // [Rules.UnhealthyLatency] a slow one is a failure, although its latency still counts.
 func (h *Health) Success(now time.Time, p Pass, latency time.Duration) Change {
-	h.latency.Observe(now, latency)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.latency.Observe(now, latency)
 	if limit := h.rules.UnhealthyLatency; limit > 0 && latency >= limit {
 		return h.fail(now, p, ClassTimeout)
 	}
@@ -210,10 +216,10 @@ func (h *Health) Failure(now time.Time, p Pass, class string) Change {
 
 func (h *Health) fail(now time.Time, p Pass, class string) Change {
 	h.lastFault, h.lastFailed = class, now
-	if p.generation != h.generation.Load() || !h.breaker.fail(now, &h.rules, judge(class), h.random()) {
+	if p.generation != h.generation || !h.breaker.fail(now, &h.rules, judge(class), h.random()) {
 		return Unchanged
 	}
-	h.generation.Add(1)
+	h.generation++
 	h.guard()
 	return TakenOut
 }
@@ -224,7 +230,7 @@ func (h *Health) succeed(now time.Time, p Pass) Change {
 		h.cooldown.active = false
 		change = Recovered
 	}
-	if p.generation == h.generation.Load() {
+	if p.generation == h.generation {
 		if h.breaker.succeed(now) {
 			change = Recovered
 		}
@@ -252,4 +258,8 @@ func (h *Health) full() bool {
 func (h *Health) InFlight() int64 { return h.inFlight.Load() }
 
 // Latency is the smoothed time to the first token, for [Candidate.Latency].
-func (h *Health) Latency(now time.Time) time.Duration { return h.latency.Value(now) }
+func (h *Health) Latency(now time.Time) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.latency.Value(now)
+}

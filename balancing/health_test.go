@@ -444,6 +444,9 @@ func TestTheLastResortRespectsCooldownsAndQuarantines(t *testing.T) {
 	if _, ok := s.h.LastResort(at(5)); !ok {
 		t.Error("no request was let through after the cooldown")
 	}
+	if _, ok := s.h.Begin(at(5)); ok {
+		t.Error("a second request was let through in the same second")
+	}
 	s = newStory(t, Rules{})
 	s.h.Quarantine(at(0), Pass{})
 	if _, ok := s.h.LastResort(at(1000)); ok {

@@ -150,7 +150,11 @@ func (r *RetryRules) again(s *Situation) Decision {
 	case s.RetryAfter > maxWait:
 		return Decision{Reason: ReasonNoTime}
 	}
-	after := max(s.RetryAfter, Backoff(s.TargetTries, r.TryInterval, max(maxBackoff, r.TryInterval), s.Random))
+	rest := s.RetryAfter
+	if s.Class == ClassRateLimit && rest <= 0 {
+		rest = defaultCooldown // what the target is given: before that it would not be let through
+	}
+	after := max(rest, Backoff(s.TargetTries, r.TryInterval, max(maxBackoff, r.TryInterval), s.Random))
 	if !r.timeFor(s, after) {
 		return Decision{Reason: ReasonNoTime}
 	}

@@ -47,7 +47,7 @@ func (h *Health) Cooldown(now time.Time, rest time.Duration) {
 func (h *Health) Quarantine(now time.Time, p Pass) Change {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if p.generation != h.generation.Load() {
+	if p.generation != h.generation {
 		return Unchanged
 	}
 	q := &h.quarantine
@@ -55,7 +55,7 @@ func (h *Health) Quarantine(now time.Time, p Pass) Change {
 	if doubled(quarantineRest, quarantineMax, q.rests) < quarantineMax {
 		q.rests++
 	}
-	h.generation.Add(1)
+	h.generation++
 	h.guard()
 	return TakenOut
 }

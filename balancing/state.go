@@ -39,7 +39,6 @@ type State struct {
 // Snapshot returns the state at now.
 func (h *Health) Snapshot(now time.Time) State {
 	retry := h.NextAllowed(now).Sub(now)
-	latency := h.Latency(now)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	status := h.status(now) // first: it closes a breaker whose time is up
@@ -47,7 +46,7 @@ func (h *Health) Snapshot(now time.Time) State {
 	s := State{
 		Status:         status,
 		InFlight:       h.inFlight.Load(),
-		LatencyMS:      float64(latency) / float64(time.Millisecond),
+		LatencyMS:      float64(h.latency.Value(now)) / float64(time.Millisecond),
 		FailuresInRow:  h.breaker.row,
 		RecentRequests: sum.requests,
 		RecentFailures: sum.strikes,

@@ -83,7 +83,7 @@ type plan struct {
 
 var (
 	fullPlan = plan{
-		rounds: 10, slice: 350 * time.Millisecond, warmup: 250 * time.Millisecond,
+		rounds: 20, slice: 180 * time.Millisecond, warmup: 250 * time.Millisecond,
 		streamRounds: 3, deltas: 300, interval: 10 * time.Millisecond,
 		idleRounds: 3, idleStreams: 2000, settle: time.Second,
 	}

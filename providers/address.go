@@ -124,21 +124,24 @@ var openAIPaths = map[Operation]struct{ path, versioned string }{
 }
 
 func openAIAddress(c *Call) (*url.URL, error) {
-	var first, second, versioned string
+	var first, second, whole string // whole is the path with version, if it is one of those above
 	switch p, known := openAIPaths[c.Operation]; {
 	case c.Operation == Generate && c.Dialect == Chat:
-		first, second, versioned = "chat", "completions", "/v1/chat/completions"
+		first, second, whole = "chat", "completions", "/v1/chat/completions"
 	case c.Operation == Generate:
-		first, second, versioned = "responses", c.Subpath, "/v1/responses"
+		first, second, whole = "responses", c.Subpath, "/v1/responses"
 	case known:
-		first, second, versioned = p.path, c.Subpath, p.versioned
+		first, second, whole = p.path, c.Subpath, p.versioned
 	default:
 		return nil, ErrUnsupported
 	}
+	if c.Subpath != "" {
+		whole = ""
+	}
 	base, bare := c.BaseURL, c.BaseURL.Path == "" || c.BaseURL.Path == "/"
 	switch {
-	case (bare || base.Path == "/v1") && (c.Dialect == Chat && c.Operation == Generate || c.Subpath == ""):
-		return &url.URL{Scheme: base.Scheme, Host: base.Host, Path: versioned, RawQuery: base.RawQuery}, nil
+	case whole != "" && (bare || base.Path == "/v1"):
+		return &url.URL{Scheme: base.Scheme, Host: base.Host, Path: whole, RawQuery: base.RawQuery}, nil
 	case bare && second == "":
 		return JoinPath(base, "v1", first), nil
 	case bare:

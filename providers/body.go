@@ -3,6 +3,7 @@ package providers
 import (
 	"errors"
 	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 )
@@ -70,9 +71,17 @@ func (b Body) Bytes() []byte {
 }
 
 // Reader returns a new reader of the body. It holds the underlying buffer until it is closed.
-func (b Body) Reader() io.ReadCloser {
+func (b Body) Reader() BodyReader {
 	b.buf.Retain()
 	return &bodyReader{body: b}
+}
+
+// BodyReader is what [Body.Reader] returns, for transports that can send it without copying.
+type BodyReader interface {
+	io.ReadCloser
+	io.WriterTo
+	// Len is how many bytes are left to be read.
+	Len() int64
 }
 
 // bodyReader locks because HTTP/2 transports may close a body while another goroutine still reads it, and what is read
@@ -106,6 +115,37 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Len is how many bytes are left.
+func (r *bodyReader) Len() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := -int64(r.off)
+	for _, s := range r.body.segments[r.seg:] {
+		n += int64(len(s))
+	}
+	return n
+}
+
+// WriteTo writes what is left of the body, without copying it.
+func (r *bodyReader) WriteTo(w io.Writer) (int64, error) {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return 0, errBodyClosed
+	}
+	var rest net.Buffers
+	if r.seg < len(r.body.segments) {
+		rest = append(rest, r.body.segments[r.seg][r.off:])
+		rest = append(rest, r.body.segments[r.seg+1:]...)
+		r.seg, r.off = len(r.body.segments), 0
+	}
+	// The lock is not held while writing, which may block; a reference of its own keeps the buffer instead.
+	r.body.buf.Retain()
+	r.mu.Unlock()
+	defer r.body.buf.Release()
+	return rest.WriteTo(w)
+}
+
 func (r *bodyReader) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,3 +155,8 @@ func (r *bodyReader) Close() error {
 	}
 	return nil
 }
+
+// Interface guards
+var (
+	_ BodyReader = (*bodyReader)(nil)
+)

@@ -221,7 +221,6 @@ var specificSuffix = map[string]Class{
 // generalClass are types that vendors use for several things; they count for less than what the message says.
 var generalClass = map[string]Class{
 	"rate_limit_error":            ClassRateLimit,
-	"rate_limit_exceeded":         ClassRateLimit,
 	"resource_exhausted":          ClassRateLimit,
 	"too_many_requests":           ClassRateLimit,
 	"authentication_error":        ClassAuth,

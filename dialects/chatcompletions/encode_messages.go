@@ -108,7 +108,9 @@ func (e *requestEncoder) assistant(m *conversation.Message) {
 	said := e.assistantContent(m.Blocks)
 	called := e.calls(m.Blocks)
 	if !said && !called && len(m.Blocks) > 0 {
-		e.dst, e.afterTool = e.dst[:start], afterTool // all of it was dropped, and empty messages are refused
+		// All of it was dropped, or was thoughts alone; empty messages are refused.
+		e.dst, e.afterTool = e.dst[:start], afterTool
+		e.noteIf("thinking", hasKind(m.Blocks, conversation.Thinking))
 		return
 	}
 	if !said {

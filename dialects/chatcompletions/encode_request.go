@@ -8,6 +8,9 @@ import (
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
+// maxUser is the longest name of an end user at OpenAI, in bytes. Longer ones are hashed.
+const maxUser = 64
+
 // requestEncoder writes one request body.
 type requestEncoder struct {
 	dst   []byte
@@ -175,19 +178,23 @@ func (e *requestEncoder) format() {
 // identity writes who asks and how the provider is to treat it.
 func (e *requestEncoder) identity() {
 	r := e.r
-	e.optional("user", r.User, e.rules.user)
+	user := r.User
+	if e.rules.developer && len(user) > maxUser {
+		user = "user_" + hashID(user, 16)
+	}
+	e.optional("user", user, e.rules.user)
 	tier := r.ServiceTier
 	if tier == "standard_only" { // Anthropic's name for it
 		tier = "default"
 	}
 	e.optional("service_tier", tier, e.rules.tier)
 	e.optional("prompt_cache_key", r.CacheKey, e.rules.cacheKey)
-	if len(r.Metadata) > 0 {
-		if r.Origin == origin {
-			e.dst = appendRawMember(e.dst, "metadata", r.Metadata)
-		} else {
-			e.note("metadata")
-		}
+	switch {
+	case len(r.Metadata) == 0:
+	case r.Origin == origin:
+		e.dst = appendRawMember(e.dst, "metadata", r.Metadata)
+	case r.Origin != "messages": // Anthropic's holds nothing but the user
+		e.note("metadata")
 	}
 }
 

@@ -58,6 +58,9 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 // array, or of the embedding and counting methods, whose answer is complete as it stands.
 func (m *meter) Body(body []byte) dialects.Signal {
 	doc := view(body)
+	if !gjson.Valid(doc) {
+		return 0
+	}
 	signal := m.whole(doc)
 	if signal == 0 {
 		eachMember(doc, func(key, _ string) bool {

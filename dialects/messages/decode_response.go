@@ -39,7 +39,9 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 			r.Model = v.Str
 		case "content":
 			v.ForEach(func(_, v gjson.Result) bool {
-				c.Blocks = append(c.Blocks, responseBlock(v))
+				if v.IsObject() {
+					c.Blocks = append(c.Blocks, responseBlock(v))
+				}
 				return true
 			})
 		case "stop_reason":

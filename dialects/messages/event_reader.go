@@ -98,8 +98,8 @@ func (r *eventReader) messageStart(out []conversation.Event, msg gjson.Result) [
 
 // blockStart opens a block. What it says already goes out as deltas, so that writers need to know but one way.
 func (r *eventReader) blockStart(out []conversation.Event, v gjson.Result) []conversation.Event {
-	if r.open {
-		out = r.blockStop(out)
+	if out = r.blockStop(out); !v.IsObject() {
+		return out
 	}
 	r.open = true
 	b := responseBlock(v)

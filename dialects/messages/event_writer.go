@@ -23,8 +23,8 @@ type eventWriter struct {
 	skip    bool // the current block has no place in this dialect
 	kind    conversation.Kind
 	custom  bool // the open call has free text for arguments
-	sig     string
-	from    string // whose signature
+	sig     []byte // the signature of the open block, written when it ends
+	from    string // whose it is
 	calls   bool
 	scratch []byte
 
@@ -112,7 +112,7 @@ func (w *eventWriter) blockStart(dst []byte, b *conversation.Block) []byte {
 		w.skip = true
 		return dst
 	}
-	w.open, w.kind, w.custom, w.sig, w.from = true, b.Kind, false, "", b.Origin
+	w.open, w.kind, w.custom, w.sig, w.from = true, b.Kind, false, w.sig[:0], b.Origin
 	switch {
 	case b.Kind == conversation.Call:
 		w.calls, w.custom = true, b.Call.Custom
@@ -127,7 +127,7 @@ func (w *eventWriter) blockStart(dst []byte, b *conversation.Block) []byte {
 		w.kind = conversation.Opaque // nothing is added to it
 		return append(appendThinkingHead(w.head(dst), b), "}}\n\n"...)
 	}
-	w.pending, w.sig = true, b.Signature
+	w.pending, w.sig = true, append(w.sig, b.Signature...)
 	dst = w.text(dst, b.Text)
 	for i := range b.Citations {
 		dst = w.citation(dst, &b.Citations[i])
@@ -160,7 +160,7 @@ func (w *eventWriter) delta(dst []byte, ev *conversation.Event) []byte {
 			dst = w.arguments(dst, ev.Text)
 		}
 	case conversation.DeltaSignature:
-		w.sig += ev.Text // the last delta of its block, whenever it came
+		w.sig = append(w.sig, ev.Text...)
 	case conversation.DeltaCitation:
 		if w.kind == conversation.Text && ev.Citation != nil {
 			dst = w.citation(dst, ev.Citation)
@@ -234,9 +234,9 @@ func (w *eventWriter) blockStop(dst []byte) []byte {
 	if w.custom {
 		dst = w.partial(dst, `"}`)
 	}
-	if w.kind == conversation.Thinking && w.sig != "" {
+	if w.kind == conversation.Thinking && len(w.sig) > 0 {
 		dst = append(w.deltaHead(dst), `signature_delta","signature":`...)
-		dst = jsonedit.AppendString(dst, signature(w.sig, w.from))
+		dst = jsonedit.AppendString(dst, signature(string(w.sig), w.from))
 		dst = append(dst, "}}\n\n"...)
 	}
 	w.open, w.custom = false, false

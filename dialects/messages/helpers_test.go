@@ -165,7 +165,12 @@ func fold(events []conversation.Event) *conversation.Response {
 		case conversation.EventStart:
 			r.ID, r.Model, r.Usage, r.UsageKnown = e.ID, e.Model, e.Usage, e.UsageKnown
 		case conversation.EventBlockStart:
-			c.Blocks = append(c.Blocks, *e.Block)
+			b := *e.Block
+			if b.Call != nil {
+				c := *b.Call
+				b.Call = &c
+			}
+			c.Blocks = append(c.Blocks, b)
 		case conversation.EventDelta:
 			b := &c.Blocks[len(c.Blocks)-1]
 			switch e.Delta {

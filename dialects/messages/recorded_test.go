@@ -165,7 +165,7 @@ func TestRecordedStreamsAreReadWhole(t *testing.T) {
 		}
 		checkGrammar(t, again)
 		if g := fold(again); !reflect.DeepEqual(g, got) {
-			t.Errorf("written and read again:\n%+v\nwant\n%+v", g, got)
+			t.Errorf("written and read again:\n%s\nwant\n%s", jsonText(g), jsonText(got))
 		}
 	})
 }

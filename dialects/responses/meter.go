@@ -254,12 +254,15 @@ func (m *meter) fail(f *frame) {
 // Body looks at a whole response. A failed response is an error unless it has output that was worth paying for.
 func (m *meter) Body(body []byte) dialects.Signal {
 	response := view(body)
+	if !gjson.Valid(response) || !gjson.Parse(response).IsObject() {
+		return 0
+	}
 	m.identify(response)
 	output := gjson.Get(response, "output")
 	o := readOutput(output)
 	m.calls, m.refused, m.searches, m.obs.OutputBytes = o.calls, o.refused, o.searches, o.bytes
 	status := gjson.Get(response, "status").Str
-	if status == "complete" { // LM Studio
+	if status == "complete" { // seen instead of the documented word
 		status = "completed"
 	}
 	m.conclude(status, response)

@@ -25,7 +25,7 @@ func readUsage(raw string) (u conversation.Usage, ok bool) {
 	}
 	eachMember(raw, func(key, raw string) bool {
 		switch key {
-		case "input_tokens", "prompt_tokens": // image generation through Azure answers with the older names
+		case "input_tokens", "prompt_tokens": // Azure has answered with a chat completion here
 			known = known || isSet(raw)
 			return read(raw, &input)
 		case "output_tokens", "completion_tokens":

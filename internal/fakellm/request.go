@@ -285,17 +285,18 @@ func (q *Request) callTool() *tool {
 
 // mentions reports whether word stands in text as a word of its own.
 func mentions(text, word string) bool {
-	for rest := text; ; {
-		i := strings.Index(rest, word)
+	for from := 0; ; {
+		i := strings.Index(text[from:], word)
 		if i < 0 {
 			return false
 		}
-		before, _ := utf8.DecodeLastRuneInString(rest[:i])
-		after, _ := utf8.DecodeRuneInString(rest[i+len(word):])
+		start, end := from+i, from+i+len(word)
+		before, _ := utf8.DecodeLastRuneInString(text[:start])
+		after, _ := utf8.DecodeRuneInString(text[end:])
 		if !isWordRune(before) && !isWordRune(after) {
 			return true
 		}
-		rest = rest[i+len(word):]
+		from = end
 	}
 }
 

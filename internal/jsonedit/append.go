@@ -42,15 +42,3 @@ func appendString(dst, s []byte) []byte {
 	dst = append(dst, s[start:]...)
 	return append(dst, '"')
 }
-
-// skipRunes returns the offset after the valid multi-byte characters that stand in a row at s[i].
-func skipRunes(s []byte, i int) int {
-	for i < len(s) && s[i] >= 0x80 {
-		n := runeLen(s, i)
-		if n == 0 {
-			break
-		}
-		i += n
-	}
-	return i
-}

@@ -59,7 +59,7 @@ func benchDocs(tb testing.TB) map[string][]byte {
 	}
 	tokens := `{"model":"m","input":[` + strings.Repeat("15339,1917,11,", 8000) + `0]}`
 	return map[string][]byte{
-		"chat 2 KB":            chatBody(2_000, plainSentence)[:],
+		"chat 4 KB":            chatBody(4_000, plainSentence),
 		"chat 100 KB":          chat,
 		"chat 100 KB spaced":   bytes.ReplaceAll(spaced.Bytes(), []byte("\n"), []byte(" ")),
 		"chat 100 KB indented": indented.Bytes(),

@@ -72,10 +72,25 @@ func skipSpecial(doc []byte, i int) int {
 		}
 		i += n
 	}
-	for uint(i) < uint(len(doc)) && doc[i] >= 0x80 {
-		n := runeLen(doc, i)
+	if i = skipRunes(doc, i); i < len(doc) && doc[i] >= 0x80 {
+		return ^i
+	}
+	return i
+}
+
+// skipRunes returns the offset after the valid multi-byte characters that stand in a row at s[i].
+func skipRunes(s []byte, i int) int {
+	for i < len(s) && s[i] >= 0x80 {
+		// Chinese and Japanese are runs of three bytes each.
+		for i+4 <= len(s) && isThreeBytes(binary.LittleEndian.Uint32(s[i:])) {
+			i += 3
+		}
+		if i == len(s) || s[i] < 0x80 {
+			break
+		}
+		n := runeLen(s, i)
 		if n == 0 {
-			return ^i
+			break
 		}
 		i += n
 	}

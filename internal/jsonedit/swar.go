@@ -59,11 +59,7 @@ func load32(doc []byte, i int) uint32 {
 func runeLen(doc []byte, i int) int {
 	w := load32(doc, i)
 	switch {
-	case w&0x00C0C0F0 == 0x008080E0:
-		// E0 needs 80 above A0 next, ED the opposite: the bit 0x20 of the second byte decides.
-		if p := w & 0x200F; p == 0 || p == 0x200D {
-			return 0
-		}
+	case isThreeBytes(w):
 		return 3
 	case w&0xC0E0 == 0x80C0:
 		if w&0x1E == 0 {
@@ -78,6 +74,13 @@ func runeLen(doc []byte, i int) int {
 		return 4
 	}
 	return 0
+}
+
+// isThreeBytes reports whether w, of which the lowest byte comes first, begins with a valid sequence of three bytes. The
+// bit 0x20 of the second byte must be set after E0, or the form is overlong, and clear after ED, or it is a surrogate.
+func isThreeBytes(w uint32) bool {
+	p := w & 0x200F
+	return w&0x00C0C0F0 == 0x008080E0 && p != 0 && p != 0x200D
 }
 
 // stringOf is b as a string without a copy. It is only valid as long as b is not written to.

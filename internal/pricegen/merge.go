@@ -48,12 +48,17 @@ func merge(base []accounting.FileVendor, tables ...*table) []accounting.FileVend
 	}
 	for i := range base {
 		added := base[i].Models[own[i]:]
-		// Longer names first, so that of two prefixes the more specific one is tried first.
-		slices.SortStableFunc(added, func(a, b accounting.FileModel) int {
-			if a.Match != nil && b.Match != nil {
-				return cmp.Or(cmp.Compare(len(b.ID), len(a.ID)), cmp.Compare(a.ID, b.ID))
+		slices.SortFunc(added, func(a, b accounting.FileModel) int {
+			switch {
+			case a.Match == nil && b.Match == nil:
+				return cmp.Compare(strings.ToLower(a.ID), strings.ToLower(b.ID))
+			case a.Match == nil:
+				return -1
+			case b.Match == nil:
+				return 1
 			}
-			return cmp.Compare(strings.ToLower(a.ID), strings.ToLower(b.ID))
+			// Of two prefixes the longer one has to be tried first.
+			return cmp.Or(cmp.Compare(len(b.ID), len(a.ID)), cmp.Compare(a.ID, b.ID))
 		})
 	}
 	slices.SortFunc(base, func(a, b accounting.FileVendor) int { return cmp.Compare(a.ID, b.ID) })
@@ -63,6 +68,7 @@ func merge(base []accounting.FileVendor, tables ...*table) []accounting.FileVend
 // add appends those models of a table that no list of the vendor matches yet.
 func add(v *accounting.FileVendor, lists []*accounting.FileVendor, t *table, all []*table) {
 	models := t.vendors[v.ID]
+	var added []accounting.FileModel // apart, so that an added prefix does not hide longer ones
 	for _, key := range slices.Sorted(maps.Keys(models)) {
 		f := models[key]
 		if slices.ContainsFunc(lists, func(l *accounting.FileVendor) bool { return listed(l, key) }) {
@@ -79,8 +85,9 @@ func add(v *accounting.FileVendor, lists []*accounting.FileVendor, t *table, all
 		if len(m.Prices) == 0 && m.Can == nil {
 			continue // nothing is known of it that would be of use
 		}
-		v.Models = append(v.Models, m)
+		added = append(added, m)
 	}
+	v.Models = append(v.Models, added...)
 }
 
 // listed reports whether an entry of the list is for a name.

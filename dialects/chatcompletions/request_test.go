@@ -1,0 +1,367 @@
+package chatcompletions
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
+
+// TestRequestsBecomeWhatTheVendorUnderstands decodes testdata/requests/*/in.json and encodes it for the vendors that
+// there are files out.<vendor> of.
+func TestRequestsBecomeWhatTheVendorUnderstands(t *testing.T) {
+	for _, dir := range cases(t, "requests") {
+		in := mustRead(t, dir, "in.json")
+		outs, err := filepath.Glob(filepath.Join(dir, "out.*"))
+		if err != nil || len(outs) == 0 {
+			t.Fatalf("%s has no expectations: %v", dir, err)
+		}
+		for _, out := range outs {
+			vendor := strings.TrimPrefix(filepath.Ext(out), ".")
+			t.Run(filepath.Base(dir)+"/"+vendor, func(t *testing.T) {
+				r := mustDecode(t, string(in))
+				golden(t, out, encoded(t, r, vendor))
+			})
+		}
+	}
+}
+
+// encoded is the body for a vendor and the notes, or the reason why it was refused.
+func encoded(t *testing.T, r *conversation.Request, vendor string) []byte {
+	t.Helper()
+	body, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: r.Model, Vendor: vendor})
+	var refused *dialects.RequestError
+	if errors.As(err, &refused) {
+		return fmt.Appendf(nil, "refused %s: %s\n", refused.Param, refused.Message)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustValid(t, body)
+	return fmt.Appendf(body, "\nnotes: %s\n", strings.Join(notes, " "))
+}
+
+func TestDecodingNamesTheMemberAtFault(t *testing.T) {
+	user := func(message string) string {
+		return `{"model":"m","messages":[{"role":"user","content":"x"},` + message + `]}`
+	}
+	with := func(member string) string {
+		return `{"model":"m","messages":[{"role":"user","content":"x"}],` + member + `}`
+	}
+	for _, tt := range []struct{ doc, param string }{
+		{`{"model":"m"}`, "messages"},
+		{`{"model":"m","messages":[]}`, "messages"},
+		{`{"model":"m","messages":"hi"}`, "messages"},
+		{user(`7`), "messages[1]"},
+		{user(`{"content":"x"}`), "messages[1].role"},
+		{user(`{"role":"robot","content":"x"}`), "messages[1].role"},
+		{user(`{"role":"user"}`), "messages[1].content"},
+		{user(`{"role":"user","content":7}`), "messages[1].content"},
+		{user(`{"role":"user","content":[7]}`), "messages[1].content[0]"},
+		{user(`{"role":"user","content":[{"type":"text"}]}`), "messages[1].content[0].text"},
+		{user(`{"role":"user","content":[{"x":1}]}`), "messages[1].content[0].type"},
+		{user(`{"role":"user","content":[{"type":"image_url","image_url":{}}]}`), "messages[1].content[0].image_url"},
+		{user(`{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}`), "messages[1].content[0].input_audio.data"},
+		{user(`{"role":"user","content":[{"type":"file","file":{}}]}`), "messages[1].content[0].file"},
+		{user(`{"role":"assistant","tool_calls":{}}`), "messages[1].tool_calls"},
+		{user(`{"role":"assistant","tool_calls":[{"function":{}}]}`), "messages[1].tool_calls[0].function.name"},
+		{user(`{"role":"assistant","tool_calls":[{"id":"c","function":{"name":"f","arguments":7}}]}`), "messages[1].tool_calls[0].function.arguments"},
+		{user(`{"role":"tool","content":"x"}`), "messages[1].tool_call_id"},
+		{with(`"tools":{}`), "tools"},
+		{with(`"tools":[7]`), "tools[0]"},
+		{with(`"tools":[{}]`), "tools[0].type"},
+		{with(`"tools":[{"type":"function","function":{}}]`), "tools[0].function.name"},
+		{with(`"tools":[{"type":"function","function":{"name":"f","parameters":"{}"}}]`), "tools[0].function.parameters"},
+		{with(`"tool_choice":"always"`), "tool_choice"},
+		{with(`"tool_choice":7`), "tool_choice"},
+		{with(`"tool_choice":{"type":"function"}`), "tool_choice"},
+		{with(`"tool_choice":{"type":"allowed_tools","allowed_tools":{"tools":[]}}`), "tool_choice.allowed_tools.mode"},
+		{with(`"response_format":{"type":"xml"}`), "response_format.type"},
+		{with(`"response_format":{"type":"json_schema","json_schema":{"name":"x"}}`), "response_format.json_schema.schema"},
+		{with(`"temperature":"hot"`), "temperature"},
+		{with(`"seed":1.5`), "seed"},
+		{with(`"stop":[7]`), "stop"},
+		{with(`"stop":7`), "stop"},
+		{with(`"logprobs":1`), "logprobs"},
+		{with(`"reasoning_effort":""`), "reasoning_effort"},
+		{with(`"reasoning":"high"`), "reasoning"},
+		{with(`"parallel_tool_calls":"no"`), "parallel_tool_calls"},
+	} {
+		_, err := decode(tt.doc)
+		var e *dialects.RequestError
+		if !errors.As(err, &e) || e.Param != tt.param || e.Message == "" {
+			t.Errorf("%s: got %v, want an error about %s", tt.doc, err, tt.param)
+		}
+	}
+}
+
+func TestToolResultsFindTheirCalls(t *testing.T) {
+	r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"},
+		{"role":"assistant","tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}},{"function":{"name":"g","arguments":"{}"}},{"function":{"name":"g","arguments":"{}"}}]},
+		{"role":"tool","name":"g","content":"second"},{"role":"tool","tool_call_id":"a","content":"first"},{"role":"tool","content":"third"}]}`)
+	if len(r.Messages) != 3 {
+		t.Fatalf("%d messages, want 3: consecutive results belong together", len(r.Messages))
+	}
+	calls, results := r.Messages[1].Blocks, r.Messages[2].Blocks
+	for i, want := range []struct {
+		call int
+		name string
+		text string
+	}{{1, "g", "second"}, {0, "f", "first"}, {2, "g", "third"}} {
+		got := results[i].Result
+		if got.CallID != calls[want.call].Call.ID || got.Name != want.name || got.Content[0].Text != want.text {
+			t.Errorf("result %d is %+v, want the answer to %+v", i, got, calls[want.call].Call)
+		}
+	}
+	if calls[1].Call.ID == calls[2].Call.ID {
+		t.Error("two calls have one ID")
+	}
+}
+
+func TestReasoningIsReadInEveryVendorsWords(t *testing.T) {
+	budget := int64(2000)
+	for _, tt := range []struct {
+		member string
+		want   *conversation.Reasoning
+	}{
+		{`"reasoning_effort":"low"`, &conversation.Reasoning{Effort: "low"}},
+		{`"reasoning_effort":"none"`, &conversation.Reasoning{Effort: "none", Off: true}},
+		{`"reasoning":{"effort":"high","enabled":true}`, &conversation.Reasoning{Effort: "high"}},
+		{`"reasoning":{"max_tokens":2000}`, &conversation.Reasoning{Budget: &budget}},
+		{`"reasoning":{"enabled":true}`, &conversation.Reasoning{Adaptive: true}},
+		{`"reasoning":{"enabled":false}`, &conversation.Reasoning{Off: true}},
+		{`"reasoning":{"exclude":true}`, nil},
+		{`"reasoning":null`, nil},
+	} {
+		r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"}],`+tt.member+`}`)
+		if !reflect.DeepEqual(r.Reasoning, tt.want) {
+			t.Errorf("%s: got %+v, want %+v", tt.member, r.Reasoning, tt.want)
+		}
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func ask(m ...conversation.Message) *conversation.Request {
+	return &conversation.Request{Model: "m", Messages: m, Origin: "messages"}
+}
+
+func user(b ...conversation.Block) conversation.Message {
+	return conversation.Message{Role: conversation.User, Blocks: b}
+}
+
+func assistant(b ...conversation.Block) conversation.Message {
+	return conversation.Message{Role: conversation.Assistant, Blocks: b}
+}
+
+func txt(s string) conversation.Block { return conversation.Block{Kind: conversation.Text, Text: s} }
+
+func callBlock(id, name, arguments string) conversation.Block {
+	return conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: id, Name: name, Arguments: arguments}}
+}
+
+func resultBlock(id string, content ...conversation.Block) conversation.Block {
+	return conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: id, Content: content}}
+}
+
+func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
+	png := conversation.Block{Kind: conversation.Image, Media: &conversation.Media{Data: "iVBORw0="}}
+	marked := txt("long")
+	marked.Cache = &conversation.CacheMark{TTL: "1h"}
+	cited := txt("a")
+	cited.Citations = []conversation.Citation{{URL: "https://example.com"}}
+	signed := conversation.Block{Kind: conversation.Thinking, Text: "hm", Signature: "s", Origin: "messages"}
+	unsigned := conversation.Block{Kind: conversation.Thinking, Text: "hm", Origin: "messages"}
+	custom := conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "c", Name: "sh", Arguments: "ls", Custom: true}}
+	doc := func(m conversation.Media) conversation.Message {
+		return user(conversation.Block{Kind: conversation.Document, Media: &m})
+	}
+	for _, tt := range []struct {
+		name, vendor string
+		messages     []conversation.Message
+		want, notes  string
+	}{
+		{"images of a tool follow in a user message", "openai", []conversation.Message{user(resultBlock("c", txt("see"), png), txt("and?"))},
+			`[{"role":"tool","tool_call_id":"c","content":"see"},{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0="}},{"type":"text","text":"and?"}]}]`, ""},
+		{"a result of nothing but an image", "openai", []conversation.Message{user(resultBlock("c", png))},
+			`[{"role":"tool","tool_call_id":"c","content":"The result is in the next message."},{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0="}}]}]`, ""},
+		{"an empty result", "openai", []conversation.Message{user(resultBlock("c"))}, `[{"role":"tool","tool_call_id":"c","content":""}]`, ""},
+		{"signed thoughts go nowhere else", "openrouter", []conversation.Message{assistant(signed, txt("a"))}, `[{"role":"assistant","content":"a"}]`, "thinking"},
+		{"a message of nothing but thoughts is left out", "openai", []conversation.Message{user(txt("q")), assistant(signed)}, `[{"role":"user","content":"q"}]`, "thinking"},
+		{"DeepSeek wants its thoughts back", "deepseek", []conversation.Message{assistant(unsigned, callBlock("c", "f", "{}"))},
+			`[{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}]`, ""},
+		{"but not those of others", "deepseek", []conversation.Message{assistant(signed, txt("a"))}, `[{"role":"assistant","content":"a"}]`, "thinking"},
+		{"text after a call moves before it", "openai", []conversation.Message{assistant(txt("a"), callBlock("c", "f", ""), txt("b"))},
+			`[{"role":"assistant","content":"ab","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}]`, ""},
+		{"cache marks are dropped", "openai", []conversation.Message{user(marked)}, `[{"role":"user","content":"long"}]`, "cache_control"},
+		{"cache marks are kept by OpenRouter", "openrouter", []conversation.Message{user(marked)},
+			`[{"role":"user","content":[{"type":"text","text":"long","cache_control":{"type":"ephemeral","ttl":"1h"}}]}]`, ""},
+		{"citations are dropped", "openai", []conversation.Message{assistant(cited)}, `[{"role":"assistant","content":"a"}]`, "citations"},
+		{"free-text calls", "openai", []conversation.Message{assistant(custom)}, `[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"custom","custom":{"name":"sh","input":"ls"}}]}]`, ""},
+		{"free-text calls elsewhere", "groq", []conversation.Message{assistant(custom)},
+			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"sh","arguments":"{\"input\":\"ls\"}"}}]}]`, ""},
+		{"plain text documents", "openai", []conversation.Message{doc(conversation.Media{Text: "body"})}, `[{"role":"user","content":[{"type":"text","text":"body"}]}]`, ""},
+		{"documents get a name", "openai", []conversation.Message{doc(conversation.Media{MIME: "application/pdf", Data: "JVBERi0="})},
+			`[{"role":"user","content":[{"type":"file","file":{"filename":"document.pdf","file_data":"data:application/pdf;base64,JVBERi0="}}]}]`, ""},
+		{"blocks of others are dropped", "openai", []conversation.Message{assistant(txt("a"), conversation.Block{Kind: conversation.Opaque, Raw: json.RawMessage(`{"type":"server_tool_use"}`), Origin: "messages"})},
+			`[{"role":"assistant","content":"a"}]`, "server_tool_use"},
+		{"refusals are text to others than OpenAI", "groq", []conversation.Message{assistant(conversation.Block{Kind: conversation.Refusal, Text: "no"})}, `[{"role":"assistant","content":"no"}]`, ""},
+		{"calls without IDs get some", "openai", []conversation.Message{assistant(callBlock("", "f", "{}")), user(conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "f", Content: []conversation.Block{txt("r")}}})},
+			`[{"role":"assistant","content":null,"tool_calls":[{"id":"call_` + hashID("f 1", 12) + `","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_` + hashID("f 1", 12) + `","content":"r"}]`, ""},
+		{"names are made valid", "openai", []conversation.Message{assistant(callBlock("c", "ns.f", "{}"))},
+			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"ns_f_c61ef41a","arguments":"{}"}}]}]`, "tools.name"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			body, notes, err := Codec{}.EncodeRequest(nil, ask(tt.messages...), dialects.EncodeOptions{Model: "m", Vendor: tt.vendor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := mustValid(t, body).Get("messages").Raw; got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+			if got := strings.Join(notes, " "); got != tt.notes {
+				t.Errorf("notes are %q, want %q", got, tt.notes)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeSaidIsRefused(t *testing.T) {
+	media := func(kind conversation.Kind, m conversation.Media) *conversation.Request {
+		return ask(user(conversation.Block{Kind: kind, Media: &m}))
+	}
+	several := ask(user(txt("x")))
+	several.N = ptr(int64(2))
+	for _, tt := range []struct {
+		name, vendor, param string
+		r                   *conversation.Request
+	}{
+		{"documents by URL", "openai", "messages", media(conversation.Document, conversation.Media{URL: "https://example.com/a.pdf"})},
+		{"files of another provider", "openai", "messages", media(conversation.Document, conversation.Media{FileID: "file_1", Origin: "messages"})},
+		{"images by file ID", "openai", "messages", media(conversation.Image, conversation.Media{FileID: "file_1", Origin: "messages"})},
+		{"video", "openai", "messages", media(conversation.Video, conversation.Media{URL: "https://example.com/a.mp4"})},
+		{"audio that is neither wav nor mp3", "openai", "messages", media(conversation.Audio, conversation.Media{MIME: "audio/flac", Data: "Zkx="})},
+		{"audio by URL", "compatible", "messages", media(conversation.Audio, conversation.Media{URL: "https://example.com/a.mp3"})},
+		{"several answers of Groq", "groq", "n", several},
+	} {
+		_, _, err := Codec{}.EncodeRequest(nil, tt.r, dialects.EncodeOptions{Model: "m", Vendor: tt.vendor})
+		var e *dialects.RequestError
+		if !errors.As(err, &e) || e.Param != tt.param {
+			t.Errorf("%s: got %v, want an error about %s", tt.name, err, tt.param)
+		}
+	}
+}
+
+func TestReasoningIsWrittenInTheVendorsWords(t *testing.T) {
+	off, budget := &conversation.Reasoning{Off: true}, &conversation.Reasoning{Budget: ptr(int64(5000))}
+	effort := func(s string) *conversation.Reasoning { return &conversation.Reasoning{Effort: s} }
+	for _, tt := range []struct {
+		vendor, model string
+		r             *conversation.Reasoning
+		want, notes   string
+	}{
+		{"openai", "gpt-5", effort("high"), `"reasoning_effort":"high"`, ""},
+		{"openai", "gpt-5", budget, `"reasoning_effort":"medium"`, ""},
+		{"openai", "gpt-5-mini", off, `"reasoning_effort":"minimal"`, ""},
+		{"openai", "gpt-5.2", off, `"reasoning_effort":"none"`, ""},
+		{"openai", "o3", off, `"reasoning_effort":"low"`, ""},
+		{"openai", "gpt-4o", effort("high"), ``, "reasoning_effort"},
+		{"openai", "gpt-4o", off, ``, ""},
+		{"openai", "gpt-5", &conversation.Reasoning{Adaptive: true}, ``, ""},
+		{"groq", "m", effort("xhigh"), `"reasoning_effort":"high"`, ""},
+		{"groq", "m", effort("minimal"), `"reasoning_effort":"low"`, ""},
+		{"mistral", "m", effort("low"), `"reasoning_effort":"high"`, ""},
+		{"mistral", "m", off, `"reasoning_effort":"none"`, ""},
+		{"openrouter", "m", budget, `"reasoning":{"max_tokens":5000}`, ""},
+		{"openrouter", "m", off, `"reasoning":{"enabled":false}`, ""},
+		{"openrouter", "m", effort("low"), `"reasoning":{"effort":"low"}`, ""},
+		{"snowflake", "m", effort("low"), `"reasoning":{"effort":"low"}`, ""},
+		{"zai", "m", off, `"thinking":{"type":"disabled"}`, ""},
+		{"zai", "m", budget, `"thinking":{"type":"enabled"}`, ""},
+		{"compatible", "m", effort("max"), `"reasoning_effort":"max"`, ""},
+	} {
+		r := ask()
+		r.Reasoning = tt.r
+		body, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: tt.model, Vendor: tt.vendor})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.TrimSuffix(strings.TrimPrefix(string(body), `{"model":"`+tt.model+`","messages":[]`), "}")
+		if strings.TrimPrefix(got, ",") != tt.want || strings.Join(notes, " ") != tt.notes {
+			t.Errorf("%s %s %+v: got %s, notes %v", tt.vendor, tt.model, tt.r, got, notes)
+		}
+	}
+}
+
+func TestMistralsCallIDsAreShortAndConsistent(t *testing.T) {
+	ids := []string{"call_1", "call_2", "toolu_01ABC", "ninechars", "abcDEF123"}
+	seen := map[string]bool{}
+	for _, id := range ids {
+		body, _, err := Codec{}.EncodeRequest(nil, ask(assistant(callBlock(id, "f", "{}")), user(resultBlock(id, txt("r")))), dialects.EncodeOptions{Model: "m", Vendor: "mistral"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		call, result := gjson.GetBytes(body, "messages.0.tool_calls.0.id").Str, gjson.GetBytes(body, "messages.1.tool_call_id").Str
+		if !isShortID(call) || call != result || seen[call] {
+			t.Errorf("%s became %s in the call and %s in the result", id, call, result)
+		}
+		if isShortID(id) && call != id {
+			t.Errorf("%s was valid and became %s", id, call)
+		}
+		seen[call] = true
+	}
+}
+
+// TestDecodingUndoesEncoding holds for what the wire can carry: no text after calls, no several texts of the
+// assistant in a row, no results in a message with other blocks.
+func TestDecodingUndoesEncoding(t *testing.T) {
+	want := &conversation.Request{
+		Model: "m", Stream: true, IncludeUsage: true, Origin: origin,
+		Messages: []conversation.Message{
+			{Role: conversation.System, Blocks: []conversation.Block{txt("s")}},
+			{Role: conversation.Developer, Blocks: []conversation.Block{txt("d1"), txt("d2")}},
+			{Role: conversation.User, Name: "ada", Blocks: []conversation.Block{
+				txt("look é\n"),
+				{Kind: conversation.Image, Media: &conversation.Media{URL: "https://example.com/a.png", Detail: "low"}},
+				{Kind: conversation.Image, Media: &conversation.Media{MIME: "image/png", Data: "iVBORw0="}},
+				{Kind: conversation.Audio, Media: &conversation.Media{MIME: "audio/mpeg", Data: "SUQz"}},
+				{Kind: conversation.Document, Media: &conversation.Media{MIME: "application/pdf", Data: "JVBERi0=", Filename: "a.pdf"}},
+				{Kind: conversation.Document, Media: &conversation.Media{FileID: "file_1", Origin: origin}},
+				{Kind: conversation.Opaque, Raw: json.RawMessage(`{"type":"mystery","x":1}`), Origin: origin},
+			}},
+			assistant(txt("hm"), callBlock("a", "f", `{"x": 1}`), callBlock("b", "g", `{}`)),
+			user(
+				conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "a", Name: "f", Content: []conversation.Block{txt("1")}}},
+				conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "b", Name: "g"}},
+			),
+			assistant(conversation.Block{Kind: conversation.Refusal, Text: "no"}),
+		},
+		Tools: []conversation.Tool{
+			{Name: "f", Description: "d", Schema: json.RawMessage(`{"type":"object", "properties":{}}`), Strict: ptr(true)},
+			{Name: "custom", Raw: json.RawMessage(`{"type":"custom","custom":{"name":"c"}}`), Origin: origin},
+		},
+		Choice:        conversation.ToolChoice{Mode: conversation.ChoiceAuto, Allowed: []string{"f"}},
+		ParallelTools: ptr(false),
+		MaxTokens:     ptr(int64(9)), Temperature: ptr(0.1), TopP: ptr(1e-7), FrequencyPenalty: ptr(-1.5), PresencePenalty: ptr(2.0),
+		Seed: ptr(int64(-1 << 62)), N: ptr(int64(2)), Stop: []string{"a", `"`}, Logprobs: ptr(true), TopLogprobs: ptr(int64(3)),
+		Format: &conversation.Format{Name: "n", Description: "d", Schema: json.RawMessage(`{"type":"object"}`), Strict: ptr(false)},
+		User:   "u", ServiceTier: "flex", CacheKey: "k", Metadata: json.RawMessage(`{"a":"b"}`),
+		Extra: []conversation.Field{{Name: "store", Value: json.RawMessage(`true`)}},
+	}
+	body, notes, err := Codec{}.EncodeRequest(nil, want, dialects.EncodeOptions{Model: "m", Vendor: "openai"})
+	if err != nil || len(notes) > 0 {
+		t.Fatalf("notes %v, error %v", notes, err)
+	}
+	got := mustDecode(t, string(body))
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v\nbody %s", got, want, body)
+	}
+}

@@ -1,0 +1,255 @@
+package gemini
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/internal/sse"
+)
+
+// exchange is a recorded request and its response.
+type exchange struct {
+	Streaming bool
+	Request   *struct{ Body json.RawMessage }
+	Response  struct {
+		Status int
+		Body   string
+	}
+}
+
+// eachRecorded runs a test for every recorded exchange of an endpoint.
+func eachRecorded(t *testing.T, endpoint string, f func(t *testing.T, x *exchange)) {
+	dir := os.Getenv("LLMGATEWAY_RECORDED")
+	if dir == "" {
+		t.Skip("LLMGATEWAY_RECORDED does not name a folder of recorded traffic")
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, endpoint, "*.json"))
+	if len(files) == 0 {
+		t.Fatalf("no recordings of %s", endpoint)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var x exchange
+			if err := json.Unmarshal(raw, &x); err != nil {
+				t.Fatal(err)
+			}
+			f(t, &x)
+		})
+	}
+}
+
+// chunks are the JSON documents of a response, found without the code under test.
+func (x *exchange) chunks() []string {
+	if !x.Streaming {
+		return []string{x.Response.Body}
+	}
+	var docs []string
+	for _, l := range strings.Split(x.Response.Body, "\n") {
+		if data, ok := strings.CutPrefix(strings.TrimSpace(l), "data: "); ok {
+			docs = append(docs, data)
+		}
+	}
+	return docs
+}
+
+// said is what the first candidate says and thinks and calls, and the counts of the last usage.
+type said struct {
+	text, thoughts, calls string
+	input, output         int64
+	counted               bool
+}
+
+func (x *exchange) said() (s said) {
+	for _, doc := range x.chunks() {
+		for _, p := range gjson.Get(doc, "candidates.0.content.parts").Array() {
+			if p.Get("thought").Bool() {
+				s.thoughts += p.Get("text").String()
+			} else {
+				s.text += p.Get("text").String()
+			}
+			if call := p.Get("functionCall"); call.Exists() {
+				args := call.Get("args").Raw
+				if args == "" {
+					args = "{}"
+				}
+				s.calls += call.Get("name").String() + args + ";"
+			}
+		}
+		if u := gjson.Get(doc, "usageMetadata"); u.Get("promptTokenCount").Exists() {
+			s.counted = true
+			s.input = u.Get("promptTokenCount").Int() + u.Get("toolUsePromptTokenCount").Int()
+			s.output = u.Get("candidatesTokenCount").Int() + u.Get("thoughtsTokenCount").Int()
+		}
+	}
+	return s
+}
+
+func TestRecordedResponsesAreMetered(t *testing.T) {
+	for _, endpoint := range []string{"gemini.generate", "gemini.embed", "gemini.count_tokens"} {
+		eachRecorded(t, endpoint, func(t *testing.T, x *exchange) {
+			m := Codec{}.NewMeter()
+			defer m.Release()
+			if x.Response.Status != 200 {
+				if e := (Codec{}).ParseError(x.Response.Status, []byte(x.Response.Body)); e.Message == "" || e.Type == "" {
+					t.Errorf("the error was read as %+v", e)
+				}
+				return
+			}
+			var got dialects.Signal
+			if x.Streaming {
+				eachFrame(t, strings.NewReader(x.Response.Body), func(ev sse.Event) { got |= m.Event(ev) })
+			} else {
+				got = m.Body([]byte(x.Response.Body))
+			}
+			o, want := m.Observation(), x.said()
+			if got&dialects.SignalTerminal == 0 || got&dialects.SignalError != 0 {
+				t.Errorf("signals %s", signals(got))
+			}
+			if o.UsageKnown != want.counted || o.Usage.TotalInput() != want.input || o.Usage.TotalOutput() != want.output {
+				t.Errorf("usage %+v (%v), want %d in, %d out (%v)", o.Usage, o.UsageKnown, want.input, want.output, want.counted)
+			}
+			if n := int64(len(want.text) + len(want.thoughts)); o.OutputBytes < n {
+				t.Errorf("%d bytes of output, want at least %d", o.OutputBytes, n)
+			}
+		})
+	}
+}
+
+// collected is what the events of a stream say of the first choice.
+func (s *said) collect(ev *conversation.Event) {
+	if ev.UsageKnown {
+		s.counted, s.input, s.output = true, ev.Usage.TotalInput(), ev.Usage.TotalOutput()
+	}
+	switch {
+	case ev.Choice != 0:
+	case ev.Type == conversation.EventBlockStart && ev.Block.Call != nil:
+		s.calls += ev.Block.Call.Name
+	case ev.Type != conversation.EventDelta:
+	case ev.Delta == conversation.DeltaText:
+		s.text += ev.Text
+	case ev.Delta == conversation.DeltaThinking:
+		s.thoughts += ev.Text
+	case ev.Delta == conversation.DeltaArguments:
+		s.calls += ev.Text + ";"
+	}
+}
+
+func (s *said) add(r *conversation.Response) {
+	s.counted, s.input, s.output = r.UsageKnown, r.Usage.TotalInput(), r.Usage.TotalOutput()
+	for _, b := range r.Choices[0].Blocks {
+		switch b.Kind {
+		case conversation.Text:
+			s.text += b.Text
+		case conversation.Thinking:
+			s.thoughts += b.Text
+		case conversation.Call:
+			s.calls += b.Call.Name + b.Call.Arguments + ";"
+		}
+	}
+}
+
+func TestRecordedResponsesAreDecoded(t *testing.T) {
+	eachRecorded(t, "gemini.generate", func(t *testing.T, x *exchange) {
+		if x.Response.Status != 200 {
+			t.Skip("an error")
+		}
+		var got said
+		if x.Streaming {
+			var g grammar
+			r := Codec{}.NewEventReader()
+			take := func(events []conversation.Event, err error) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range events {
+					g.check(t, &events[i])
+					got.collect(&events[i])
+				}
+			}
+			eachFrame(t, strings.NewReader(x.Response.Body), func(ev sse.Event) { take(r.Read(ev, nil)) })
+			take(r.End(nil))
+			if !g.ended {
+				t.Error("the stream has no end")
+			}
+		} else {
+			r, err := Codec{}.DecodeResponse([]byte(x.Response.Body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Choices[0].Stop == conversation.StopUnknown {
+				t.Error("the reason for the end is unknown")
+			}
+			got.add(r)
+		}
+		if want := x.said(); got != want {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	})
+}
+
+func TestRecordedCitationsHaveAPlace(t *testing.T) {
+	placed := 0
+	eachRecorded(t, "gemini.generate", func(t *testing.T, x *exchange) {
+		if x.Streaming || x.Response.Status != 200 {
+			t.Skip("not a whole answer")
+		}
+		r, err := Codec{}.DecodeResponse([]byte(x.Response.Body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		segments := map[string]bool{}
+		for _, s := range gjson.Get(x.Response.Body, "candidates.0.groundingMetadata.groundingSupports").Array() {
+			segments[s.Get("segment.text").String()] = true
+		}
+		for _, b := range r.Choices[0].Blocks {
+			for _, c := range b.Citations {
+				if c.End == 0 {
+					continue
+				}
+				if s := string([]rune(b.Text)[c.Start:c.End]); !segments[s] {
+					t.Errorf("a citation of %q, which is no segment", s)
+				}
+				placed++
+			}
+		}
+	})
+	if placed == 0 && !t.Skipped() {
+		t.Error("no citation has a place")
+	}
+}
+
+func TestRecordedRequestsAreAccepted(t *testing.T) {
+	for _, endpoint := range []string{"gemini.generate", "gemini.embed", "gemini.count_tokens"} {
+		eachRecorded(t, endpoint, func(t *testing.T, x *exchange) {
+			if x.Request == nil || len(x.Request.Body) == 0 || x.Request.Body[0] != '{' {
+				t.Skip("no request")
+			}
+			doc := x.Request.Body
+			obj := scan(t, string(doc))
+			h, err := Codec{}.Head(doc, obj)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h.HasTools != (gjson.GetBytes(doc, "tools.0").Exists() || gjson.GetBytes(doc, "tools").IsObject()) {
+				t.Errorf("tools: %v", h.HasTools)
+			}
+			edits := Codec{}.Splice(doc, obj, h, dialects.SpliceOptions{Model: "another"}, nil).Edits
+			got := string(jsonedit.Apply(nil, doc, edits))
+			if n := strings.Count(got, `"models/another"`); n != len(gjson.GetBytes(doc, "requests.#.model").Array()) {
+				t.Errorf("%d models were replaced", n)
+			}
+		})
+	}
+}
