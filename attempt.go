@@ -41,7 +41,7 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	if err != nil {
 		return x.refuse(err), false
 	}
-	x.attempts = append(x.attempts, attempt{id: newID(), target: c.target, slot: c.slot, dialect: dialect, start: time.Now()})
+	x.attempts = append(x.attempts, attempt{target: c.target, slot: c.slot, dialect: dialect, start: time.Now()})
 	a := &x.attempts[len(x.attempts)-1]
 	limit, cause := x.route.firstToken, errFirstToken
 	if !x.head.Stream {

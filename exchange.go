@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -51,7 +52,6 @@ type exchange struct {
 	pool     []balancing.Candidate // scratch of the choice among targets
 	poolAt   []int
 	attempts []attempt
-	attArr   [3]attempt
 
 	// committed is set when the first byte of the response has been handed to the client. Before it every failure can
 	// be repaired without the client noticing; after it none can.
@@ -104,16 +104,31 @@ func newID() string {
 	return id.String()
 }
 
+// exchanges pools what requests need while they run. Nothing in it is used after finish but the summary, which is not
+// pooled.
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+
 func (h *Handler) newExchange(w http.ResponseWriter, r *http.Request, ep endpoint) *exchange {
-	x := &exchange{h: h, w: w, r: r, id: newID(), start: time.Now(), endpoint: ep}
+	x := exchanges.Get().(*exchange)
+	*x = exchange{
+		h: h, w: w, r: r, id: newID(), start: time.Now(), endpoint: ep,
+		attempts: x.attempts[:0], pool: x.pool[:0], poolAt: x.poolAt[:0],
+	}
 	x.repl, _ = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if x.repl == nil {
 		x.repl = caddy.NewEmptyReplacer()
 	}
 	x.codec = dialects.Lookup(ep.dialect)
-	x.tried, x.attempts = x.triedArr[:0], x.attArr[:0]
+	x.tried = x.triedArr[:0]
 	x.keep = &summary{Dialect: ep.dialect, scopes: h.scopes}
 	return x
+}
+
+// recycle gives the exchange itself back. It must be the last thing that happens to it.
+func (x *exchange) recycle() {
+	clear(x.attempts)
+	*x = exchange{attempts: x.attempts[:0], pool: x.pool[:0], poolAt: x.poolAt[:0]}
+	exchanges.Put(x)
 }
 
 // identify resolves who pays, once.

@@ -141,14 +141,22 @@ func (x *exchange) finish() {
 	if x.h.metrics != nil {
 		x.measure(first, last)
 	}
-	if elf, ok := x.r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		elf.Set(zap.Object("llm", k))
+	if accessLogged(x.r.Context()) {
+		if elf, ok := x.r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+			elf.Set(zap.Object("llm", k))
+		}
 	}
 	x.repl.Map(k.placeholder)
 	if !x.h.UsageLogOff {
 		x.logUsage(k)
 	}
 	x.release()
+}
+
+// accessLogged reports whether the server may write an access log at all.
+func accessLogged(ctx context.Context) bool {
+	srv, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	return !ok || srv.Logs != nil
 }
 
 // measure counts the request.
@@ -238,6 +246,7 @@ func (x *exchange) record() {
 	}
 	entries := make([]accounting.Entry, 0, len(x.attempts))
 	for i := range x.attempts {
+		x.attempts[i].id = newID()
 		entries = append(entries, x.entry(i))
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), 10*time.Second)

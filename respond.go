@@ -80,14 +80,19 @@ var (
 // setHeaders sets what every response says about itself.
 func (x *exchange) setHeaders() {
 	h := x.w.Header()
-	id := []string{x.id}
-	h["X-Request-Id"], h["Request-Id"] = id, id
+	values := make([]string, 0, 4) // one array for all of them
+	set := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	set("X-Request-Id", x.id)
+	h["Request-Id"] = h["X-Request-Id"]
 	if n := len(x.attempts); n > 0 {
-		h["X-Llm-Gateway-Target"] = []string{x.attempts[n-1].target.label}
-		h["X-Llm-Gateway-Attempts"] = []string{strconv.Itoa(n)}
+		set("X-Llm-Gateway-Target", x.attempts[n-1].target.label)
+		set("X-Llm-Gateway-Attempts", strconv.Itoa(n))
 	}
 	if len(x.dropped) > 0 {
-		h["X-Llm-Gateway-Dropped"] = []string{strings.Join(x.dropped, ", ")}
+		set("X-Llm-Gateway-Dropped", strings.Join(x.dropped, ", "))
 	}
 }
 

@@ -33,6 +33,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.serveModels(w, r, ep)
 	}
 	x := h.newExchange(w, r, ep)
+	defer x.recycle()
 	if h.metrics != nil {
 		h.metrics.inFlight.Inc()
 		defer h.metrics.inFlight.Dec()

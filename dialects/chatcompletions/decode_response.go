@@ -20,11 +20,9 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 		return nil, errNotJSON
 	}
 	root := gjson.ParseBytes(body)
-	if isError(root) {
-		return nil, inStream(root)
-	}
 	r := &conversation.Response{Origin: origin}
 	var choices, sources gjson.Result
+	failed := false
 	root.ForEach(func(key, v gjson.Result) bool {
 		switch key.Str {
 		case "id":
@@ -47,9 +45,16 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 			}
 		case "search_results", "citations":
 			sources = preferredSources(sources, v)
+		case "error":
+			failed = failed || !isNull(v)
+		case "object":
+			failed = failed || v.Str == "error"
 		}
 		return true
 	})
+	if failed {
+		return nil, inStream(root)
+	}
 	if !choices.IsArray() {
 		return nil, errors.New("the provider's response has no choices")
 	}
@@ -62,12 +67,6 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 		addSources(r.Choices[0].Blocks, sources)
 	}
 	return r, nil
-}
-
-// isError reports whether a body or chunk is, or holds, an error.
-func isError(v gjson.Result) bool {
-	e := v.Get("error")
-	return e.Exists() && !isNull(e) || v.Get("object").Str == "error"
 }
 
 // choiceDecoder reads one choice of a response.
@@ -112,8 +111,8 @@ func (d *choiceDecoder) message(v gjson.Result) {
 	}
 	d.add(conversation.Refusal, m.refusal)
 	d.refuse = m.refusal != ""
-	d.audio(v.Get("audio"))
-	v.Get("images").ForEach(func(_, image gjson.Result) bool {
+	d.audio(m.audio)
+	m.images.ForEach(func(_, image gjson.Result) bool {
 		if media := mediaFromURL(text(image.Get("image_url.url"))); media != nil {
 			d.blocks = append(d.blocks, conversation.Block{Kind: conversation.Image, Media: media})
 		}

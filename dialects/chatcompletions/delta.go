@@ -3,38 +3,57 @@ package chatcompletions
 import "bytes"
 
 // An unescaped `"name":` cannot stand inside of a JSON string, where its quotes would be escaped. So these patterns
-// find members only, never text that talks about them.
+// find members only, never text that talks about them. They leave out the first quote, which is too frequent a byte to
+// search for.
 var (
-	usageKey  = []byte(`"usage":`)
-	finishKey = []byte(`"finish_reason":`)
-	errorKey  = []byte(`"error":`)
-	deltaKey  = []byte(`"delta":{`)
-	quoteKey  = []byte(`":`)
+	usageKey  = []byte(`usage":`)
+	finishKey = []byte(`finish_reason":`)
+	errorKey  = []byte(`error":`)
+	deltaKey  = []byte(`delta":`)
 )
 
-// plainDelta recognizes the chunks that streams consist of: one choice with a delta of nothing but strings, and no
-// usage, error or finish reason. It returns how many bytes of output the delta holds. Of all other chunks it returns
-// false; they are parsed in full. It is there because a full parse costs four times as much.
-func plainDelta(data []byte) (n int64, ok bool) {
-	i := bytes.Index(data, deltaKey)
-	if i < 0 {
-		return 0, false
-	}
-	head, rest := data[:i], data[i+len(deltaKey):]
-	n, used, ok := deltaStrings(rest)
-	if !ok {
-		return 0, false
-	}
-	tail := rest[used:]
-	if bytes.Contains(tail, deltaKey[:8]) {
-		return 0, false
-	}
-	for _, part := range [...][]byte{head, tail} {
-		if !nullOrAbsent(part, usageKey) || !nullOrAbsent(part, finishKey) || !nullOrAbsent(part, errorKey) {
+// maxShape is the size up to which a chunk's head and tail are remembered.
+const maxShape = 1 << 10
+
+// deltaShape recognizes the chunks that streams consist of: one choice with a delta of nothing but strings, and no
+// usage, error or finish reason. All other chunks are parsed in full, which costs several times as much.
+//
+// The chunks of a stream are mostly the same but for the delta. So what stands before and after it in one chunk that
+// was examined is remembered, and only compared in the next.
+type deltaShape struct{ head, tail []byte }
+
+// match returns how many bytes of output a chunk holds, or false if it is not of the simple kind.
+func (s *deltaShape) match(data []byte) (n int64, ok bool) {
+	start := len(s.head)
+	if start == 0 || !bytes.HasPrefix(data, s.head) {
+		i := bytes.Index(data, deltaKey)
+		if start = i + len(deltaKey) + 1; i < 0 || start > len(data) || data[start-1] != '{' || !ordinary(data[:i]) {
 			return 0, false
 		}
 	}
+	n, used, ok := deltaStrings(data[start:])
+	if !ok {
+		return 0, false
+	}
+	tail := data[start+used:]
+	if start == len(s.head) && bytes.Equal(tail, s.tail) {
+		return n, true
+	}
+	if !ordinary(tail) {
+		return 0, false
+	}
+	if start <= maxShape && len(tail) <= maxShape {
+		s.head, s.tail = append(s.head[:0], data[:start]...), append(s.tail[:0], tail...)
+	}
 	return n, true
+}
+
+func (s *deltaShape) reset() { s.head, s.tail = s.head[:0], s.tail[:0] }
+
+// ordinary reports whether a part of a chunk has no delta, no usage, no finish reason and no error.
+func ordinary(part []byte) bool {
+	return !bytes.Contains(part, deltaKey) &&
+		nullOrAbsent(part, usageKey) && nullOrAbsent(part, finishKey) && nullOrAbsent(part, errorKey)
 }
 
 // nullOrAbsent reports whether no member of that key in part has a value other than null.
@@ -65,12 +84,12 @@ func deltaStrings(b []byte) (n int64, used int, ok bool) {
 		if i >= len(b) || b[i] != '"' {
 			return 0, 0, false
 		}
-		end := bytes.Index(b[i+1:], quoteKey)
-		if end < 0 {
+		end := bytes.IndexByte(b[i+1:], '"')
+		key := b[i+1 : i+1+max(end, 0)]
+		if i += end + 2; end < 0 || i >= len(b) || b[i] != ':' {
 			return 0, 0, false
 		}
-		key := b[i+1 : i+1+end]
-		i += end + 3
+		i++
 		switch {
 		case bytes.HasPrefix(b[i:], []byte("null")):
 			i += 4

@@ -20,7 +20,7 @@ func (e *requestEncoder) message(m *conversation.Message) {
 		e.spoken(m, "system", m.Blocks)
 	case conversation.Developer:
 		role := "system"
-		if e.rules.developer {
+		if e.rules.openai {
 			role = "developer"
 		}
 		e.spoken(m, role, m.Blocks)
@@ -170,10 +170,10 @@ func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said boo
 		}
 		e.noteIf("cache_control", b.Cache != nil && !e.rules.cacheMarks)
 	}
-	if refusals.Len() > 0 && !e.rules.developer {
+	if refusals.Len() > 0 && !e.rules.openai {
 		texts = append(texts, refusals.String())
 	}
-	if refusals.Len() > 0 && e.rules.developer {
+	if refusals.Len() > 0 && e.rules.openai {
 		e.dst = appendStringMember(e.dst, "refusal", refusals.String())
 		if len(texts) == 0 {
 			e.dst = append(appendKey(e.dst, "content"), "null"...)
@@ -243,7 +243,7 @@ func (e *requestEncoder) call(c *conversation.ToolCall) {
 	}
 	e.dst = append(appendComma(e.dst), '{')
 	e.dst = appendStringMember(e.dst, "id", e.callID(id))
-	if c.Custom && e.rules.developer {
+	if c.Custom && e.rules.openai {
 		e.dst = append(e.dst, `,"type":"custom","custom":{`...)
 		e.dst = appendStringMember(e.dst, "name", c.Name)
 		e.dst = appendStringMember(e.dst, "input", c.Arguments)

@@ -101,7 +101,7 @@ func (e *requestEncoder) document(m *conversation.Media) {
 // fileID refers to an uploaded file, if the target is where it was uploaded: both of OpenAI's dialects share one Files
 // API.
 func (e *requestEncoder) fileID(m *conversation.Media) {
-	if m.Origin != origin && !(m.Origin == "responses" && e.rules.developer) {
+	if m.Origin != origin && !(m.Origin == "responses" && e.rules.openai) {
 		e.refuse("messages", "the provider does not know the file that the request refers to")
 		return
 	}
@@ -129,7 +129,7 @@ func (e *requestEncoder) audio(m *conversation.Media) {
 	case m.Data == "":
 		e.refuse("messages", "the provider takes audio as base64 data only")
 		return
-	case e.rules.developer && format != "wav" && format != "mp3":
+	case e.rules.openai && format != "wav" && format != "mp3":
 		e.refuse("messages", "the provider takes audio in wav or mp3 only")
 		return
 	}

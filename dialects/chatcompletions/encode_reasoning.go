@@ -56,10 +56,10 @@ func (e *requestEncoder) reasoningObject(r *conversation.Reasoning) {
 	e.dst = append(e.dst, '}')
 }
 
-// effort is the word for reasoning_effort; empty when none is to be written. Adaptive thinking is what models do
-// unasked.
+// effort is the word for reasoning_effort; empty when none is to be written: adaptive thinking is what models do unasked,
+// and OpenAI's models that do not think refuse the member.
 func (e *requestEncoder) effort(r *conversation.Reasoning) string {
-	if e.rules.strict && e.rules.effort == effortMember && !e.rules.reasoningModel {
+	if e.rules.openai && !e.rules.reasoningModel {
 		e.noteIf("reasoning_effort", !r.Off && !r.Adaptive)
 		return ""
 	}

@@ -179,7 +179,7 @@ func (e *requestEncoder) format() {
 func (e *requestEncoder) identity() {
 	r := e.r
 	user := r.User
-	if e.rules.developer && len(user) > maxUser {
+	if e.rules.openai && len(user) > maxUser {
 		user = "user_" + hashID(user, 16)
 	}
 	e.optional("user", user, e.rules.user)

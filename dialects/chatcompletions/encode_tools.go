@@ -96,7 +96,7 @@ func (e *requestEncoder) choiceWord(m conversation.ChoiceMode) string {
 // allowedTools writes the form that only OpenAI has. Elsewhere a single required tool is a named choice; more cannot be
 // said, and the whole list is allowed.
 func (e *requestEncoder) allowedTools(c conversation.ToolChoice) {
-	if e.rules.developer {
+	if e.rules.openai {
 		e.dst = append(appendKey(e.dst, "tool_choice"), `{"type":"allowed_tools","allowed_tools":{`...)
 		e.dst = appendStringMember(e.dst, "mode", e.choiceWord(c.Mode))
 		e.dst = append(appendKey(e.dst, "tools"), '[')
@@ -141,7 +141,7 @@ func (e *requestEncoder) callID(id string) string {
 	switch {
 	case e.rules.shortIDs && !isShortID(id):
 		return hashID(id, 9)
-	case e.rules.developer && len(id) > maxCallID:
+	case e.rules.openai && len(id) > maxCallID:
 		return "call_" + hashID(id, 12)
 	}
 	return id

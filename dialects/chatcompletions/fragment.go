@@ -13,6 +13,8 @@ type deltaFacts struct {
 	refusal     string
 	calls, call gjson.Result // tool_calls and the legacy function_call
 	annotations gjson.Result
+	audio       gjson.Result
+	images      gjson.Result // OpenRouter's
 }
 
 // readDelta finds the members of a message or a delta in one pass.
@@ -40,6 +42,10 @@ func readDelta(v gjson.Result) (m deltaFacts) {
 			m.call = v
 		case "annotations":
 			m.annotations = v
+		case "audio":
+			m.audio = v
+		case "images":
+			m.images = v
 		}
 		return true
 	})

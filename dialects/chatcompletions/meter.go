@@ -22,6 +22,7 @@ type meter struct {
 	calls    bool // a tool was called
 	refused  bool
 	known    bool // ID and model are known: ordinary deltas need not be parsed in full
+	shape    deltaShape
 }
 
 var meters = sync.Pool{New: func() any { return new(meter) }}
@@ -31,7 +32,8 @@ func (Codec) NewMeter() dialects.Meter { return meters.Get().(*meter) }
 
 // Release implements [dialects.Meter].
 func (m *meter) Release() {
-	*m = meter{}
+	m.shape.reset()
+	*m = meter{shape: m.shape}
 	meters.Put(m)
 }
 
@@ -56,7 +58,7 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 		return 0 // half a number is another number
 	}
 	if m.known {
-		if n, ok := plainDelta(data); ok {
+		if n, ok := m.shape.match(data); ok {
 			return m.output(n)
 		}
 	}

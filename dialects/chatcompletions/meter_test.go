@@ -83,20 +83,52 @@ func TestTextAboutUsageIsText(t *testing.T) {
 }
 
 func TestTheShortCutAndTheFullParseAgree(t *testing.T) {
+	var shape deltaShape
 	for _, delta := range []string{
 		`{"content":"plain"}`, `{"role":"assistant","content":"","refusal":null}`, `{"content":"line\nbreak \"quoted\" \\ \u00e9\u4e2d\ud83d\ude00\u0041\u07ff\u0800"}`,
 		`{"content":"é中😀"}`, `{"reasoning":"a","channel":"analysis"}`, `{"content":null,"reasoning_content":"x"}`, `{}`,
 	} {
 		data := []byte(chunk(`"delta":` + delta + `,"logprobs":null,"finish_reason":null`))
-		n, ok := plainDelta(data)
+		n, ok := new(deltaShape).match(data)
 		if !ok {
 			t.Errorf("%s is not taken for a plain delta", delta)
 			continue
+		}
+		if again, ok := shape.match(data); !ok || again != n {
+			t.Errorf("%s: %d bytes at first, %d with a shape: %v", delta, n, again, ok)
 		}
 		m := Codec{}.NewMeter()
 		m.Event(sse.Event{Data: data})
 		if got := m.Observation().OutputBytes; got != n {
 			t.Errorf("%s: %d bytes in full, %d by the short cut", delta, got, n)
+		}
+		m.Release()
+	}
+}
+
+// TestAKnownShapeHidesNothing changes what stands around the delta after many chunks that were all alike.
+func TestAKnownShapeHidesNothing(t *testing.T) {
+	plain := chunk(`"delta":{"content":"a"},"finish_reason":null`)
+	for _, tt := range []struct {
+		name, data string
+		want       dialects.Signal
+		stop       conversation.StopReason
+		usage      bool
+	}{
+		{"finish reason", chunk(`"delta":{"content":"a"},"finish_reason":"length"`), content, conversation.StopLength, false},
+		{"usage", strings.TrimSuffix(plain, "}") + `,"usage":{"prompt_tokens":1,"completion_tokens":1}}`, content, conversation.StopUnknown, true},
+		{"usage in front", `{"usage":{"prompt_tokens":1,"completion_tokens":1},` + plain[1:], content, conversation.StopUnknown, true},
+		{"error", strings.TrimSuffix(plain, "}") + `,"error":{"message":"x"}}`, failure, conversation.StopError, false},
+		{"refusal", chunk(`"delta":{"refusal":"no"},"finish_reason":null`), content, conversation.StopUnknown, false},
+		{"cut", plain[:len(plain)-20], content, conversation.StopUnknown, false},
+	} {
+		m := Codec{}.NewMeter()
+		for range 3 {
+			m.Event(sse.Event{Data: []byte(plain)})
+		}
+		sig, o := m.Event(sse.Event{Data: []byte(tt.data)}), m.Observation()
+		if sig != tt.want || o.Stop != tt.stop || o.UsageKnown != tt.usage {
+			t.Errorf("%s: signal %b, %+v", tt.name, sig, o)
 		}
 		m.Release()
 	}

@@ -7,10 +7,9 @@ type vendorRules struct {
 	vendor string
 	// maxTokens is the name of the output limit.
 	maxTokens string
-	// developer: the role exists; elsewhere it is written as system.
-	developer bool
-	// strict: unknown members are refused, so only documented ones are written.
-	strict bool
+	// openai: OpenAI's own API, or Azure's. It knows the developer role, refusals, free-text tools and allowed_tools;
+	// and it refuses members that a model does not know.
+	openai bool
 	// reasoningModel: a model that refuses to be sampled (OpenAI's o series and GPT-5).
 	reasoningModel bool
 	// noStreamOptions: usage comes unasked, and asking for it is an error.
@@ -61,11 +60,11 @@ func rulesFor(vendor, model string) vendorRules {
 	}
 	switch vendor {
 	case "openai", "azure":
-		r.maxTokens, r.developer, r.strict, r.thinking, r.video = "max_completion_tokens", true, true, "", false
+		r.maxTokens, r.openai, r.thinking, r.video = "max_completion_tokens", true, "", false
 		r.tier, r.cacheKey, r.maxStops = true, true, 4
 		r.reasoningModel = isReasoningModel(model)
 	case "mistral":
-		r.strict, r.noStreamOptions, r.seed, r.required, r.shortIDs = true, true, "random_seed", "any", true
+		r.noStreamOptions, r.seed, r.required, r.shortIDs = true, "random_seed", "any", true
 		r.thinking, r.user, r.logprobs, r.names, r.effort = "", false, false, false, effortHighest
 		r.answerTools = true
 	case "deepseek":

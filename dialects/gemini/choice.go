@@ -30,13 +30,38 @@ type choice struct {
 	detail   string
 }
 
+// piece is a part that belongs to a text, a thought or a call.
+type piece struct {
+	said, thought bool
+	other         bool   // there is something else in it
+	text, call    string // raw
+	signature     string
+}
+
 // part appends the events of one part.
 func (c *choice) part(part gjson.Result, out []conversation.Event) ([]conversation.Event, error) {
-	if call := part.Get("functionCall"); call.Exists() {
-		return c.call(part, call, out)
-	}
-	if text := part.Get("text"); text.Exists() {
-		return c.text(part, text.String(), out), nil
+	var p piece
+	eachMember(part.Raw, func(key, raw string) bool {
+		switch key {
+		case "text":
+			p.text, p.said = raw, true
+		case "thought":
+			p.thought = raw == "true"
+		case "thoughtSignature":
+			p.signature = text(raw)
+		case "functionCall":
+			p.call = raw
+		case "partMetadata", "videoMetadata", "mediaResolution":
+		default:
+			p.other = true
+		}
+		return true
+	})
+	switch {
+	case p.call != "":
+		return c.call(p.signature, gjson.Parse(p.call), out)
+	case p.said && !p.other:
+		return c.text(&p, part.Raw, out), nil
 	}
 	// A copy, because the block outlives the frame.
 	part = gjson.Parse(strings.Clone(part.Raw))
@@ -51,25 +76,24 @@ func (c *choice) part(part gjson.Result, out []conversation.Event) ([]conversati
 }
 
 // text appends a piece of text or of a thought.
-func (c *choice) text(part gjson.Result, text string, out []conversation.Event) []conversation.Event {
-	signature := strings.Clone(part.Get("thoughtSignature").String())
-	if part.Get("thought").Bool() {
-		return c.thought(text, signature, out)
-	}
-	if text == "" {
-		if signature == "" {
-			return out
-		}
-		return c.sign(signature, strings.Clone(part.Raw), out)
+func (c *choice) text(p *piece, raw string, out []conversation.Event) []conversation.Event {
+	text := gjson.Parse(p.text).String() // points into the frame when it needs no unescaping
+	switch {
+	case p.thought:
+		return c.thought(text, p.signature, out)
+	case text == "" && p.signature == "":
+		return out
+	case text == "":
+		return c.sign(p.signature, strings.Clone(raw), out)
 	}
 	if !c.open || c.kind != conversation.Text {
 		b := &conversation.Block{Kind: conversation.Text}
-		if signature != "" {
-			b.Signature, b.Origin = signature, origin
+		if p.signature != "" {
+			b.Signature, b.Origin = p.signature, origin
 		}
 		out = c.begin(b, c.close(out))
-	} else if signature != "" {
-		c.signature = signature
+	} else if p.signature != "" {
+		c.signature = p.signature
 	}
 	c.said = append(c.said, text...)
 	return append(out, c.delta(conversation.DeltaText, text))
@@ -110,10 +134,10 @@ func (c *choice) whole(b *conversation.Block, out []conversation.Event) []conver
 
 // call appends a call: whole, or the beginning or a piece of one whose arguments are streamed. A piece that does not
 // say that more will come ends its call, and so does anything else.
-func (c *choice) call(part, call gjson.Result, out []conversation.Event) ([]conversation.Event, error) {
+func (c *choice) call(signature string, call gjson.Result, out []conversation.Event) ([]conversation.Event, error) {
 	pieces, goesOn := call.Get("partialArgs"), call.Get("willContinue").Bool()
 	if name := call.Get("name").String(); name != "" {
-		out = c.beginCall(part, call, name, c.close(out))
+		out = c.beginCall(signature, call, name, c.close(out))
 		if !goesOn && !pieces.Exists() {
 			out = append(out, c.delta(conversation.DeltaArguments, argumentsOf(call.Get("args"))))
 			return c.close(out), nil
@@ -134,15 +158,15 @@ func (c *choice) call(part, call gjson.Result, out []conversation.Event) ([]conv
 	return out, err
 }
 
-func (c *choice) beginCall(part, call gjson.Result, name string, out []conversation.Event) []conversation.Event {
+func (c *choice) beginCall(signature string, call gjson.Result, name string, out []conversation.Event) []conversation.Event {
 	c.called = true
 	name = strings.Clone(name)
 	b := &conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{
 		ID:   c.ids.assign(c.number, strings.Clone(call.Get("id").String()), name),
 		Name: name,
 	}}
-	if signature := part.Get("thoughtSignature").String(); signature != "" {
-		b.Signature, b.Origin = strings.Clone(signature), origin
+	if signature != "" {
+		b.Signature, b.Origin = signature, origin
 	}
 	return c.begin(b, out)
 }

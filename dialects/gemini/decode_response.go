@@ -123,7 +123,7 @@ func decodeCandidates(r *conversation.Response, candidates gjson.Result) (querie
 			}
 			return true
 		})
-		places := decodeParts(&c, parts, &ids, choiceIndex(candidate))
+		places := decodeParts(&c, parts, &ids, choiceIndex(candidate.Get("index").Raw))
 		cite(c.Blocks, places, grounding)
 		queries = max(queries, grounding.Get("webSearchQueries.#").Int())
 		r.Choices = append(r.Choices, c)

@@ -337,6 +337,7 @@ func TestEncodeThinking(t *testing.T) {
 		{"gemini-3.1-pro", effort("medium"), `{"thinkingLevel":"MEDIUM"}`, false},
 		{"gemini-pro-latest", effort("max"), `{"thinkingLevel":"HIGH"}`, false},
 		{"gemini-2.0-flash", effort("high"), ``, true},
+		{"gemini-2.5-flash-image", effort("high"), ``, true},
 		{"gemini-2.0-flash", off, ``, false},
 		{"gemma-3-27b", effort("low"), ``, true},
 	} {

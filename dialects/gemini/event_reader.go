@@ -64,24 +64,38 @@ func (r *eventReader) chunk(doc gjson.Result, out []conversation.Event) ([]conve
 	if !doc.IsObject() {
 		return out, errNotJSON
 	}
-	if failure := doc.Get("error"); isSet(failure.Raw) {
+	var candidates, usage, feedback, failure string
+	eachMember(doc.Raw, func(key, raw string) bool {
+		switch key {
+		case "candidates":
+			candidates = raw
+		case "usageMetadata":
+			usage = raw
+		case "promptFeedback":
+			feedback = raw
+		case "error":
+			failure = raw
+		}
+		return true
+	})
+	if isSet(failure) {
 		r.failed = true
-		return append(out, conversation.Event{Type: conversation.EventError, Error: asError(failure.Raw)}), nil
+		return append(out, conversation.Event{Type: conversation.EventError, Error: asError(failure)}), nil
 	}
-	changed := r.count(doc.Get("usageMetadata").Raw)
+	changed := r.count(usage)
 	if !r.started {
 		out = append(out, r.start(doc))
 		changed = false
 	}
 	var err error
-	doc.Get("candidates").ForEach(func(_, candidate gjson.Result) bool {
-		out, err = r.candidate(candidate, out)
+	gjson.Parse(candidates).ForEach(func(_, candidate gjson.Result) bool {
+		out, err = r.candidate(candidate.Raw, out)
 		return err == nil
 	})
 	if err != nil {
 		return out, err
 	}
-	if _, detail, blocked := blockedPrompt(doc.Get("promptFeedback")); blocked {
+	if _, detail, blocked := blockedPrompt(gjson.Parse(feedback)); blocked {
 		r.blocked, r.detail = true, strings.Clone(detail)
 	}
 	if n := webSearches(r.model, r.queries); n != r.usage.WebSearches {
@@ -118,32 +132,49 @@ func (r *eventReader) count(raw string) bool {
 	return true
 }
 
-func (r *eventReader) candidate(doc gjson.Result, out []conversation.Event) ([]conversation.Event, error) {
-	c := r.choice(choiceIndex(doc))
+func (r *eventReader) candidate(doc string, out []conversation.Event) ([]conversation.Event, error) {
+	var index, content, finish, message, grounding string
+	eachMember(doc, func(key, raw string) bool {
+		switch key {
+		case "index":
+			index = raw
+		case "content":
+			content = raw
+		case "finishReason":
+			finish = raw
+		case "finishMessage":
+			message = raw
+		case "groundingMetadata":
+			grounding = raw
+		}
+		return true
+	})
+	c := r.choice(choiceIndex(index))
 	var err error
-	doc.Get("content.parts").ForEach(func(_, part gjson.Result) bool {
+	gjson.Get(content, "parts").ForEach(func(_, part gjson.Result) bool {
 		out, err = c.part(part, out)
 		return err == nil
 	})
 	if err != nil {
 		return out, err
 	}
-	if stop, done := stopReason(doc.Get("finishReason").Raw); done {
+	if stop, done := stopReason(finish); done {
 		c.finished, c.stop = true, stop
 	}
-	if grounding := doc.Get("groundingMetadata"); grounding.Exists() {
-		out = c.cite(grounding, out)
-		r.queries = max(r.queries, grounding.Get("webSearchQueries.#").Int())
+	if isSet(grounding) {
+		out = c.cite(gjson.Parse(grounding), out)
+		r.queries = max(r.queries, gjson.Get(grounding, "webSearchQueries.#").Int())
 	}
-	if message := doc.Get("finishMessage").String(); message != "" {
-		c.detail = strings.Clone(message)
+	if isSet(message) {
+		c.detail = text(message)
 	}
 	return out, nil
 }
 
-// choiceIndex is which answer a candidate belongs to.
-func choiceIndex(candidate gjson.Result) int {
-	return int(min(max(candidate.Get("index").Int(), 0), maxChoice))
+// choiceIndex is which answer a candidate with this raw index belongs to. The first one may have none.
+func choiceIndex(raw string) int {
+	n, _ := count(raw)
+	return int(min(max(n, 0), maxChoice))
 }
 
 func (r *eventReader) choice(index int) *choice {

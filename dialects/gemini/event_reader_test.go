@@ -82,6 +82,11 @@ var streams = []struct {
 		want:   "start r  created=0\n0 stop filtered no\nend",
 	},
 	{
+		name:   "metadata beside a text does not matter",
+		stream: frames(part(`{"text":"a","partMetadata":{}}`, stop)),
+		want:   "start r  created=0\n0.0 open text\n0.0 text a\n0.0 close\n0 stop end \nend",
+	},
+	{
 		name:   "a filtered answer",
 		stream: frames(part(`{"text":"a"}`, ""), `{"candidates":[{"finishReason":"SAFETY","finishMessage":"why"}]}`),
 		want:   "start r  created=0\n0.0 open text\n0.0 text a\n0.0 close\n0 stop filtered why\nend",
@@ -198,7 +203,7 @@ func TestJSONPaths(t *testing.T) {
 		`$.a` + many(`.a`): "",
 	} {
 		var p partialArgs
-		err := p.add(piece(path, `"numberValue":1`))
+		err := p.add(pieceAt(path, `"numberValue":1`))
 		if want == "" {
 			if !errors.Is(err, errPartialArgs) {
 				t.Errorf("%s: got %v", path, err)
@@ -214,7 +219,7 @@ func TestJSONPaths(t *testing.T) {
 func TestPartialArgsAreBounded(t *testing.T) {
 	var p partialArgs
 	for i := range 64 {
-		if err := p.add(piece("$.a"+strings.Repeat("[9999]", i), `"numberValue":1`)); err != nil {
+		if err := p.add(pieceAt("$.a"+strings.Repeat("[9999]", i), `"numberValue":1`)); err != nil {
 			if p.nodes > maxArgNodes+1 {
 				t.Errorf("%d values were made", p.nodes)
 			}
@@ -224,7 +229,7 @@ func TestPartialArgsAreBounded(t *testing.T) {
 	t.Error("64 arrays of 10,000 values in each other were made")
 }
 
-func piece(path, value string) gjson.Result {
+func pieceAt(path, value string) gjson.Result {
 	return gjson.Parse(`{"jsonPath":` + quote(path) + `,` + value + `}`)
 }
 

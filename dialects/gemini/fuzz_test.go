@@ -75,10 +75,10 @@ func FuzzPartialArgs(f *testing.F) {
 	f.Add(`$.a[1]['b']`, "x")
 	f.Fuzz(func(t *testing.T, path, value string) {
 		var p partialArgs
-		if err := p.add(piece(path, `"numberValue":1`)); err == nil && !isObject(p.String()) {
+		if err := p.add(pieceAt(path, `"numberValue":1`)); err == nil && !isObject(p.String()) {
 			t.Fatalf("%s made %s", path, p.String())
 		}
-		if err := p.add(piece("$.s", string(jsonedit.AppendString([]byte(`"stringValue":`), value)))); err != nil || !isObject(p.String()) {
+		if err := p.add(pieceAt("$.s", string(jsonedit.AppendString([]byte(`"stringValue":`), value)))); err != nil || !isObject(p.String()) {
 			t.Fatalf("%q made %s, %v", value, p.String(), err)
 		}
 	})

@@ -13,6 +13,7 @@ type generation struct {
 	major, minor int
 	pro          bool
 	lite         bool
+	media        bool // makes pictures or speech
 }
 
 // generationOf reads names such as gemini-2.5-flash-lite, models/gemini-3-pro-preview, google/gemini-3.1-pro and
@@ -24,6 +25,7 @@ func generationOf(model string) (g generation) {
 		return g
 	}
 	g.pro, g.lite = strings.Contains(rest, "pro"), strings.Contains(rest, "lite")
+	g.media = strings.Contains(rest, "-image") || strings.Contains(rest, "-tts")
 	if strings.HasSuffix(rest, "-latest") && (rest[0] < '0' || rest[0] > '9') {
 		g.known, g.major = true, 3
 		return g
@@ -42,8 +44,11 @@ func generationOf(model string) (g generation) {
 // thinksByLevel: Gemini 3 and later take a thinkingLevel.
 func (g generation) thinksByLevel() bool { return g.known && g.major >= 3 }
 
-// thinksByBudget: Gemini 2.5 takes a thinkingBudget in tokens. What came before does not think.
-func (g generation) thinksByBudget() bool { return g.known && g.major == 2 && g.minor >= 5 }
+// thinksByBudget: Gemini 2.5 takes a thinkingBudget in tokens. What came before does not think, nor do the 2.5 models
+// for pictures and speech.
+func (g generation) thinksByBudget() bool {
+	return g.known && g.major == 2 && g.minor >= 5 && !g.media
+}
 
 // budgetRange is what a 2.5 model accepts besides 0, where that is allowed, and -1.
 func (g generation) budgetRange() (lo, hi int64) {

@@ -9,5 +9,5 @@
 // Every event has a "type", repeated in the SSE event name, and a "sequence_number" that rises from 0. The stream
 // begins with response.created and ends with response.completed, response.incomplete or response.failed, each of which
 // repeats the whole response with its usage. OpenAI sends nothing after that. OpenRouter leaves the event names out and
-// sends [DONE] last, LM Studio's sequence numbers may be missing: the meter relies on neither.
+// sends [DONE] last, and sequence numbers have been seen missing: the meter relies on none of them.
 package responses

@@ -116,8 +116,8 @@ func text(raw string) string {
 	}
 }
 
-// textLen is the length in bytes of a raw JSON string once unescaped, give or take surrogate pairs; 0 for any other
-// value. It counts without unescaping.
+// textLen is the length in bytes of a raw JSON string once unescaped; 0 for any other value. It counts without
+// unescaping, and takes each half of a surrogate pair for two bytes.
 func textLen(raw string) int64 {
 	if len(raw) < 2 || raw[0] != '"' {
 		return 0
@@ -131,7 +131,11 @@ func textLen(raw string) int64 {
 		}
 		if raw[i+1] == 'u' && i+6 <= len(raw) {
 			r, _ := strconv.ParseUint(raw[i+2:i+6], 16, 16)
-			n -= 6 - max(1, utf8.RuneLen(rune(r)))
+			size := utf8.RuneLen(rune(r))
+			if size < 0 {
+				size = 2
+			}
+			n -= 6 - size
 			raw = raw[i+6:]
 			continue
 		}

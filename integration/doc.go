@@ -1,0 +1,2 @@
+// Package integration tests the gateway inside a whole Caddy.
+package integration
