@@ -66,6 +66,7 @@ func (s settings) overlay(ctx caddy.Context, lb *LoadBalancing, t *Timeouts) (se
 		if s.retry.Retries = *lb.Retries; s.retry.Retries < 0 {
 			return s, fmt.Errorf("load_balancing: %d retries", s.retry.Retries)
 		}
+		s.retry.TargetTries = s.retry.Retries + 1 // who asks for five retries wants them of a single target, too
 	}
 	if lb.TryDuration > 0 {
 		s.retry.TryDuration = time.Duration(lb.TryDuration)

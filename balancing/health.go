@@ -154,26 +154,30 @@ func (h *Health) admit(now time.Time) (Pass, bool) {
 }
 
 // LastResort is Begin for a request that has no other target left: it lets one request a second through an open
-// breaker, so that a gateway with a single target notices at once when that is back. What the provider asked for in
-// so many words, a cooldown, and quarantines stand, and so does the limit of requests in flight.
+// breaker, so that a gateway with a single target notices at once when that is back. A quarantine keeps requests on other
+// credentials; where there are none it would only hide the provider's own words from the client, so it is passed
+// over. What the provider asked for in so many words, a cooldown, stands, and so does the limit of requests in flight.
 func (h *Health) LastResort(now time.Time) (Pass, bool) {
 	if h.full() {
 		return Pass{}, false
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.cooldown.active && now.Before(h.cooldown.next) || h.quarantine.active ||
-		!h.lastResort.IsZero() && now.Sub(h.lastResort) < probePace {
+	if h.cooldown.active && now.Before(h.cooldown.next) {
 		return Pass{}, false
 	}
-	p := Pass{generation: h.generation, pioneer: h.cooldown.active}
-	if p.pioneer {
+	if h.breaker.open || h.checks.down {
+		if !h.lastResort.IsZero() && now.Sub(h.lastResort) < probePace {
+			return Pass{}, false
+		}
+		h.lastResort = now
+	}
+	if h.cooldown.active {
 		h.cooldown.next = now.Add(probePace)
 	}
-	h.lastResort = now
 	h.inFlight.Add(1)
 	h.latency.Sent(now)
-	return p, true
+	return Pass{generation: h.generation, pioneer: h.cooldown.active}, true
 }
 
 // End gives back the place taken by [Health.Begin] or [Health.LastResort].

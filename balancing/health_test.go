@@ -435,7 +435,7 @@ func TestTheLastResortIsOneRequestASecond(t *testing.T) {
 	}
 }
 
-func TestTheLastResortRespectsCooldownsAndQuarantines(t *testing.T) {
+func TestTheLastResortRespectsCooldownsAndPassesOverQuarantines(t *testing.T) {
 	s := newStory(t, Rules{})
 	s.h.Cooldown(at(0), 5*time.Second)
 	if _, ok := s.h.LastResort(at(4)); ok {
@@ -449,8 +449,18 @@ func TestTheLastResortRespectsCooldownsAndQuarantines(t *testing.T) {
 	}
 	s = newStory(t, Rules{})
 	s.h.Quarantine(at(0), Pass{})
-	if _, ok := s.h.LastResort(at(1000)); ok {
-		t.Error("a request was let through a quarantine")
+	for range 3 {
+		p, ok := s.h.LastResort(at(1))
+		if !ok {
+			t.Fatal("the only credential was kept from use")
+		}
+		s.h.Quarantine(at(1), p)
+		s.h.End(p)
+	}
+	s.expect(at(1), StatusQuarantined, at(300))
+	p, _ := s.h.LastResort(at(2))
+	if s.h.Success(at(2), p, time.Second) != Recovered {
+		t.Error("its success did not bring the credential back")
 	}
 }
 

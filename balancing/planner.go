@@ -149,12 +149,11 @@ func (r *RetryRules) again(s *Situation) Decision {
 		return Decision{Reason: ReasonExhausted}
 	case s.RetryAfter > maxWait:
 		return Decision{Reason: ReasonNoTime}
+	case s.Class == ClassRateLimit && s.RetryAfter <= 0:
+		// Nobody knows how long to wait, and asking again on a guess is what rate limits are there to stop.
+		return Decision{Reason: ReasonNoTarget}
 	}
-	rest := s.RetryAfter
-	if s.Class == ClassRateLimit && rest <= 0 {
-		rest = defaultCooldown // what the target is given: before that it would not be let through
-	}
-	after := max(rest, Backoff(s.TargetTries, r.TryInterval, max(maxBackoff, r.TryInterval), s.Random))
+	after := max(s.RetryAfter, Backoff(s.TargetTries, r.TryInterval, max(maxBackoff, r.TryInterval), s.Random))
 	if !r.timeFor(s, after) {
 		return Decision{Reason: ReasonNoTime}
 	}

@@ -67,7 +67,7 @@ func TestWhatFollowsAFailedAttempt(t *testing.T) {
 
 		{"a short rest is waited for", defaults, Situation{Class: ClassRateLimit, Tries: 1, TargetTries: 1, RetryAfter: 2 * time.Second, Remaining: never}, again(2*time.Second, 1)},
 		{"a rest shorter than the backoff does not shorten it", defaults, Situation{Class: ClassRateLimit, Tries: 1, TargetTries: 1, RetryAfter: time.Millisecond, Remaining: never, Random: full}, again(250*time.Millisecond, 1)},
-		{"a rest that the provider does not measure is a second", defaults, Situation{Class: ClassRateLimit, Tries: 1, TargetTries: 1, Remaining: never}, again(time.Second, 1)},
+		{"a rest that the provider does not measure is not waited for", defaults, Situation{Class: ClassRateLimit, Tries: 1, TargetTries: 1, Remaining: never}, stop(ReasonNoTarget)},
 		{"ten seconds are waited for", defaults, Situation{Class: ClassOverloaded, Tries: 1, TargetTries: 1, RetryAfter: 10 * time.Second, Remaining: never}, again(10*time.Second, 1)},
 		{"eleven are the client's to wait", defaults, Situation{Class: ClassOverloaded, Tries: 1, TargetTries: 1, RetryAfter: 11 * time.Second, Remaining: never}, stop(ReasonNoTime)},
 		{"no rest is waited for beyond the deadline", defaults, Situation{Class: ClassRateLimit, Tries: 1, TargetTries: 1, RetryAfter: 4 * time.Second, Remaining: 4 * time.Second}, stop(ReasonNoTime)},

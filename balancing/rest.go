@@ -47,10 +47,10 @@ func (h *Health) Cooldown(now time.Time, rest time.Duration) {
 func (h *Health) Quarantine(now time.Time, p Pass) Change {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if p.generation != h.generation {
-		return Unchanged
-	}
 	q := &h.quarantine
+	if p.generation != h.generation || q.active && now.Before(q.until) {
+		return Unchanged // known already, also when a last resort finds it out again
+	}
 	q.active, q.until = true, now.Add(doubled(quarantineRest, quarantineMax, q.rests))
 	if doubled(quarantineRest, quarantineMax, q.rests) < quarantineMax {
 		q.rests++

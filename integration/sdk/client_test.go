@@ -1,0 +1,92 @@
+package sdk
+
+import (
+	"context"
+	"strings"
+	"testing"
+)
+
+// secretPrompt is what clients ask. It must not stand in the gateway's log.
+const secretPrompt = "please tell me about the heron's plumage"
+
+// turn is what a client is to ask.
+type turn struct {
+	model  string
+	stream bool
+	// onText gets every piece of text of a stream as it arrives; it may be nil.
+	onText func(piece string)
+	// run is the tool that is offered, named toolName. Its calls are answered until the
+	// model makes none any more. Nil offers none.
+	run func(arguments string) string
+}
+
+// The tool that turns offer.
+const (
+	toolName  = "weather"
+	toolAbout = "tells the weather"
+)
+
+var toolProperties = object{"city": object{"type": "string"}}
+
+// answer is what a client made of the last response.
+type answer struct {
+	text          string
+	input, output int64 // tokens; 0 when the client was told none
+	ended         bool  // by its own will, as opposed to a limit, a filter or a tool call
+}
+
+// failure is the error that a client returned.
+type failure struct {
+	status        int
+	kind, code    string // of the error, as far as the client's dialect has them
+	param         string
+	message       string
+	requestID     string
+	retryAfter    string
+	shouldRetry   string
+	withoutHeader bool // the client keeps no headers of an error
+}
+
+// client is one of the vendors' clients.
+type client interface {
+	ask(ctx context.Context, t turn) (answer, error)
+	// failure reads the client's own type of error. It reports false for any other.
+	failure(err error) (failure, bool)
+}
+
+// clients connects each client to a gateway. None of them retries.
+var clients = map[string]func(t *testing.T, base string) client{
+	"openai":    newChatClient,
+	"responses": newResponsesClient,
+	"anthropic": newMessagesClient,
+	"genai":     newGeminiClient,
+}
+
+// lanes are the clients and the dialects they reach: their own, which is spliced, and others, which are translated.
+var lanes = []struct {
+	client  string
+	dialect *dialect
+}{
+	{"openai", chatDialect},
+	{"openai", messagesDialect},
+	{"openai", geminiDialect},
+	{"anthropic", messagesDialect},
+	{"anthropic", chatDialect},
+	{"anthropic", geminiDialect},
+	{"responses", responsesDialect},
+	{"genai", geminiDialect},
+}
+
+// onEveryLane runs a test for each lane, against an upstream and a gateway of its own.
+func onEveryLane(t *testing.T, script func(question) reply, test func(t *testing.T, c client, u *upstream)) {
+	for _, l := range lanes {
+		t.Run(l.client+" client to "+l.dialect.name, func(t *testing.T) {
+			t.Parallel()
+			u := startUpstream(t, l.dialect, script)
+			base := startGateway(t, u.provider()+"model bird up/heron-1\nlb_retries 0")
+			test(t, clients[l.client](t, base), u)
+		})
+	}
+}
+
+func joined(pieces []string) string { return strings.Join(pieces, "") }
