@@ -19,6 +19,6 @@
 //
 // The files of this package follow a request: module.go (configuration and life cycle), caddyfile*.go, provider.go and
 // target.go (where requests can go), route.go (which model name goes where), serve.go (recognise, read, plan, run,
-// finish), exchange.go (the state of one request), attempt.go (one try), relay.go (the way back), observe.go (what is
+// finish), exchange.go (the state of one request), attempt.go (one try), relay.go and stream.go (the way back), observe.go (what is
 // reported).
 package llmgateway

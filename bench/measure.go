@@ -69,11 +69,11 @@ func (b *bench) measure(ctx context.Context, sets [][]scenario) (*report, error)
 }
 
 func names(set []scenario) string {
-	text := set[0].name
-	for _, s := range set[1:] {
-		text += " and " + s.name
+	all := make([]string, len(set))
+	for i, s := range set {
+		all[i] = s.name
 	}
-	return text
+	return strings.Join(all, " and ")
 }
 
 // slots lists the cells of a set, starting the processes that are not running yet. Only gateways can translate: the

@@ -23,7 +23,8 @@ func (b *bench) verify(ctx context.Context, s *slot) error {
 		if err != nil {
 			return err
 		}
-		want, got := answerText, ""
+		var got string
+		want := answerText
 		if s.scenario.kind == unary {
 			got, err = unaryText(body)
 		} else {

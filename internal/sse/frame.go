@@ -17,7 +17,7 @@ func (l *lines) end(buf []byte) int {
 	return min(l.lf, l.cr)
 }
 
-// find returns the offset of the first c from from on, or len(buf). It costs nothing when that was found before.
+// find returns the offset of the first c at from or after it, or len(buf). It costs nothing when that was found before.
 func find(buf []byte, c byte, from int) int {
 	if from >= len(buf) || buf[from] == c {
 		return from

@@ -1,0 +1,32 @@
+package llmgateway
+
+// jsonArray writes the events of a stream as the elements of one JSON array, which is what Gemini's clients get that do
+// not ask for server-sent events with alt=sse.
+type jsonArray struct {
+	opened bool
+	buf    []byte
+}
+
+// element returns the bytes of one more element; none for an event without data.
+func (a *jsonArray) element(data []byte) []byte {
+	if len(data) == 0 {
+		return nil
+	}
+	sep := ",\r\n"
+	if !a.opened {
+		a.opened, sep = true, "["
+	}
+	a.buf = append(append(a.buf[:0], sep...), data...)
+	return a.buf
+}
+
+// end returns the bytes that close the array; none for a stream that is not one.
+func (a *jsonArray) end() []byte {
+	if a == nil {
+		return nil
+	}
+	if !a.opened {
+		return []byte("[]")
+	}
+	return []byte("]")
+}

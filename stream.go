@@ -1,0 +1,255 @@
+package llmgateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/sse"
+	"github.com/caddy-llm/llmgateway/providers"
+)
+
+// relay is one stream on its way from a provider to the client.
+type relay struct {
+	x     *exchange
+	a     *attempt
+	wd    *watchdog
+	rd    *sse.Reader
+	meter dialects.Meter
+
+	// Set when the provider's dialect is not the client's.
+	reader dialects.EventReader
+	writer dialects.EventWriter
+	events []conversation.Event
+
+	contentType []string
+	hideUsage   bool
+	terminal    bool
+	array       *jsonArray // set when the client wants a JSON array in place of events
+	// buf holds what came before the first content and, of a translated stream, the event being written.
+	buf *[]byte
+}
+
+// Who broke a stream.
+const (
+	byClient   = "client"
+	byUpstream = "upstream"
+)
+
+// relayStream passes a stream on, event by event, in this goroutine. Until the first content everything is held back,
+// so that an error in place of an answer can still be retried.
+func (x *exchange) relayStream(ctx context.Context, wd *watchdog, a *attempt, resp *http.Response, out outgoing) *providers.Fault {
+	codec := dialects.Lookup(a.dialect)
+	r := &relay{x: x, a: a, wd: wd, rd: sse.NewReader(resp.Body, maxEvent), meter: codec.NewMeter(),
+		hideUsage: out.hideUsage, buf: getBuffer(), contentType: resp.Header["Content-Type"]}
+	defer func() {
+		r.rd.Release()
+		a.obs = *r.meter.Observation()
+		r.meter.Release()
+		r.drop()
+	}()
+	if a.dialect != x.dialect {
+		r.reader = codec.(dialects.Encoder).NewEventReader()
+		r.writer = x.newEventWriter()
+		r.contentType = contentTypeSSE
+	}
+	if x.dialect == providers.Gemini && x.r.URL.Query().Get("alt") != "sse" {
+		r.array, r.contentType = new(jsonArray), contentTypeJSON
+	}
+	x.rc = http.NewResponseController(x.w)
+	return r.run(ctx)
+}
+
+func (r *relay) run(ctx context.Context) *providers.Fault {
+	for {
+		ev, err := r.rd.Next()
+		if err != nil {
+			return r.end(ctx, err)
+		}
+		sig := r.meter.Event(ev)
+		if sig&dialects.SignalError != 0 {
+			return r.providerError(ev)
+		}
+		if sig&dialects.SignalContent != 0 && r.a.ttft == 0 {
+			r.a.ttft = time.Since(r.a.start)
+			r.wd.watch(r.x.route.idle, &errIdle)
+		} else if r.a.ttft > 0 {
+			r.wd.touch()
+		}
+		if sig&dialects.SignalTerminal != 0 && !r.terminal {
+			r.terminal = true
+			r.wd.watch(lingering, &errIdle)
+		}
+		if f, done := r.forward(ev, sig); done {
+			return f
+		}
+	}
+}
+
+// forward sends one event on, or holds it back. It reports done when the stream is over.
+func (r *relay) forward(ev sse.Event, sig dialects.Signal) (*providers.Fault, bool) {
+	bytes := ev.Raw
+	switch {
+	case r.hideUsage && sig&dialects.SignalUsageOnly != 0:
+		bytes = nil
+	case r.array != nil:
+		bytes = r.array.element(ev.Data)
+	}
+	if r.reader != nil {
+		var err error
+		if r.events, err = r.reader.Read(ev, r.events[:0]); err != nil {
+			return r.broken("the provider sent an event that cannot be understood"), true
+		}
+		return r.send(sig, nil, !r.rd.Buffered())
+	}
+	return r.send(sig, bytes, !r.rd.Buffered())
+}
+
+// send writes raw bytes, or the events that were read, to the client.
+func (r *relay) send(sig dialects.Signal, raw []byte, flush bool) (*providers.Fault, bool) {
+	x := r.x
+	first := !x.committed
+	if first {
+		*r.buf = r.append(*r.buf, raw)
+		if sig&(dialects.SignalContent|dialects.SignalTerminal) == 0 && len(*r.buf) < maxHeld {
+			return nil, false
+		}
+		x.commit(r.contentType)
+		raw, flush = *r.buf, true
+	} else if r.writer != nil {
+		*r.buf = r.append((*r.buf)[:0], nil)
+		raw = *r.buf
+	}
+	if len(raw) > 0 {
+		if _, err := x.w.Write(raw); err != nil {
+			return r.clientGone(), true
+		}
+	}
+	if first && r.writer == nil {
+		r.drop() // an idle stream holds as little as possible
+	}
+	if flush {
+		if err := x.rc.Flush(); err != nil {
+			return r.clientGone(), true
+		}
+	}
+	return nil, false
+}
+
+func (r *relay) drop() {
+	if r.buf != nil {
+		putBuffer(r.buf)
+		r.buf = nil
+	}
+}
+
+func (r *relay) append(dst, raw []byte) []byte {
+	if r.writer == nil {
+		return append(dst, raw...)
+	}
+	for i := range r.events {
+		dst = r.writer.Append(dst, &r.events[i])
+	}
+	return dst
+}
+
+// end handles the end of the provider's stream, clean or not.
+func (r *relay) end(ctx context.Context, err error) *providers.Fault {
+	if err != io.EOF && !r.terminal {
+		if f := r.x.contextFault(ctx); f != nil {
+			if f.Class == providers.ClassCanceled {
+				return r.clientGone()
+			}
+			return r.fail(f)
+		}
+		if errors.Is(err, sse.ErrTooLarge) {
+			return r.broken("the provider sent an event larger than 16 MiB")
+		}
+		return r.broken("the provider's stream broke off")
+	}
+	if r.reader != nil {
+		r.events, err = r.reader.End(r.events[:0])
+		if err != nil {
+			return r.broken(dialects.ErrTruncated.Error())
+		}
+	} else if !r.terminal && !r.finished() {
+		return r.broken(dialects.ErrTruncated.Error())
+	}
+	f, _ := r.send(dialects.SignalTerminal, r.array.end(), true)
+	return f
+}
+
+// finished reports whether a stream without an end marker is complete all the same: several vendors that speak chat
+// completions leave it out after the finish reason.
+func (r *relay) finished() bool {
+	return r.a.dialect == providers.Chat && r.meter.Observation().Stop != conversation.StopUnknown
+}
+
+// providerError handles an error event of the provider.
+func (r *relay) providerError(ev sse.Event) *providers.Fault {
+	f := r.x.errorIn200(r.a, r.meter, ev.Data)
+	if r.x.committed && r.writer == nil {
+		// The client understands the provider's own error.
+		r.x.interrupted = byUpstream
+		r.x.keep.Class = f.Class
+		r.a.fault = f
+		last := ev.Raw
+		if r.array != nil {
+			last = append(r.array.element(ev.Data), r.array.end()...)
+		}
+		r.sendLast(last)
+		return nil
+	}
+	return r.fail(f)
+}
+
+func (r *relay) broken(message string) *providers.Fault {
+	return r.fail(&providers.Fault{Class: providers.ClassServerError, Message: message, Billed: providers.BilledYes})
+}
+
+// fail ends the stream with a fault: invisibly before the commit point, and with the client dialect's error event and
+// no end marker after it.
+func (r *relay) fail(f *providers.Fault) *providers.Fault {
+	x := r.x
+	if r.a.ttft > 0 {
+		f.Billed = providers.BilledYes
+	}
+	if !x.committed {
+		return f
+	}
+	x.interrupted = byUpstream
+	x.keep.Class = f.Class
+	r.a.fault = f
+	var state dialects.Meter
+	if r.writer == nil {
+		state = r.meter
+	}
+	e := x.faultError(f)
+	if r.array != nil {
+		r.sendLast(append(r.array.element(x.codec.AppendError(nil, e, x.id)), r.array.end()...))
+	} else {
+		r.sendLast(x.codec.AppendErrorEvent(nil, e, state))
+	}
+	return nil
+}
+
+// sendLast writes what ends a broken stream. If the client is gone there is nobody to tell.
+func (r *relay) sendLast(b []byte) {
+	if _, err := r.x.w.Write(b); err == nil {
+		_ = r.x.rc.Flush()
+	}
+}
+
+// clientGone ends a stream whose client left. It is no fault of the target's.
+func (r *relay) clientGone() *providers.Fault {
+	f := &providers.Fault{Class: providers.ClassCanceled, Message: "the client went away", Billed: providers.BilledUnknown}
+	if r.a.ttft > 0 {
+		f.Billed = providers.BilledYes
+	}
+	r.x.interrupted = byClient
+	return f
+}
