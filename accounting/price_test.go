@@ -66,8 +66,12 @@ func TestAPartWithoutAPriceCostsWhatItsWholeCosts(t *testing.T) {
 		class Class
 		want  string
 	}{
-		{ClassCacheRead, "2"}, {ClassCacheWrite, "2.5"}, {ClassCacheWrite1h, "2.5"}, {ClassInputAudio, "2"},
-		{ClassReasoning, "8"}, {ClassOutputAudio, "8"},
+		{ClassCacheRead, "2"},
+		{ClassCacheWrite, "2.5"},
+		{ClassCacheWrite1h, "2.5"},
+		{ClassInputAudio, "2"},
+		{ClassReasoning, "8"},
+		{ClassOutputAudio, "8"},
 	} {
 		if nano, ok := p.Get(c.class); !ok || Money(nano).String() != c.want {
 			t.Errorf("%s costs %s, want %s", c.class, Money(nano), c.want)

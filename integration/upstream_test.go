@@ -330,3 +330,13 @@ func gwGeminiChunk(text, finish string) string {
 }
 
 const gwResponsesUnary = `{"id":"resp_1","object":"response","created_at":1700000000,"status":"completed","model":"up-1","output":[{"type":"message","id":"msg_1","status":"completed","role":"assistant","content":[{"type":"output_text","text":"Hello there","annotations":[]}]}],"usage":{"input_tokens":10,"input_tokens_details":{"cached_tokens":0},"output_tokens":5,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":15}}`
+
+// gwReadAll reads a body to its end, for goroutines that must not fail a test themselves.
+func gwReadAll(resp *http.Response) string {
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return string(b) + " (" + err.Error() + ")"
+	}
+	return string(b)
+}

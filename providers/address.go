@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -86,10 +87,8 @@ func AppendVerb(u *url.URL, verb string) {
 func PathEndsIn(base *url.URL, segments ...string) bool {
 	path := strings.TrimRight(base.Path, "/")
 	last := path[strings.LastIndexByte(path, '/')+1:]
-	for _, s := range segments {
-		if last == s {
-			return last != ""
-		}
+	if slices.Contains(segments, last) {
+		return last != ""
 	}
 	return false
 }

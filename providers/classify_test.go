@@ -169,8 +169,10 @@ func TestVendorErrorsAreClassified(t *testing.T) {
 				t.Errorf("class %q billed %d status %d, want %q %d %d", f.Class, f.Billed, f.Status, tc.class, tc.billed, tc.status)
 			}
 			for _, c := range []struct{ field, got, want string }{
-				{"type", f.Type, tc.fault.Type}, {"code", f.Code, tc.fault.Code},
-				{"param", f.Param, tc.fault.Param}, {"message", f.Message, tc.fault.Message},
+				{"type", f.Type, tc.fault.Type},
+				{"code", f.Code, tc.fault.Code},
+				{"param", f.Param, tc.fault.Param},
+				{"message", f.Message, tc.fault.Message},
 			} {
 				if c.want != "" && c.got != c.want {
 					t.Errorf("%s %q, want %q", c.field, c.got, c.want)

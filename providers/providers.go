@@ -112,6 +112,11 @@ func (s Secret) Reveal() string { return s.value }
 // Empty reports whether there is no credential.
 func (s Secret) Empty() bool { return s.value == "" }
 
-func (s Secret) String() string               { return "***" }
-func (s Secret) GoString() string             { return "***" }
+// String hides the credential from fmt's %s and %v.
+func (s Secret) String() string { return "***" }
+
+// GoString hides it from %#v.
+func (s Secret) GoString() string { return "***" }
+
+// MarshalText hides it from JSON and other encodings.
 func (s Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }

@@ -89,8 +89,7 @@ func isUntrusted(err error) bool {
 // isWrongTLS reports whether the handshake cannot ever succeed: no TLS at all, an old version, a client certificate
 // that is wanted. These errors have no exported types.
 func isWrongTLS(err error) bool {
-	var record tls.RecordHeaderError
-	if errors.As(err, &record) {
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return true
 	}
 	var op *net.OpError

@@ -23,8 +23,10 @@ func TestHeadReadsWhatRoutesAndCosts(t *testing.T) {
 		want      dialects.Head
 	}{
 		{"embeddings have no messages", `{"model":"m","input":"x"}`, dialects.Head{Model: "m", N: 1}},
-		{"all members", `{"model":"m","stream":true,"max_tokens":5,"n":2,"stream_options":{"include_usage":true},"prompt_cache_key":"k","user":"u","tools":[{}]}`,
-			dialects.Head{Model: "m", Stream: true, MaxTokens: 5, N: 2, IncludeUsage: true, CacheKey: "k", EndUser: "u", HasTools: true}},
+		{
+			"all members", `{"model":"m","stream":true,"max_tokens":5,"n":2,"stream_options":{"include_usage":true},"prompt_cache_key":"k","user":"u","tools":[{}]}`,
+			dialects.Head{Model: "m", Stream: true, MaxTokens: 5, N: 2, IncludeUsage: true, CacheKey: "k", EndUser: "u", HasTools: true},
+		},
 		{"null is absent", `{"model":"m","stream":null,"max_tokens":null,"n":null,"stream_options":null,"tools":null,"user":null}`, dialects.Head{Model: "m", N: 1}},
 		{"the newer name of the limit wins", `{"model":"m","max_tokens":5,"max_completion_tokens":7}`, dialects.Head{Model: "m", MaxTokens: 7, N: 1}},
 		{"a null limit leaves the other one", `{"model":"m","max_completion_tokens":null,"max_tokens":5}`, dialects.Head{Model: "m", MaxTokens: 5, N: 1}},
@@ -110,8 +112,17 @@ func TestNumbersAreReadHoweverTheyAreSpelled(t *testing.T) {
 		want int64
 		ok   bool
 	}{
-		{"7", 7, true}, {"7.0", 7, true}, {"1e3", 1000, true}, {`"7"`, 7, true}, {"-5", -5, true},
-		{"9007199254740993", 9007199254740993, true}, {"7.5", 0, false}, {"1e400", 0, false}, {`"x"`, 0, false}, {"null", 0, false}, {"[7]", 0, false},
+		{"7", 7, true},
+		{"7.0", 7, true},
+		{"1e3", 1000, true},
+		{`"7"`, 7, true},
+		{"-5", -5, true},
+		{"9007199254740993", 9007199254740993, true},
+		{"7.5", 0, false},
+		{"1e400", 0, false},
+		{`"x"`, 0, false},
+		{"null", 0, false},
+		{"[7]", 0, false},
 	} {
 		if n, ok := wholeNumber(gjson.Parse(tt.raw)); n != tt.want || ok != tt.ok {
 			t.Errorf("%s: got %d, %v", tt.raw, n, ok)

@@ -140,18 +140,36 @@ func TestTheMeterKnowsTheResponseInTheEnd(t *testing.T) {
 		events []string
 		want   dialects.Observation
 	}{
-		{"OpenAI", []string{chunk(`"delta":{"content":"ab"}`), chunk(`"delta":{},"finish_reason":"length"`), `{"id":"chatcmpl-1","model":"m-1","service_tier":"flex","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}`, `[DONE]`},
-			dialects.Observation{ID: "chatcmpl-1", Model: "m-1", Stop: conversation.StopLength, Usage: conversation.Usage{Input: 3, Output: 2}, UsageKnown: true, UsageFinal: true, OutputBytes: 2, ServiceTier: "flex"}},
-		{"Groq", []string{`{"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"x_groq":{"id":"r","usage":{"prompt_tokens":3,"completion_tokens":2}}}`, `[DONE]`},
-			dialects.Observation{ID: "c", Model: "m", Stop: conversation.StopEnd, Usage: conversation.Usage{Input: 3, Output: 2}, UsageKnown: true, UsageFinal: true}},
-		{"Azure", []string{`{"id":"","model":"","choices":[]}`, chunk(`"delta":{"content":"a"}`)},
-			dialects.Observation{ID: "chatcmpl-1", Model: "m-1", OutputBytes: 1}},
-		{"no finish reason", []string{chunk(`"delta":{"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]}`), `[DONE]`},
-			dialects.Observation{ID: "chatcmpl-1", Model: "m-1", Stop: conversation.StopToolCalls, OutputBytes: 3}},
-		{"stop after a call", []string{chunk(`"delta":{"function_call":{"name":"f","arguments":"{}"}}`), chunk(`"delta":{},"finish_reason":"stop"`)},
-			dialects.Observation{ID: "chatcmpl-1", Model: "m-1", Stop: conversation.StopToolCalls, OutputBytes: 3}},
-		{"cumulative usage", []string{`{"id":"c","model":"m","usage":{"prompt_tokens":3,"completion_tokens":1},"choices":[{"index":0,"delta":{"content":"a"},"message":{"content":"a"}}]}`, `{"id":"c","model":"m","usage":{"prompt_tokens":3,"completion_tokens":2},"choices":[{"index":0,"delta":{"content":"b"},"message":{"content":"ab"}}]}`},
-			dialects.Observation{ID: "c", Model: "m", Usage: conversation.Usage{Input: 3, Output: 2}, UsageKnown: true, OutputBytes: 2}},
+		{
+			"OpenAI",
+			[]string{chunk(`"delta":{"content":"ab"}`), chunk(`"delta":{},"finish_reason":"length"`), `{"id":"chatcmpl-1","model":"m-1","service_tier":"flex","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}`, `[DONE]`},
+			dialects.Observation{ID: "chatcmpl-1", Model: "m-1", Stop: conversation.StopLength, Usage: conversation.Usage{Input: 3, Output: 2}, UsageKnown: true, UsageFinal: true, OutputBytes: 2, ServiceTier: "flex"},
+		},
+		{
+			"Groq",
+			[]string{`{"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"x_groq":{"id":"r","usage":{"prompt_tokens":3,"completion_tokens":2}}}`, `[DONE]`},
+			dialects.Observation{ID: "c", Model: "m", Stop: conversation.StopEnd, Usage: conversation.Usage{Input: 3, Output: 2}, UsageKnown: true, UsageFinal: true},
+		},
+		{
+			"Azure",
+			[]string{`{"id":"","model":"","choices":[]}`, chunk(`"delta":{"content":"a"}`)},
+			dialects.Observation{ID: "chatcmpl-1", Model: "m-1", OutputBytes: 1},
+		},
+		{
+			"no finish reason",
+			[]string{chunk(`"delta":{"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]}`), `[DONE]`},
+			dialects.Observation{ID: "chatcmpl-1", Model: "m-1", Stop: conversation.StopToolCalls, OutputBytes: 3},
+		},
+		{
+			"stop after a call",
+			[]string{chunk(`"delta":{"function_call":{"name":"f","arguments":"{}"}}`), chunk(`"delta":{},"finish_reason":"stop"`)},
+			dialects.Observation{ID: "chatcmpl-1", Model: "m-1", Stop: conversation.StopToolCalls, OutputBytes: 3},
+		},
+		{
+			"cumulative usage",
+			[]string{`{"id":"c","model":"m","usage":{"prompt_tokens":3,"completion_tokens":1},"choices":[{"index":0,"delta":{"content":"a"},"message":{"content":"a"}}]}`, `{"id":"c","model":"m","usage":{"prompt_tokens":3,"completion_tokens":2},"choices":[{"index":0,"delta":{"content":"b"},"message":{"content":"ab"}}]}`},
+			dialects.Observation{ID: "c", Model: "m", Usage: conversation.Usage{Input: 3, Output: 2}, UsageKnown: true, OutputBytes: 2},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := Codec{}.NewMeter()

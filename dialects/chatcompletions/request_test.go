@@ -38,8 +38,7 @@ func TestRequestsBecomeWhatTheVendorUnderstands(t *testing.T) {
 func encoded(t *testing.T, r *conversation.Request, vendor string) []byte {
 	t.Helper()
 	body, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: r.Model, Vendor: vendor})
-	var refused *dialects.RequestError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*dialects.RequestError](err); ok {
 		return fmt.Appendf(nil, "refused %s: %s\n", refused.Param, refused.Message)
 	}
 	if err != nil {
@@ -148,8 +147,6 @@ func TestReasoningIsReadInEveryVendorsWords(t *testing.T) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func ask(m ...conversation.Message) *conversation.Request {
 	return &conversation.Request{Model: "m", Messages: m, Origin: "messages"}
 }
@@ -189,35 +186,65 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 		messages     []conversation.Message
 		want, notes  string
 	}{
-		{"images of a tool follow in a user message", "openai", []conversation.Message{user(resultBlock("c", txt("see"), png), txt("and?"))},
-			`[{"role":"tool","tool_call_id":"c","content":"see"},{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0="}},{"type":"text","text":"and?"}]}]`, ""},
-		{"a result of nothing but an image", "openai", []conversation.Message{user(resultBlock("c", png))},
-			`[{"role":"tool","tool_call_id":"c","content":"The result is in the next message."},{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0="}}]}]`, ""},
+		{
+			"images of a tool follow in a user message", "openai",
+			[]conversation.Message{user(resultBlock("c", txt("see"), png), txt("and?"))},
+			`[{"role":"tool","tool_call_id":"c","content":"see"},{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0="}},{"type":"text","text":"and?"}]}]`, "",
+		},
+		{
+			"a result of nothing but an image", "openai",
+			[]conversation.Message{user(resultBlock("c", png))},
+			`[{"role":"tool","tool_call_id":"c","content":"The result is in the next message."},{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0="}}]}]`, "",
+		},
 		{"an empty result", "openai", []conversation.Message{user(resultBlock("c"))}, `[{"role":"tool","tool_call_id":"c","content":""}]`, ""},
 		{"signed thoughts go nowhere else", "openrouter", []conversation.Message{assistant(signed, txt("a"))}, `[{"role":"assistant","content":"a"}]`, "thinking"},
 		{"a message of nothing but thoughts is left out", "openai", []conversation.Message{user(txt("q")), assistant(signed)}, `[{"role":"user","content":"q"}]`, "thinking"},
-		{"DeepSeek wants its thoughts back", "deepseek", []conversation.Message{assistant(unsigned, callBlock("c", "f", "{}"))},
-			`[{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}]`, ""},
+		{
+			"DeepSeek wants its thoughts back", "deepseek",
+			[]conversation.Message{assistant(unsigned, callBlock("c", "f", "{}"))},
+			`[{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}]`, "",
+		},
 		{"but not those of others", "deepseek", []conversation.Message{assistant(signed, txt("a"))}, `[{"role":"assistant","content":"a"}]`, "thinking"},
-		{"text after a call moves before it", "openai", []conversation.Message{assistant(txt("a"), callBlock("c", "f", ""), txt("b"))},
-			`[{"role":"assistant","content":"ab","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}]`, ""},
+		{
+			"text after a call moves before it", "openai",
+			[]conversation.Message{assistant(txt("a"), callBlock("c", "f", ""), txt("b"))},
+			`[{"role":"assistant","content":"ab","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}]`, "",
+		},
 		{"cache marks are dropped", "openai", []conversation.Message{user(marked)}, `[{"role":"user","content":"long"}]`, "cache_control"},
-		{"cache marks are kept by OpenRouter", "openrouter", []conversation.Message{user(marked)},
-			`[{"role":"user","content":[{"type":"text","text":"long","cache_control":{"type":"ephemeral","ttl":"1h"}}]}]`, ""},
+		{
+			"cache marks are kept by OpenRouter", "openrouter",
+			[]conversation.Message{user(marked)},
+			`[{"role":"user","content":[{"type":"text","text":"long","cache_control":{"type":"ephemeral","ttl":"1h"}}]}]`, "",
+		},
 		{"citations are dropped", "openai", []conversation.Message{assistant(cited)}, `[{"role":"assistant","content":"a"}]`, "citations"},
 		{"free-text calls", "openai", []conversation.Message{assistant(custom)}, `[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"custom","custom":{"name":"sh","input":"ls"}}]}]`, ""},
-		{"free-text calls elsewhere", "groq", []conversation.Message{assistant(custom)},
-			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"sh","arguments":"{\"input\":\"ls\"}"}}]}]`, ""},
+		{
+			"free-text calls elsewhere", "groq",
+			[]conversation.Message{assistant(custom)},
+			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"sh","arguments":"{\"input\":\"ls\"}"}}]}]`, "",
+		},
 		{"plain text documents", "openai", []conversation.Message{doc(conversation.Media{Text: "body"})}, `[{"role":"user","content":[{"type":"text","text":"body"}]}]`, ""},
-		{"documents get a name", "openai", []conversation.Message{doc(conversation.Media{MIME: "application/pdf", Data: "JVBERi0="})},
-			`[{"role":"user","content":[{"type":"file","file":{"filename":"document.pdf","file_data":"data:application/pdf;base64,JVBERi0="}}]}]`, ""},
-		{"blocks of others are dropped", "openai", []conversation.Message{assistant(txt("a"), conversation.Block{Kind: conversation.Opaque, Raw: json.RawMessage(`{"type":"server_tool_use"}`), Origin: "messages"})},
-			`[{"role":"assistant","content":"a"}]`, "server_tool_use"},
+		{
+			"documents get a name", "openai",
+			[]conversation.Message{doc(conversation.Media{MIME: "application/pdf", Data: "JVBERi0="})},
+			`[{"role":"user","content":[{"type":"file","file":{"filename":"document.pdf","file_data":"data:application/pdf;base64,JVBERi0="}}]}]`, "",
+		},
+		{
+			"blocks of others are dropped", "openai",
+			[]conversation.Message{assistant(txt("a"), conversation.Block{Kind: conversation.Opaque, Raw: json.RawMessage(`{"type":"server_tool_use"}`), Origin: "messages"})},
+			`[{"role":"assistant","content":"a"}]`, "server_tool_use",
+		},
 		{"refusals are text to others than OpenAI", "groq", []conversation.Message{assistant(conversation.Block{Kind: conversation.Refusal, Text: "no"})}, `[{"role":"assistant","content":"no"}]`, ""},
-		{"calls without IDs get some", "openai", []conversation.Message{assistant(callBlock("", "f", "{}")), user(conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "f", Content: []conversation.Block{txt("r")}}})},
-			`[{"role":"assistant","content":null,"tool_calls":[{"id":"call_` + hashID("f 1", 12) + `","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_` + hashID("f 1", 12) + `","content":"r"}]`, ""},
-		{"names are made valid", "openai", []conversation.Message{assistant(callBlock("c", "ns.f", "{}"))},
-			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"ns_f_c61ef41a","arguments":"{}"}}]}]`, "tools.name"},
+		{
+			"calls without IDs get some", "openai",
+			[]conversation.Message{assistant(callBlock("", "f", "{}")), user(conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "f", Content: []conversation.Block{txt("r")}}})},
+			`[{"role":"assistant","content":null,"tool_calls":[{"id":"call_` + hashID("f 1", 12) + `","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_` + hashID("f 1", 12) + `","content":"r"}]`, "",
+		},
+		{
+			"names are made valid", "openai",
+			[]conversation.Message{assistant(callBlock("c", "ns.f", "{}"))},
+			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"ns_f_c61ef41a","arguments":"{}"}}]}]`, "tools.name",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			body, notes, err := Codec{}.EncodeRequest(nil, ask(tt.messages...), dialects.EncodeOptions{Model: "m", Vendor: tt.vendor})
@@ -239,7 +266,7 @@ func TestWhatCannotBeSaidIsRefused(t *testing.T) {
 		return ask(user(conversation.Block{Kind: kind, Media: &m}))
 	}
 	several := ask(user(txt("x")))
-	several.N = ptr(int64(2))
+	several.N = new(int64(2))
 	for _, tt := range []struct {
 		name, vendor, param string
 		r                   *conversation.Request
@@ -261,7 +288,7 @@ func TestWhatCannotBeSaidIsRefused(t *testing.T) {
 }
 
 func TestReasoningIsWrittenInTheVendorsWords(t *testing.T) {
-	off, budget := &conversation.Reasoning{Off: true}, &conversation.Reasoning{Budget: ptr(int64(5000))}
+	off, budget := &conversation.Reasoning{Off: true}, &conversation.Reasoning{Budget: new(int64(5000))}
 	effort := func(s string) *conversation.Reasoning { return &conversation.Reasoning{Effort: s} }
 	for _, tt := range []struct {
 		vendor, model string
@@ -345,14 +372,14 @@ func TestDecodingUndoesEncoding(t *testing.T) {
 			assistant(conversation.Block{Kind: conversation.Refusal, Text: "no"}),
 		},
 		Tools: []conversation.Tool{
-			{Name: "f", Description: "d", Schema: json.RawMessage(`{"type":"object", "properties":{}}`), Strict: ptr(true)},
+			{Name: "f", Description: "d", Schema: json.RawMessage(`{"type":"object", "properties":{}}`), Strict: new(true)},
 			{Name: "custom", Raw: json.RawMessage(`{"type":"custom","custom":{"name":"c"}}`), Origin: origin},
 		},
 		Choice:        conversation.ToolChoice{Mode: conversation.ChoiceAuto, Allowed: []string{"f"}},
-		ParallelTools: ptr(false),
-		MaxTokens:     ptr(int64(9)), Temperature: ptr(0.1), TopP: ptr(1e-7), FrequencyPenalty: ptr(-1.5), PresencePenalty: ptr(2.0),
-		Seed: ptr(int64(-1 << 62)), N: ptr(int64(2)), Stop: []string{"a", `"`}, Logprobs: ptr(true), TopLogprobs: ptr(int64(3)),
-		Format: &conversation.Format{Name: "n", Description: "d", Schema: json.RawMessage(`{"type":"object"}`), Strict: ptr(false)},
+		ParallelTools: new(false),
+		MaxTokens:     new(int64(9)), Temperature: new(0.1), TopP: new(1e-7), FrequencyPenalty: new(-1.5), PresencePenalty: new(2.0),
+		Seed: new(int64(-1 << 62)), N: new(int64(2)), Stop: []string{"a", `"`}, Logprobs: new(true), TopLogprobs: new(int64(3)),
+		Format: &conversation.Format{Name: "n", Description: "d", Schema: json.RawMessage(`{"type":"object"}`), Strict: new(false)},
 		User:   "u", ServiceTier: "flex", CacheKey: "k", Metadata: json.RawMessage(`{"a":"b"}`),
 		Extra: []conversation.Field{{Name: "store", Value: json.RawMessage(`true`)}},
 	}

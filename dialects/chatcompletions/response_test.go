@@ -24,19 +24,29 @@ func TestResponsesOfAllVendorsAreDecoded(t *testing.T) {
 		{"nothing", whole(`{"role":"assistant","content":null}`, `"stop"`), []string{`0 stop stop`}},
 		{"reasoning before text", whole(`{"content":"a","reasoning":"hm"}`, `"length"`), []string{`0 thinking "hm" []`, `0 text "a" []`, `0 stop length`}},
 		{"both names of reasoning", whole(`{"content":"a","reasoning":"hm","reasoning_content":"hm"}`, `"stop"`), []string{`0 thinking "hm" []`, `0 text "a" []`, `0 stop stop`}},
-		{"Snowflake's empty members", whole(`{"content":"","refusal":"","audio":{"data":"","id":""},"function_call":{"name":"","arguments":""},"tool_calls":[{"id":"t","type":"function","custom":{"name":"","input":""},"function":{"name":"f","arguments":"{}"}}]}`, `""`),
-			[]string{`0 call "" [] {ID:t Name:f Arguments:{} Custom:false}`, `0 stop tool_calls`}},
-		{"a free-text call", whole(`{"content":null,"tool_calls":[{"id":"t","type":"custom","custom":{"name":"sh","input":"ls"}}]}`, `"tool_calls"`),
-			[]string{`0 call "" [] {ID:t Name:sh Arguments:ls Custom:true}`, `0 stop tool_calls`}},
-		{"stop in spite of calls", whole(`{"content":null,"tool_calls":[{"id":"t","function":{"name":"f","arguments":""}}]}`, `"stop"`),
-			[]string{`0 call "" [] {ID:t Name:f Arguments: Custom:false}`, `0 stop tool_calls`}},
+		{
+			"Snowflake's empty members", whole(`{"content":"","refusal":"","audio":{"data":"","id":""},"function_call":{"name":"","arguments":""},"tool_calls":[{"id":"t","type":"function","custom":{"name":"","input":""},"function":{"name":"f","arguments":"{}"}}]}`, `""`),
+			[]string{`0 call "" [] {ID:t Name:f Arguments:{} Custom:false}`, `0 stop tool_calls`},
+		},
+		{
+			"a free-text call", whole(`{"content":null,"tool_calls":[{"id":"t","type":"custom","custom":{"name":"sh","input":"ls"}}]}`, `"tool_calls"`),
+			[]string{`0 call "" [] {ID:t Name:sh Arguments:ls Custom:true}`, `0 stop tool_calls`},
+		},
+		{
+			"stop in spite of calls", whole(`{"content":null,"tool_calls":[{"id":"t","function":{"name":"f","arguments":""}}]}`, `"stop"`),
+			[]string{`0 call "" [] {ID:t Name:f Arguments: Custom:false}`, `0 stop tool_calls`},
+		},
 		{"refusal", whole(`{"content":null,"refusal":"no"}`, `"stop"`), []string{`0 refusal "no" []`, `0 stop stop`}},
 		{"filter", whole(`{"content":""}`, `"content_filter"`), []string{`0 stop content_filter`}},
-		{"Perplexity's sources", `{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"search_results":[{"title":"T","url":"u"}],"citations":["u"]}`,
-			[]string{`0 text "a" [{u T  0 0 [] }]`, `0 stop stop`}},
+		{
+			"Perplexity's sources", `{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"search_results":[{"title":"T","url":"u"}],"citations":["u"]}`,
+			[]string{`0 text "a" [{u T  0 0 [] }]`, `0 stop stop`},
+		},
 		{"xAI's sources", `{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"citations":["u"]}`, []string{`0 text "a" [{u   0 0 [] }]`, `0 stop stop`}},
-		{"two answers", `{"choices":[{"index":0,"message":{"content":"a"},"finish_reason":"stop"},{"index":1,"message":{"content":"b"},"finish_reason":"length"}]}`,
-			[]string{`0 text "a" []`, `0 stop stop`, `1 text "b" []`, `1 stop length`}},
+		{
+			"two answers", `{"choices":[{"index":0,"message":{"content":"a"},"finish_reason":"stop"},{"index":1,"message":{"content":"b"},"finish_reason":"length"}]}`,
+			[]string{`0 text "a" []`, `0 stop stop`, `1 text "b" []`, `1 stop length`},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, err := Codec{}.DecodeResponse([]byte(tt.body))
@@ -96,18 +106,36 @@ func TestResponsesAreWhatSDKsDemand(t *testing.T) {
 		c    conversation.Choice
 		want string
 	}{
-		{"text", conversation.Choice{Blocks: []conversation.Block{txt("a"), txt("b")}, Stop: conversation.StopEnd},
-			`{"index":0,"message":{"role":"assistant","content":"ab","refusal":null},"logprobs":null,"finish_reason":"stop"}`},
-		{"nothing", conversation.Choice{Stop: conversation.StopLength},
-			`{"index":0,"message":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":"length"}`},
-		{"thoughts and calls", conversation.Choice{Blocks: []conversation.Block{{Kind: conversation.Thinking, Text: "hm"}, call}, Stop: conversation.StopToolCalls},
-			`{"index":0,"message":{"role":"assistant","content":null,"refusal":null,"reasoning_content":"hm","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},"logprobs":null,"finish_reason":"tool_calls"}`},
-		{"refusal without a text", conversation.Choice{Stop: conversation.StopRefusal, StopDetail: "not that"},
-			`{"index":0,"message":{"role":"assistant","content":null,"refusal":"not that"},"logprobs":null,"finish_reason":"stop"}`},
-		{"filtered", conversation.Choice{Stop: conversation.StopFiltered},
-			`{"index":0,"message":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":"content_filter"}`},
-		{"citations count characters of the whole content", conversation.Choice{Blocks: []conversation.Block{txt("été "), cited}},
-			`{"index":0,"message":{"role":"assistant","content":"été né","refusal":null,"annotations":[{"type":"url_citation","url_citation":{"start_index":4,"end_index":6,"url":"u","title":"t"}}]},"logprobs":null,"finish_reason":"stop"}`},
+		{
+			"text",
+			conversation.Choice{Blocks: []conversation.Block{txt("a"), txt("b")}, Stop: conversation.StopEnd},
+			`{"index":0,"message":{"role":"assistant","content":"ab","refusal":null},"logprobs":null,"finish_reason":"stop"}`,
+		},
+		{
+			"nothing",
+			conversation.Choice{Stop: conversation.StopLength},
+			`{"index":0,"message":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":"length"}`,
+		},
+		{
+			"thoughts and calls",
+			conversation.Choice{Blocks: []conversation.Block{{Kind: conversation.Thinking, Text: "hm"}, call}, Stop: conversation.StopToolCalls},
+			`{"index":0,"message":{"role":"assistant","content":null,"refusal":null,"reasoning_content":"hm","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},"logprobs":null,"finish_reason":"tool_calls"}`,
+		},
+		{
+			"refusal without a text",
+			conversation.Choice{Stop: conversation.StopRefusal, StopDetail: "not that"},
+			`{"index":0,"message":{"role":"assistant","content":null,"refusal":"not that"},"logprobs":null,"finish_reason":"stop"}`,
+		},
+		{
+			"filtered",
+			conversation.Choice{Stop: conversation.StopFiltered},
+			`{"index":0,"message":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":"content_filter"}`,
+		},
+		{
+			"citations count characters of the whole content",
+			conversation.Choice{Blocks: []conversation.Block{txt("été "), cited}},
+			`{"index":0,"message":{"role":"assistant","content":"été né","refusal":null,"annotations":[{"type":"url_citation","url_citation":{"start_index":4,"end_index":6,"url":"u","title":"t"}}]},"logprobs":null,"finish_reason":"stop"}`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := &conversation.Response{ID: "msg_1", Model: "m", Created: 7, Choices: []conversation.Choice{tt.c}}
@@ -172,7 +200,10 @@ func TestDataURLsAreTakenApart(t *testing.T) {
 		{"gs://bucket/a", &conversation.Media{URL: "gs://bucket/a"}},
 		{"data:image/png;base64,AA==", &conversation.Media{MIME: "image/png", Data: "AA=="}},
 		{"data:text/plain;charset=utf-8;base64,AA==", &conversation.Media{MIME: "text/plain", Data: "AA=="}},
-		{"data:image/png,raw", nil}, {"data:image/png;base64,", nil}, {"AA==", nil}, {"", nil},
+		{"data:image/png,raw", nil},
+		{"data:image/png;base64,", nil},
+		{"AA==", nil},
+		{"", nil},
 	} {
 		got := mediaFromURL(tt.url)
 		if !reflect.DeepEqual(got, tt.want) {

@@ -109,24 +109,34 @@ func flat(r *conversation.Response) (out []string) {
 
 func TestAUnaryResponseIsTheFoldOfItsStream(t *testing.T) {
 	for _, tt := range []struct{ name, unary, stream string }{
-		{"text", `{"id":"c","model":"m","created":7,"choices":[{"index":0,"message":{"role":"assistant","content":"Hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2}}`,
+		{
+			"text", `{"id":"c","model":"m","created":7,"choices":[{"index":0,"message":{"role":"assistant","content":"Hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2}}`,
 			`{"id":"c","model":"m","created":7,"choices":[{"index":0,"delta":{"content":"Hel"}}]}
-{"id":"c","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2}}`},
-		{"thoughts, text and calls without IDs", `{"id":"c","model":"m","created":7,"choices":[{"index":0,"message":{"content":"a","reasoning_content":"hm","tool_calls":[{"function":{"name":"f","arguments":"{}"}},{"function":{"name":"g","arguments":"{\"x\":1}"}}]},"finish_reason":"tool_calls"}]}`,
+{"id":"c","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2}}`,
+		},
+		{
+			"thoughts, text and calls without IDs", `{"id":"c","model":"m","created":7,"choices":[{"index":0,"message":{"content":"a","reasoning_content":"hm","tool_calls":[{"function":{"name":"f","arguments":"{}"}},{"function":{"name":"g","arguments":"{\"x\":1}"}}]},"finish_reason":"tool_calls"}]}`,
 			`{"id":"c","model":"m","created":7,"choices":[{"index":0,"delta":{"reasoning_content":"h"}}]}
 {"id":"c","choices":[{"index":0,"delta":{"reasoning_content":"m"}}]}
 {"id":"c","choices":[{"index":0,"delta":{"content":"a"}}]}
 {"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"name":"f","arguments":"{}"}}]}}]}
 {"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"function":{"name":"g","arguments":"{\"x\""}}]}}]}
-{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"function":{"arguments":":1}"}}]},"finish_reason":"tool_calls"}]}`},
-		{"Mistral", `{"id":"c","model":"m","created":7,"choices":[{"index":0,"message":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"a"},{"type":"text","text":"b"}],"tool_calls":null},"finish_reason":"stop"}]}`,
+{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"function":{"arguments":":1}"}}]},"finish_reason":"tool_calls"}]}`,
+		},
+		{
+			"Mistral", `{"id":"c","model":"m","created":7,"choices":[{"index":0,"message":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"a"},{"type":"text","text":"b"}],"tool_calls":null},"finish_reason":"stop"}]}`,
 			`{"id":"c","model":"m","created":7,"choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}}]}
-{"id":"c","choices":[{"index":0,"delta":{"content":"ab"},"finish_reason":"stop"}]}`},
-		{"refusal", `{"id":"c","model":"m","created":7,"choices":[{"index":0,"message":{"content":null,"refusal":"no"},"finish_reason":"stop"}]}`,
-			`{"id":"c","model":"m","created":7,"choices":[{"index":0,"delta":{"refusal":"no"},"finish_reason":"stop"}]}`},
-		{"citations", `{"id":"c","model":"m","created":7,"choices":[{"index":0,"message":{"content":"a","annotations":[{"type":"url_citation","url_citation":{"url":"u","title":"t","start_index":0,"end_index":1}}]},"finish_reason":"stop"}]}`,
+{"id":"c","choices":[{"index":0,"delta":{"content":"ab"},"finish_reason":"stop"}]}`,
+		},
+		{
+			"refusal", `{"id":"c","model":"m","created":7,"choices":[{"index":0,"message":{"content":null,"refusal":"no"},"finish_reason":"stop"}]}`,
+			`{"id":"c","model":"m","created":7,"choices":[{"index":0,"delta":{"refusal":"no"},"finish_reason":"stop"}]}`,
+		},
+		{
+			"citations", `{"id":"c","model":"m","created":7,"choices":[{"index":0,"message":{"content":"a","annotations":[{"type":"url_citation","url_citation":{"url":"u","title":"t","start_index":0,"end_index":1}}]},"finish_reason":"stop"}]}`,
 			`{"id":"c","model":"m","created":7,"choices":[{"index":0,"delta":{"content":"a"}}]}
-{"id":"c","choices":[{"index":0,"delta":{"annotations":[{"type":"url_citation","url_citation":{"url":"u","title":"t","start_index":0,"end_index":1}}]},"finish_reason":"stop"}]}`},
+{"id":"c","choices":[{"index":0,"delta":{"annotations":[{"type":"url_citation","url_citation":{"url":"u","title":"t","start_index":0,"end_index":1}}]},"finish_reason":"stop"}]}`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			unary, err := Codec{}.DecodeResponse([]byte(tt.unary))

@@ -62,12 +62,18 @@ func TestHead(t *testing.T) {
 func TestSplice(t *testing.T) {
 	for _, c := range []struct{ name, model, body, want string }{
 		{"a body that names no model stays as it is", "m", `{"contents" : []}`, `{"contents" : []}`},
-		{"the model of an embedding is replaced", "m", `{"model":"models/alias","content":{"parts":[{"text":"model"}]}}`,
-			`{"model":"models/m","content":{"parts":[{"text":"model"}]}}`},
-		{"every entry of a batch is replaced", "m", `{"requests": [ {"model":"models/a","content":{}}, {"content":{}}, {"content":{"model":"x"},"model":"b"} ]}`,
-			`{"requests": [ {"model":"models/m","content":{}}, {"content":{}}, {"content":{"model":"x"},"model":"models/m"} ]}`},
-		{"a request inside of countTokens is replaced", "m", `{"generateContentRequest":{"contents":[],"model":"models/a"}}`,
-			`{"generateContentRequest":{"contents":[],"model":"models/m"}}`},
+		{
+			"the model of an embedding is replaced", "m", `{"model":"models/alias","content":{"parts":[{"text":"model"}]}}`,
+			`{"model":"models/m","content":{"parts":[{"text":"model"}]}}`,
+		},
+		{
+			"every entry of a batch is replaced", "m", `{"requests": [ {"model":"models/a","content":{}}, {"content":{}}, {"content":{"model":"x"},"model":"b"} ]}`,
+			`{"requests": [ {"model":"models/m","content":{}}, {"content":{}}, {"content":{"model":"x"},"model":"models/m"} ]}`,
+		},
+		{
+			"a request inside of countTokens is replaced", "m", `{"generateContentRequest":{"contents":[],"model":"models/a"}}`,
+			`{"generateContentRequest":{"contents":[],"model":"models/m"}}`,
+		},
 		{"also in snake_case", "m", `{"generate_content_request":{"model":"models/a"}}`, `{"generate_content_request":{"model":"models/m"}}`},
 		{"a resource name is kept", "tunedModels/t", `{"model":"models/a"}`, `{"model":"tunedModels/t"}`},
 		{"the right model is left alone", "m", `{"model":"models\/m"}`, `{"model":"models\/m"}`},
@@ -89,14 +95,20 @@ func TestAppendError(t *testing.T) {
 		e          conversation.Error
 		id         string
 	}{
-		{name: "Google's own word stays", e: conversation.Error{Status: 400, Type: "FAILED_PRECONDITION", Message: "no"},
-			want: `{"error":{"code":400,"message":"no","status":"FAILED_PRECONDITION"}}`},
-		{name: "another vendor's word becomes that of the status", e: conversation.Error{Status: 429, Type: "rate_limit_error", Message: `"slow"`},
-			want: `{"error":{"code":429,"message":"\"slow\"","status":"RESOURCE_EXHAUSTED"}}`},
+		{
+			name: "Google's own word stays", e: conversation.Error{Status: 400, Type: "FAILED_PRECONDITION", Message: "no"},
+			want: `{"error":{"code":400,"message":"no","status":"FAILED_PRECONDITION"}}`,
+		},
+		{
+			name: "another vendor's word becomes that of the status", e: conversation.Error{Status: 429, Type: "rate_limit_error", Message: `"slow"`},
+			want: `{"error":{"code":429,"message":"\"slow\"","status":"RESOURCE_EXHAUSTED"}}`,
+		},
 		{name: "an error without status is internal", e: conversation.Error{}, want: `{"error":{"code":500,"message":"","status":"INTERNAL"}}`},
 		{name: "an unknown client error is an invalid argument", e: conversation.Error{Status: 422}, want: `{"error":{"code":422,"message":"","status":"INVALID_ARGUMENT"}}`},
-		{name: "the request ID is a detail", e: conversation.Error{Status: 503}, id: "r1",
-			want: `{"error":{"code":503,"message":"","status":"UNAVAILABLE","details":[{"@type":"type.googleapis.com/google.rpc.RequestInfo","requestId":"r1"}]}}`},
+		{
+			name: "the request ID is a detail", e: conversation.Error{Status: 503}, id: "r1",
+			want: `{"error":{"code":503,"message":"","status":"UNAVAILABLE","details":[{"@type":"type.googleapis.com/google.rpc.RequestInfo","requestId":"r1"}]}}`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := string(Codec{}.AppendError(nil, &c.e, c.id)); got != c.want {
@@ -116,12 +128,18 @@ func TestParseError(t *testing.T) {
 		name, body string
 		want       conversation.Error
 	}{
-		{"Google's shape", `{"error":{"code":404,"message":"gone","status":"NOT_FOUND"}}`,
-			conversation.Error{Status: 400, Type: "NOT_FOUND", Message: "gone"}},
-		{"the array of a stream", `[{"error":{"code":429,"message":"slow","status":"RESOURCE_EXHAUSTED"}}]`,
-			conversation.Error{Status: 400, Type: "RESOURCE_EXHAUSTED", Message: "slow"}},
-		{"details say more", `{"error":{"message":"key","status":"INVALID_ARGUMENT","details":[{"@type":"x","reason":"API_KEY_INVALID"},{"fieldViolations":[{"field":"contents"}]}]}}`,
-			conversation.Error{Status: 400, Type: "INVALID_ARGUMENT", Code: "API_KEY_INVALID", Param: "contents", Message: "key"}},
+		{
+			"Google's shape", `{"error":{"code":404,"message":"gone","status":"NOT_FOUND"}}`,
+			conversation.Error{Status: 400, Type: "NOT_FOUND", Message: "gone"},
+		},
+		{
+			"the array of a stream", `[{"error":{"code":429,"message":"slow","status":"RESOURCE_EXHAUSTED"}}]`,
+			conversation.Error{Status: 400, Type: "RESOURCE_EXHAUSTED", Message: "slow"},
+		},
+		{
+			"details say more", `{"error":{"message":"key","status":"INVALID_ARGUMENT","details":[{"@type":"x","reason":"API_KEY_INVALID"},{"fieldViolations":[{"field":"contents"}]}]}}`,
+			conversation.Error{Status: 400, Type: "INVALID_ARGUMENT", Code: "API_KEY_INVALID", Param: "contents", Message: "key"},
+		},
 		{"a string", `{"error":"no"}`, conversation.Error{Status: 400, Message: "no"}},
 		{"a bare message", `{"message":"no"}`, conversation.Error{Status: 400, Message: "no"}},
 		{"plain text", " upstream connect error\n", conversation.Error{Status: 400, Message: "upstream connect error"}},

@@ -55,8 +55,10 @@ func TestEncodeContents(t *testing.T) {
 	}{
 		{
 			name: "system prompts are hoisted in their order, empty ones dropped",
-			messages: []conversation.Message{say(conversation.System, words("Be brief."), words("")), say(user, words("Hi")),
-				say(conversation.Developer, words("And kind."))},
+			messages: []conversation.Message{
+				say(conversation.System, words("Be brief."), words("")), say(user, words("Hi")),
+				say(conversation.Developer, words("And kind.")),
+			},
 			want: `{"systemInstruction":{"parts":[{"text":"Be brief."},{"text":"And kind."}]},"contents":[{"role":"user","parts":[{"text":"Hi"}]}]}`,
 		},
 		{
@@ -66,14 +68,18 @@ func TestEncodeContents(t *testing.T) {
 		},
 		{
 			name: "messages of one speaker are merged, empty ones left out",
-			messages: []conversation.Message{say(user, words("a")), say(user, words("b")), say(assistant, words("")), say(assistant, words("c")),
-				say(assistant, words("d")), say(user, words("e"))},
+			messages: []conversation.Message{
+				say(user, words("a")), say(user, words("b")), say(assistant, words("")), say(assistant, words("c")),
+				say(assistant, words("d")), say(user, words("e")),
+			},
 			want: `{"contents":[{"role":"user","parts":[{"text":"a"},{"text":"b"}]},{"role":"model","parts":[{"text":"c"},{"text":"d"}]},{"role":"user","parts":[{"text":"e"}]}]}`,
 		},
 		{
 			name: "results of parallel calls are one content in the order of the calls, apart from what the user says",
-			messages: []conversation.Message{say(user, words("go")), say(assistant, callOf("c1", "f", ``), callOf("c2", "g", `{"z":1,"a":2.50}`)),
-				say(user, resultOf("c2", words("two"))), say(user, resultOf("c1", words("one"))), say(user, words("next"))},
+			messages: []conversation.Message{
+				say(user, words("go")), say(assistant, callOf("c1", "f", ``), callOf("c2", "g", `{"z":1,"a":2.50}`)),
+				say(user, resultOf("c2", words("two"))), say(user, resultOf("c1", words("one"))), say(user, words("next")),
+			},
 			want: `{"contents":[{"role":"user","parts":[{"text":"go"}]},` +
 				`{"role":"model","parts":[{"functionCall":{"name":"f","args":{},"id":"c1"}},{"functionCall":{"name":"g","args":{"z":1,"a":2.50},"id":"c2"}}]},` +
 				`{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"output":"one"},"id":"c1"}},{"functionResponse":{"name":"g","response":{"output":"two"},"id":"c2"}}]},` +
@@ -81,9 +87,11 @@ func TestEncodeContents(t *testing.T) {
 		},
 		{
 			name: "results are objects: their own, an output, or an error",
-			messages: []conversation.Message{say(assistant, callOf("1", "f", "{}"), callOf("2", "f", "{}"), callOf("3", "f", "{}"), callOf("4", "f", "{}")),
+			messages: []conversation.Message{
+				say(assistant, callOf("1", "f", "{}"), callOf("2", "f", "{}"), callOf("3", "f", "{}"), callOf("4", "f", "{}")),
 				say(user, resultOf("1", words(`{"b":1,"a":[]}`)), resultOf("2", words(`[1]`)), resultOf("3"),
-					conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "4", IsError: true, Content: []conversation.Block{words("it"), words("broke")}}})},
+					conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "4", IsError: true, Content: []conversation.Block{words("it"), words("broke")}}}),
+			},
 			want: `{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f","args":{},"id":"1"}},{"functionCall":{"name":"f","args":{},"id":"2"}},{"functionCall":{"name":"f","args":{},"id":"3"}},{"functionCall":{"name":"f","args":{},"id":"4"}}]},` +
 				`{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"b":1,"a":[]},"id":"1"}},{"functionResponse":{"name":"f","response":{"output":"[1]"},"id":"2"}},{"functionResponse":{"name":"f","response":{"output":""},"id":"3"}},{"functionResponse":{"name":"f","response":{"error":"it\nbroke"},"id":"4"}}]}]}`,
 		},
@@ -133,19 +141,22 @@ func TestEncodeContents(t *testing.T) {
 		{
 			name: "an image in a result stands in it for Gemini 3", model: "gemini-3-flash",
 			messages: []conversation.Message{say(user, conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "shot", Content: []conversation.Block{
-				words("see"), mediaBlock(conversation.Image, conversation.Media{MIME: "image/png", Data: "AAAA"})}}})},
+				words("see"), mediaBlock(conversation.Image, conversation.Media{MIME: "image/png", Data: "AAAA"}),
+			}}})},
 			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"output":"see"},"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}}]}]}`,
 		},
 		{
 			name: "and after it for earlier models", model: "gemini-2.5-flash",
 			messages: []conversation.Message{say(user, conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "shot", Content: []conversation.Block{
-				words("see"), mediaBlock(conversation.Image, conversation.Media{MIME: "image/png", Data: "AAAA"})}}})},
+				words("see"), mediaBlock(conversation.Image, conversation.Media{MIME: "image/png", Data: "AAAA"}),
+			}}})},
 			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"output":"see"}}}]},{"role":"user","parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}]}`,
 		},
 		{
 			name: "cache marks and names are noted",
 			messages: []conversation.Message{{Role: user, Name: "ann", Blocks: []conversation.Block{
-				{Text: "a", Cache: &conversation.CacheMark{}}, {Text: "b", Cache: &conversation.CacheMark{}}}}},
+				{Text: "a", Cache: &conversation.CacheMark{}}, {Text: "b", Cache: &conversation.CacheMark{}},
+			}}},
 			want:  `{"contents":[{"role":"user","parts":[{"text":"a"},{"text":"b"}]}]}`,
 			notes: "name cache_control",
 		},
@@ -207,7 +218,7 @@ func TestEncodeTools(t *testing.T) {
 		{name: "one by name", tools: both, choice: conversation.ToolChoice{Mode: conversation.ChoiceTool, Name: "g"}, want: declared + `,"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["g"]}}`},
 		{name: "a tool of Google's own goes as it came, another vendor's is dropped", tools: []conversation.Tool{search, foreign}, want: `"tools":[{"googleSearch":{}}]`, notes: "tools.web_search"},
 		{name: "no tool is left", tools: []conversation.Tool{foreign}, notes: "tools.web_search"},
-		{name: "strictness and cache marks are noted", tools: []conversation.Tool{{Name: "g", Strict: ptr(true), Cache: &conversation.CacheMark{}}}, want: `"tools":[{"functionDeclarations":[{"name":"g"}]}]`, notes: "cache_control tools.strict"},
+		{name: "strictness and cache marks are noted", tools: []conversation.Tool{{Name: "g", Strict: new(true), Cache: &conversation.CacheMark{}}}, want: `"tools":[{"functionDeclarations":[{"name":"g"}]}]`, notes: "cache_control tools.strict"},
 		{
 			name: "a name is made valid the same way everywhere", tools: []conversation.Tool{{Name: "1 tool"}}, choice: conversation.ToolChoice{Mode: conversation.ChoiceTool, Name: "1 tool"},
 			want:  `"tools":[{"functionDeclarations":[{"name":"` + functionName("1 tool") + `"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["` + functionName("1 tool") + `"]}}`,
@@ -260,22 +271,30 @@ func TestEncodeConfig(t *testing.T) {
 		max         int64
 		want, notes string
 	}{
-		{name: "nothing asked for, nothing said", r: conversation.Request{N: ptr(int64(1)), Logprobs: ptr(false), ServiceTier: "auto", ParallelTools: ptr(true)}},
+		{name: "nothing asked for, nothing said", r: conversation.Request{N: new(int64(1)), Logprobs: new(false), ServiceTier: "auto", ParallelTools: new(true)}},
 		{
 			name: "sampling",
-			r: conversation.Request{MaxTokens: ptr(int64(50)), Temperature: ptr(0.0), TopP: ptr(0.95), TopK: ptr(40.0), Seed: ptr(int64(7)), N: ptr(int64(2)),
-				FrequencyPenalty: ptr(-0.5), PresencePenalty: ptr(1.0), Stop: []string{"END", ""}, Logprobs: ptr(true), TopLogprobs: ptr(int64(3))},
+			r: conversation.Request{
+				MaxTokens: new(int64(50)), Temperature: new(0.0), TopP: new(0.95), TopK: new(40.0), Seed: new(int64(7)), N: new(int64(2)),
+				FrequencyPenalty: new(-0.5), PresencePenalty: new(1.0), Stop: []string{"END", ""}, Logprobs: new(true), TopLogprobs: new(int64(3)),
+			},
 			want: `{"maxOutputTokens":50,"candidateCount":2,"stopSequences":["END"],"temperature":0,"topP":0.95,"topK":40,"presencePenalty":1,"frequencyPenalty":-0.5,"seed":7,"responseLogprobs":true,"logprobs":3}`,
 		},
-		{name: "what does not fit is noted", max: 100, r: conversation.Request{MaxTokens: ptr(int64(200)), Stop: []string{"1", "2", "3", "4", "5", "6"}, Seed: ptr(int64(1) << 40)},
-			want: `{"maxOutputTokens":100,"stopSequences":["1","2","3","4","5"]}`, notes: "max_tokens stop seed"},
+		{
+			name: "what does not fit is noted", max: 100, r: conversation.Request{MaxTokens: new(int64(200)), Stop: []string{"1", "2", "3", "4", "5", "6"}, Seed: new(int64(1) << 40)},
+			want: `{"maxOutputTokens":100,"stopSequences":["1","2","3","4","5"]}`, notes: "max_tokens stop seed",
+		},
 		{name: "JSON of any shape", r: conversation.Request{Format: &conversation.Format{}}, want: `{"responseMimeType":"application/json"}`},
-		{name: "JSON of a schema", r: conversation.Request{Format: &conversation.Format{Name: "n", Schema: json.RawMessage(`{"z":1,"a":2}`)}},
-			want: `{"responseMimeType":"application/json","responseJsonSchema":{"z":1,"a":2}}`},
+		{
+			name: "JSON of a schema", r: conversation.Request{Format: &conversation.Format{Name: "n", Schema: json.RawMessage(`{"z":1,"a":2}`)}},
+			want: `{"responseMimeType":"application/json","responseJsonSchema":{"z":1,"a":2}}`,
+		},
 		{
 			name: "what the dialect has no place for is noted",
-			r: conversation.Request{User: "u", Metadata: json.RawMessage(`{"a":1}`), ServiceTier: "flex", CacheKey: "k", ParallelTools: ptr(false),
-				Extra: []conversation.Field{{Name: "logit_bias", Value: json.RawMessage(`{}`)}}, Origin: "chat"},
+			r: conversation.Request{
+				User: "u", Metadata: json.RawMessage(`{"a":1}`), ServiceTier: "flex", CacheKey: "k", ParallelTools: new(false),
+				Extra: []conversation.Field{{Name: "logit_bias", Value: json.RawMessage(`{}`)}}, Origin: "chat",
+			},
 			notes: "logit_bias user metadata service_tier prompt_cache_key parallel_tool_calls",
 		},
 	} {
@@ -294,8 +313,10 @@ func TestEncodeConfig(t *testing.T) {
 }
 
 func TestEncodeOwnExtras(t *testing.T) {
-	r := conversation.Request{Messages: []conversation.Message{say(user, words("hi"))}, Origin: "gemini",
-		Extra: []conversation.Field{{Name: "cachedContent", Value: json.RawMessage(`"cachedContents/1"`)}}}
+	r := conversation.Request{
+		Messages: []conversation.Message{say(user, words("hi"))}, Origin: "gemini",
+		Extra: []conversation.Field{{Name: "cachedContent", Value: json.RawMessage(`"cachedContents/1"`)}},
+	}
 	got, notes, err := encode(t, &r, dialects.EncodeOptions{})
 	if want := `{"contents":[{"role":"user","parts":[{"text":"hi"}]}],"cachedContent":"cachedContents/1"}`; err != nil || got != want || notes != "" {
 		t.Errorf("got %s (%s) %v, want %s", got, notes, err, want)

@@ -140,8 +140,14 @@ func usageText(u conversation.Usage) string {
 		name string
 		n    int64
 	}{
-		{"in", u.Input}, {"read", u.CacheRead}, {"write", u.CacheWrite}, {"audio_in", u.InputAudio},
-		{"out", u.Output}, {"reasoning", u.Reasoning}, {"audio_out", u.OutputAudio}, {"searches", u.WebSearches},
+		{"in", u.Input},
+		{"read", u.CacheRead},
+		{"write", u.CacheWrite},
+		{"audio_in", u.InputAudio},
+		{"out", u.Output},
+		{"reasoning", u.Reasoning},
+		{"audio_out", u.OutputAudio},
+		{"searches", u.WebSearches},
 	} {
 		if c.n != 0 {
 			parts = append(parts, fmt.Sprintf("%s=%d", c.name, c.n))
@@ -222,5 +228,3 @@ func paramOf(err error) string {
 	}
 	return e.Param
 }
-
-func ptr[T any](v T) *T { return &v }

@@ -56,7 +56,7 @@ func (x *exchange) chunks() []string {
 		return []string{x.Response.Body}
 	}
 	var docs []string
-	for _, l := range strings.Split(x.Response.Body, "\n") {
+	for l := range strings.SplitSeq(x.Response.Body, "\n") {
 		if data, ok := strings.CutPrefix(strings.TrimSpace(l), "data: "); ok {
 			docs = append(docs, data)
 		}

@@ -175,33 +175,61 @@ func TestDecodeRequestReadsEveryKindOfBlock(t *testing.T) {
 		block string
 		want  conversation.Block
 	}{
-		"text": {`{"type":"text","text":"a\nb","cache_control":{"type":"ephemeral"}}`,
-			conversation.Block{Text: "a\nb", Cache: &conversation.CacheMark{}}},
-		"image": {`{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAEC"}}`,
-			conversation.Block{Kind: conversation.Image, Media: &conversation.Media{MIME: "image/png", Data: "AAEC", Origin: origin}}},
-		"image by address": {`{"type":"image","source":{"type":"url","url":"https://x/y.png"}}`,
-			conversation.Block{Kind: conversation.Image, Media: &conversation.Media{URL: "https://x/y.png", Origin: origin}}},
-		"file": {`{"type":"document","title":"T","context":"C","source":{"type":"file","file_id":"f1"}}`,
-			conversation.Block{Kind: conversation.Document, Media: &conversation.Media{FileID: "f1", Title: "T", Context: "C", Origin: origin}}},
-		"text document": {`{"type":"document","source":{"type":"text","media_type":"text/plain","data":"hello"}}`,
-			conversation.Block{Kind: conversation.Document, Media: &conversation.Media{MIME: "text/plain", Text: "hello", Origin: origin}}},
-		"call": {`{"type":"tool_use","id":"t1","name":"f","input":{"n": 1.50}}`,
-			conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "t1", Name: "f", Arguments: `{"n": 1.50}`}}},
-		"result": {`{"type":"tool_result","tool_use_id":"t1","content":"ok","is_error":true}`,
-			conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "t1", IsError: true, Content: []conversation.Block{{Text: "ok"}}}}},
-		"result without content": {`{"type":"tool_result","tool_use_id":"t1"}`,
-			conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "t1"}}},
-		"thinking": {`{"type":"thinking","thinking":"hm","signature":"` + sig + `"}`,
-			conversation.Block{Kind: conversation.Thinking, Text: "hm", Signature: sig, Origin: origin}},
-		"another vendor's thinking": {`{"type":"thinking","thinking":"hm","signature":"gemini:` + sig + `"}`,
-			conversation.Block{Kind: conversation.Thinking, Text: "hm", Signature: sig, Origin: "gemini"}},
-		"redacted thinking": {`{"type":"redacted_thinking","data":"` + sig + `"}`,
-			conversation.Block{Kind: conversation.Thinking, Signature: sig, Redacted: true, Origin: origin}},
-		"something new": {`{"type":"hologram","depth":3}`,
-			conversation.Block{Kind: conversation.Opaque, Raw: []byte(`{"type":"hologram","depth":3}`), Origin: origin}},
-		"document to be cited": {`{"type":"document","source":{"type":"url","url":"https://x"},"citations":{"enabled":true}}`,
-			conversation.Block{Kind: conversation.Document, Media: &conversation.Media{URL: "https://x", Origin: origin}, Origin: origin,
-				Raw: []byte(`{"type":"document","source":{"type":"url","url":"https://x"},"citations":{"enabled":true}}`)}},
+		"text": {
+			`{"type":"text","text":"a\nb","cache_control":{"type":"ephemeral"}}`,
+			conversation.Block{Text: "a\nb", Cache: &conversation.CacheMark{}},
+		},
+		"image": {
+			`{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAEC"}}`,
+			conversation.Block{Kind: conversation.Image, Media: &conversation.Media{MIME: "image/png", Data: "AAEC", Origin: origin}},
+		},
+		"image by address": {
+			`{"type":"image","source":{"type":"url","url":"https://x/y.png"}}`,
+			conversation.Block{Kind: conversation.Image, Media: &conversation.Media{URL: "https://x/y.png", Origin: origin}},
+		},
+		"file": {
+			`{"type":"document","title":"T","context":"C","source":{"type":"file","file_id":"f1"}}`,
+			conversation.Block{Kind: conversation.Document, Media: &conversation.Media{FileID: "f1", Title: "T", Context: "C", Origin: origin}},
+		},
+		"text document": {
+			`{"type":"document","source":{"type":"text","media_type":"text/plain","data":"hello"}}`,
+			conversation.Block{Kind: conversation.Document, Media: &conversation.Media{MIME: "text/plain", Text: "hello", Origin: origin}},
+		},
+		"call": {
+			`{"type":"tool_use","id":"t1","name":"f","input":{"n": 1.50}}`,
+			conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "t1", Name: "f", Arguments: `{"n": 1.50}`}},
+		},
+		"result": {
+			`{"type":"tool_result","tool_use_id":"t1","content":"ok","is_error":true}`,
+			conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "t1", IsError: true, Content: []conversation.Block{{Text: "ok"}}}},
+		},
+		"result without content": {
+			`{"type":"tool_result","tool_use_id":"t1"}`,
+			conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "t1"}},
+		},
+		"thinking": {
+			`{"type":"thinking","thinking":"hm","signature":"` + sig + `"}`,
+			conversation.Block{Kind: conversation.Thinking, Text: "hm", Signature: sig, Origin: origin},
+		},
+		"another vendor's thinking": {
+			`{"type":"thinking","thinking":"hm","signature":"gemini:` + sig + `"}`,
+			conversation.Block{Kind: conversation.Thinking, Text: "hm", Signature: sig, Origin: "gemini"},
+		},
+		"redacted thinking": {
+			`{"type":"redacted_thinking","data":"` + sig + `"}`,
+			conversation.Block{Kind: conversation.Thinking, Signature: sig, Redacted: true, Origin: origin},
+		},
+		"something new": {
+			`{"type":"hologram","depth":3}`,
+			conversation.Block{Kind: conversation.Opaque, Raw: []byte(`{"type":"hologram","depth":3}`), Origin: origin},
+		},
+		"document to be cited": {
+			`{"type":"document","source":{"type":"url","url":"https://x"},"citations":{"enabled":true}}`,
+			conversation.Block{
+				Kind: conversation.Document, Media: &conversation.Media{URL: "https://x", Origin: origin}, Origin: origin,
+				Raw: []byte(`{"type":"document","source":{"type":"url","url":"https://x"},"citations":{"enabled":true}}`),
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := mustDecode(t, ask(`"messages":[{"role":"assistant","content":[`+tt.block+`]}]`))

@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,10 +65,8 @@ type requestEncoder struct {
 }
 
 func (e *requestEncoder) note(name string) {
-	for _, n := range e.notes {
-		if n == name {
-			return
-		}
+	if slices.Contains(e.notes, name) {
+		return
 	}
 	e.notes = append(e.notes, name)
 }

@@ -12,8 +12,6 @@ import (
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func text(role conversation.Role, s string) conversation.Message {
 	return conversation.Message{Role: role, Blocks: []conversation.Block{{Text: s}}}
 }
@@ -51,18 +49,18 @@ func TestEncodeRequestAvoidsTheTraps(t *testing.T) {
 		"ids-made-up":       {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), {Role: conversation.Assistant, Blocks: []conversation.Block{call("", "f", "{}"), call("", "g", "{}")}}, {Blocks: []conversation.Block{{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "g"}}, {Kind: conversation.Result, Result: &conversation.ToolResult{Name: "f"}}}}}}},
 		"arguments":         {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), {Role: conversation.Assistant, Blocks: []conversation.Block{call("a", "f", " "), call("b", "f", `{"cut": "o`), call("c", "f", `[1]`), {Kind: conversation.Call, Call: &conversation.ToolCall{ID: "d", Name: "f", Arguments: "SELECT 1", Custom: true}}}}}}},
 		"tool-names":        {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceTool, Name: "a.b"}, Tools: []conversation.Tool{{Name: "a.b"}, {Name: "a:b"}}}, notes: "tool_name"},
-		"choice-none":       {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceNone}, ParallelTools: ptr(false), Tools: []conversation.Tool{weather}}},
-		"choice-serial":     {r: conversation.Request{Messages: hi, ParallelTools: ptr(false), Tools: []conversation.Tool{weather}}},
+		"choice-none":       {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceNone}, ParallelTools: new(false), Tools: []conversation.Tool{weather}}},
+		"choice-serial":     {r: conversation.Request{Messages: hi, ParallelTools: new(false), Tools: []conversation.Tool{weather}}},
 		"choice-thinking":   {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceRequired}, Reasoning: &conversation.Reasoning{Effort: "low"}, Tools: []conversation.Tool{weather}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}, notes: "tool_choice"},
 		"choice-allowed":    {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceRequired, Allowed: []string{"weather"}}, Tools: []conversation.Tool{{Name: "other"}, weather}}},
 		"server-tools":      {r: conversation.Request{Messages: hi, Tools: []conversation.Tool{{Name: "web_search_preview", Raw: json.RawMessage(`{}`), Origin: "responses"}, weather}}, notes: "tools.web_search_preview"},
-		"sampling":          {r: conversation.Request{Messages: hi, Temperature: ptr(1.5), TopP: ptr(0.9), TopK: ptr(40.0), Seed: ptr(int64(1)), PresencePenalty: ptr(0.5), Logprobs: ptr(true), Stop: []string{"END", "\n"}}, notes: "logprobs seed presence_penalty temperature stop"},
-		"sampling-thinking": {r: conversation.Request{Messages: hi, Temperature: ptr(0.3), TopP: ptr(0.9), TopK: ptr(40.0), Reasoning: &conversation.Reasoning{Effort: "medium"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}, notes: "temperature top_p top_k"},
-		"sampling-newest":   {r: conversation.Request{Messages: hi, Temperature: ptr(0.3)}, o: dialects.EncodeOptions{Model: "claude-opus-5"}, notes: "temperature"},
-		"budget-bounded":    {r: conversation.Request{Messages: hi, MaxTokens: ptr(int64(4000)), Reasoning: &conversation.Reasoning{Effort: "high"}}, o: dialects.EncodeOptions{Model: "claude-3-7-sonnet-20250219"}},
-		"budget-no-room":    {r: conversation.Request{Messages: hi, MaxTokens: ptr(int64(100)), Reasoning: &conversation.Reasoning{Effort: "high"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}, notes: "reasoning"},
+		"sampling":          {r: conversation.Request{Messages: hi, Temperature: new(1.5), TopP: new(0.9), TopK: new(40.0), Seed: new(int64(1)), PresencePenalty: new(0.5), Logprobs: new(true), Stop: []string{"END", "\n"}}, notes: "logprobs seed presence_penalty temperature stop"},
+		"sampling-thinking": {r: conversation.Request{Messages: hi, Temperature: new(0.3), TopP: new(0.9), TopK: new(40.0), Reasoning: &conversation.Reasoning{Effort: "medium"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}, notes: "temperature top_p top_k"},
+		"sampling-newest":   {r: conversation.Request{Messages: hi, Temperature: new(0.3)}, o: dialects.EncodeOptions{Model: "claude-opus-5"}, notes: "temperature"},
+		"budget-bounded":    {r: conversation.Request{Messages: hi, MaxTokens: new(int64(4000)), Reasoning: &conversation.Reasoning{Effort: "high"}}, o: dialects.EncodeOptions{Model: "claude-3-7-sonnet-20250219"}},
+		"budget-no-room":    {r: conversation.Request{Messages: hi, MaxTokens: new(int64(100)), Reasoning: &conversation.Reasoning{Effort: "high"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}, notes: "reasoning"},
 		"budget-lost-loop":  {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}, notes: "thinking reasoning"},
-		"budget-newest":     {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Budget: ptr(int64(5000)), Summary: "auto"}}, o: dialects.EncodeOptions{Model: "claude-opus-4-8", MaxOutput: 9000}},
+		"budget-newest":     {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Budget: new(int64(5000)), Summary: "auto"}}, o: dialects.EncodeOptions{Model: "claude-opus-4-8", MaxOutput: 9000}},
 		"effort-xhigh":      {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "xhigh"}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}},
 		"thinking-unknown":  {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-3-haiku-20240307"}, notes: "reasoning"},
 		"format":            {r: conversation.Request{Messages: hi, Format: &conversation.Format{Name: "n", Schema: json.RawMessage(`{"type":"object","properties":{"z":{"type":"array","items":{"type":"object"}},"a":{"type":"object","additionalProperties":false}},"$defs":{"d":{"type":["object","null"]}},"default":{"type":"object"}}`)}}},
@@ -101,7 +99,7 @@ func TestEncodeRequestRefusesWhatCannotBeLeftOut(t *testing.T) {
 		return conversation.Request{Messages: []conversation.Message{{Blocks: []conversation.Block{b}}}}
 	}
 	n := user(conversation.Block{Text: "x"})
-	n.N = ptr(int64(2))
+	n.N = new(int64(2))
 	stored := user(conversation.Block{Text: "x"})
 	stored.Extra = []conversation.Field{{Name: "previous_response_id", Value: json.RawMessage(`"r"`)}}
 	for name, r := range map[string]conversation.Request{
@@ -165,7 +163,8 @@ func TestRewrittenNamesStayApartAndShort(t *testing.T) {
 	if a == b || len(a) > 64 || len(toolName(long, 45)) > 128 {
 		t.Errorf("got %q and %q", a, b)
 	}
-	if toolID("call_9-Z") != "call_9-Z" || toolID("a.b") == toolID("a:b") {
-		t.Errorf("got %q and %q", toolID("a.b"), toolID("a:b"))
+	dot, again, colon := toolID("a.b"), toolID("a.b"), toolID("a:b")
+	if toolID("call_9-Z") != "call_9-Z" || dot == colon || dot != again {
+		t.Errorf("got %q, %q and %q", dot, again, colon)
 	}
 }

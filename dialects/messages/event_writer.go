@@ -22,7 +22,7 @@ type eventWriter struct {
 	pending bool // its content_block_start was not written yet
 	skip    bool // the current block has no place in this dialect
 	kind    conversation.Kind
-	custom  bool // the open call has free text for arguments
+	custom  bool   // the open call has free text for arguments
 	sig     []byte // the signature of the open block, written when it ends
 	from    string // whose it is
 	calls   bool

@@ -104,7 +104,8 @@ func TestOddUsageNeverCountsForLessOrForTooMuch(t *testing.T) {
 		"a split without a sum":   {`{"input_tokens":1,"cache_creation":{"ephemeral_1h_input_tokens":6},"output_tokens":1}`, ``, conversation.Usage{Input: 1, CacheWrite1h: 6, Output: 1}, true, false},
 		"a compaction is billed beside the answer": {
 			`{"input_tokens":600,"output_tokens":1}`, `{"input_tokens":6,"output_tokens":20,"iterations":[{"type":"compaction","input_tokens":600,"output_tokens":5},{"type":"message","input_tokens":6,"output_tokens":20},{"type":"advisor_message","input_tokens":50,"output_tokens":50}]}`,
-			conversation.Usage{Input: 606, Output: 25}, true, true,
+			conversation.Usage{Input: 606, Output: 25},
+			true, true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

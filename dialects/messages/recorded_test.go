@@ -3,6 +3,7 @@ package messages
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -128,9 +129,7 @@ func TestRecordedStreamsAreReadWhole(t *testing.T) {
 			}
 			text += e.Delta.Text
 			for _, u := range []map[string]any{e.Message.Usage, e.Usage} {
-				for k, v := range u {
-					want[k] = v
-				}
+				maps.Copy(want, u)
 			}
 		})
 		events, err := readStream(t, strings.NewReader(rec.Response.Body))

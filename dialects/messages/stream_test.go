@@ -113,7 +113,8 @@ func TestTheReaderRepairsWhatServersGetWrong(t *testing.T) {
 	}{
 		"content in message_start": {
 			stream(`{"type":"message_start","message":{"id":"m","model":"m","stop_reason":"tool_use","content":[{"type":"tool_use","id":"t","name":"f","input":{"a":1},"caller":{"type":"direct"}},{"type":"text","text":"x"}]}}`, stop),
-			[]conversation.Block{call("t", "f", `{"a":1}`), {Text: "x"}}, conversation.StopToolCalls, nil,
+			[]conversation.Block{call("t", "f", `{"a":1}`), {Text: "x"}},
+			conversation.StopToolCalls, nil,
 		},
 		"no event names":              {strings.ReplaceAll(stream(start, textStart, hello, stop), "event:", ":"), []conversation.Block{{Text: "hello"}}, 0, nil},
 		"a second message_start":      {stream(start, start, textStart, hello, stop), []conversation.Block{{Text: "hello"}}, 0, nil},
@@ -125,7 +126,8 @@ func TestTheReaderRepairsWhatServersGetWrong(t *testing.T) {
 		"events after the end":        {stream(start, stop, textStart), nil, 0, nil},
 		"a compaction": {
 			stream(start, `{"type":"content_block_start","index":0,"content_block":{"type":"compaction","content":null}}`, `{"type":"content_block_delta","index":0,"delta":{"type":"compaction_delta","content":"a\n"}}`, `{"type":"content_block_stop","index":0}`, stop),
-			[]conversation.Block{{Kind: conversation.Opaque, Raw: []byte(`{"type":"compaction","content":"a\n"}`), Origin: origin}}, 0, nil,
+			[]conversation.Block{{Kind: conversation.Opaque, Raw: []byte(`{"type":"compaction","content":"a\n"}`), Origin: origin}},
+			0, nil,
 		},
 		"no end":   {stream(start, textStart, hello), []conversation.Block{{Text: "hello"}}, 0, dialects.ErrTruncated},
 		"no bytes": {"", nil, 0, dialects.ErrTruncated},
@@ -223,7 +225,7 @@ func outline(t *testing.T, s string) string {
 		}
 		get := func(path string) string {
 			var at any = v
-			for _, k := range strings.Split(path, ".") {
+			for k := range strings.SplitSeq(path, ".") {
 				m, _ := at.(map[string]any)
 				at = m[k]
 			}

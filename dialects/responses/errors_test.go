@@ -14,14 +14,22 @@ func TestAppendError(t *testing.T) {
 		name, want string
 		e          conversation.Error
 	}{
-		{"the vendor's words stay", `{"error":{"message":"no \"x\"","type":"invalid_request_error","param":"input","code":"bad"}}`,
-			conversation.Error{Status: 400, Type: "invalid_request_error", Code: "bad", Param: "input", Message: `no "x"`}},
-		{"what is missing follows from the status", `{"error":{"message":"slow","type":"rate_limit_error","param":null,"code":"rate_limit_exceeded"}}`,
-			conversation.Error{Status: 429, Message: "slow"}},
-		{"an exhausted budget is not a rate limit", `{"error":{"message":"","type":"billing_error","param":null,"code":"insufficient_quota"}}`,
-			conversation.Error{Status: 429, Type: "billing_error", Code: "insufficient_quota"}},
-		{"another vendor's status word becomes the code", `{"error":{"message":"","type":"invalid_request_error","param":null,"code":"FAILED_PRECONDITION"}}`,
-			conversation.Error{Status: 400, Type: "FAILED_PRECONDITION"}},
+		{
+			"the vendor's words stay", `{"error":{"message":"no \"x\"","type":"invalid_request_error","param":"input","code":"bad"}}`,
+			conversation.Error{Status: 400, Type: "invalid_request_error", Code: "bad", Param: "input", Message: `no "x"`},
+		},
+		{
+			"what is missing follows from the status", `{"error":{"message":"slow","type":"rate_limit_error","param":null,"code":"rate_limit_exceeded"}}`,
+			conversation.Error{Status: 429, Message: "slow"},
+		},
+		{
+			"an exhausted budget is not a rate limit", `{"error":{"message":"","type":"billing_error","param":null,"code":"insufficient_quota"}}`,
+			conversation.Error{Status: 429, Type: "billing_error", Code: "insufficient_quota"},
+		},
+		{
+			"another vendor's status word becomes the code", `{"error":{"message":"","type":"invalid_request_error","param":null,"code":"FAILED_PRECONDITION"}}`,
+			conversation.Error{Status: 400, Type: "FAILED_PRECONDITION"},
+		},
 		{"no status is the server's fault", `{"error":{"message":"","type":"server_error","param":null,"code":null}}`, conversation.Error{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -86,8 +94,10 @@ func TestParseError(t *testing.T) {
 		{"OpenAI", `{"error":{"message":"no","type":"t","param":"p","code":"c"}}`, conversation.Error{Message: "no", Type: "t", Param: "p", Code: "c"}},
 		{"nulls are nothing", `{"error":{"message":"no","type":null,"param":null,"code":null}}`, conversation.Error{Message: "no"}},
 		{"a numeric code", `{"error":{"message":"no","code":429}}`, conversation.Error{Message: "no", Code: "429"}},
-		{"OpenRouter says what the provider said", `{"error":{"message":"Provider returned error","code":400,"metadata":{"raw":"too long","provider_name":"p"}}}`,
-			conversation.Error{Message: "Provider returned error: too long", Code: "400"}},
+		{
+			"OpenRouter says what the provider said", `{"error":{"message":"Provider returned error","code":400,"metadata":{"raw":"too long","provider_name":"p"}}}`,
+			conversation.Error{Message: "Provider returned error: too long", Code: "400"},
+		},
 		{"a string", `{"error":"no"}`, conversation.Error{Message: "no"}},
 		{"Mistral", `{"object":"error","message":"no","type":"t","code":"3000"}`, conversation.Error{Message: "no", Type: "t", Code: "3000"}},
 		{"FastAPI", `{"detail":[{"loc":["body"],"msg":"field required","type":"missing"}]}`, conversation.Error{Message: "field required"}},

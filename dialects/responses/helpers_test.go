@@ -81,8 +81,13 @@ func usageText(o *dialects.Observation) string {
 		name string
 		n    int64
 	}{
-		{"in", u.Input}, {"read", u.CacheRead}, {"write", u.CacheWrite}, {"out", u.Output}, {"reasoning", u.Reasoning},
-		{"searches", u.WebSearches}, {"other", u.CacheWrite1h + u.InputAudio + u.OutputAudio},
+		{"in", u.Input},
+		{"read", u.CacheRead},
+		{"write", u.CacheWrite},
+		{"out", u.Output},
+		{"reasoning", u.Reasoning},
+		{"searches", u.WebSearches},
+		{"other", u.CacheWrite1h + u.InputAudio + u.OutputAudio},
 	} {
 		if c.n != 0 {
 			parts = append(parts, fmt.Sprintf("%s=%d", c.name, c.n))

@@ -55,7 +55,7 @@ func (x *exchange) final() (response gjson.Result, deltas int) {
 	if !x.Streaming {
 		return gjson.Parse(x.Response.Body), 0
 	}
-	for _, l := range strings.Split(x.Response.Body, "\n") {
+	for l := range strings.SplitSeq(x.Response.Body, "\n") {
 		data, ok := strings.CutPrefix(strings.TrimSpace(l), "data: ")
 		if !ok {
 			continue

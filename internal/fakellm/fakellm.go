@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
@@ -80,9 +81,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	h := w.Header()
-	for name, values := range re.header {
-		h[name] = values
-	}
+	maps.Copy(h, re.header)
 	defer re.body.Close()
 	if !re.stream {
 		h["Content-Length"] = []string{strconv.Itoa(re.size)}

@@ -108,13 +108,14 @@ func TestChatStreamsTellTheUsageOnlyWhenAsked(t *testing.T) {
 func TestAToolIsCalledOnlyForAReason(t *testing.T) {
 	tools := `,"tools":[{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}]`
 	for _, tc := range []struct{ name, body, want string }{
-		{"not named", bodyOf(Chat, "hello", false, tools), ""},
-		{"named inside a word", bodyOf(Chat, "go off", false, tools), ""},
-		{"named", bodyOf(Chat, "use g!", false, tools), "g"},
+		{"not asked for", bodyOf(Chat, "hello", false, tools), ""},
+		{"only mentioned", bodyOf(Chat, "you may use g", false, tools), ""},
+		{"asked for with more of a word", bodyOf(Chat, "please call go", false, tools), ""},
+		{"asked for", bodyOf(Chat, "please call me, or please call g!", false, tools), "g"},
 		{"required", bodyOf(Chat, "hello", false, tools+`,"tool_choice":"required"`), "f"},
 		{"forced", bodyOf(Chat, "hello", false, tools+`,"tool_choice":{"type":"function","function":{"name":"g"}}`), "g"},
-		{"forbidden", bodyOf(Chat, "use g", false, tools+`,"tool_choice":"none"`), ""},
-		{"answered", `{"model":"m","messages":[{"role":"user","content":"use g"},{"role":"tool","content":"g says 7"}]` + tools + `}`, ""},
+		{"forbidden", bodyOf(Chat, "please call g", false, tools+`,"tool_choice":"none"`), ""},
+		{"answered", `{"model":"m","messages":[{"role":"user","content":"please call g"},{"role":"tool","content":"g says 7"}]` + tools + `}`, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, body := do(t, New(Options{}), "/v1/chat/completions", tc.body)

@@ -269,34 +269,38 @@ func (q *Request) parseGemini(doc gjson.Result) {
 	q.force(config.Get("mode"), config.Get("allowedFunctionNames.0"))
 }
 
-// callTool returns the tool that the answer calls: the forced one, else one whose name stands in the last message.
+// callTool returns the tool that the answer calls: the forced one, else one that the last message asks for in so many
+// words: "please call <tool>". A mere mention is not enough, because agents describe their tools in their prompts and
+// would be sent round in circles.
 func (q *Request) callTool() *tool {
 	if q.toolResult {
 		return nil
 	}
 	for i := range q.tools {
 		t := &q.tools[i]
-		if q.forceTool && (q.forcedName == "" || q.forcedName == t.name) || mentions(q.Prompt, t.name) {
+		if q.forceTool && (q.forcedName == "" || q.forcedName == t.name) || asksFor(q.Prompt, t.name) {
 			return t
 		}
 	}
 	return nil
 }
 
-// mentions reports whether word stands in text as a word of its own.
-func mentions(text, word string) bool {
-	for from := 0; ; {
-		i := strings.Index(text[from:], word)
-		if i < 0 {
+// callPhrase comes before the name of a tool that is to be called.
+const callPhrase = "please call "
+
+// asksFor reports whether text holds callPhrase and then the name as a whole word.
+func asksFor(text, name string) bool {
+	for {
+		_, rest, ok := strings.Cut(text, callPhrase)
+		if !ok {
 			return false
 		}
-		start, end := from+i, from+i+len(word)
-		before, _ := utf8.DecodeLastRuneInString(text[:start])
-		after, _ := utf8.DecodeRuneInString(text[end:])
-		if !isWordRune(before) && !isWordRune(after) {
-			return true
+		if after, found := strings.CutPrefix(rest, name); found {
+			if r, _ := utf8.DecodeRuneInString(after); !isWordRune(r) {
+				return true
+			}
 		}
-		from = end
+		text = rest
 	}
 }
 

@@ -66,8 +66,11 @@ func TestEditsChangeNothingElse(t *testing.T) {
 		{"remove all and add", three, splice{remove: []string{"a", "b", "c"}, add: []string{"d"}}, `{  "d":"new"}`},
 		{"remove the only one and add two", `{"a":1}`, splice{remove: []string{"a"}, add: []string{"d", "e"}}, `{"d":"new","e":"new"}`},
 		{"replace and remove the same", three, splice{replace: []string{"b"}, remove: []string{"b"}}, `{ "a" : 1 ,"c": {} }`},
-		{"replace and remove neighbors", three,
-			splice{replace: []string{"b", "c"}, remove: []string{"a", "b"}}, `{ "c": 0 }`},
+		{
+			"replace and remove neighbors", three,
+			splice{replace: []string{"b", "c"}, remove: []string{"a", "b"}},
+			`{ "c": 0 }`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var o Object

@@ -25,16 +25,43 @@ func TestIntReadsWholeNumbersHoweverTheyAreWritten(t *testing.T) {
 		want  int64
 		ok    bool
 	}{
-		{"0", 0, true}, {"-0", 0, true}, {"0.000", 0, true}, {"0e99999999999999999999", 0, true}, {"-7", -7, true},
-		{"1000", 1000, true}, {"1e3", 1000, true}, {"1E+3", 1000, true}, {"1.0", 1, true}, {"1.50e1", 15, true}, {"100e-2", 1, true},
-		{"1200.00", 1200, true}, {"1005", 1005, true}, {"10.05e2", 1005, true}, {"0.0000000000000000000000007e25", 7, true},
-		{"1" + zeros + "e-400", 1, true}, {"0." + zeros + "1e401", 1, true},
-		{"9223372036854775807", math.MaxInt64, true}, {"-9223372036854775808", math.MinInt64, true},
-		{"9223372036854775807.0", math.MaxInt64, true}, {"922337203685477580.7e1", math.MaxInt64, true},
-		{"9223372036854775808", 0, false}, {"-9223372036854775809", 0, false}, {"1e19", 0, false}, {"18446744073709551617", 0, false},
-		{"99999999999999999999", 0, false}, {"1e99999999999999999999", 0, false}, {"1" + zeros, 0, false},
-		{"1.5", 0, false}, {"15e-1", 0, false}, {"1e-99999999999999999999", 0, false}, {"0.1", 0, false},
-		{`"7"`, 0, false}, {"null", 0, false}, {"true", 0, false}, {"[1]", 0, false}, {"{}", 0, false},
+		{"0", 0, true},
+		{"-0", 0, true},
+		{"0.000", 0, true},
+		{"0e99999999999999999999", 0, true},
+		{"-7", -7, true},
+		{"1000", 1000, true},
+		{"1e3", 1000, true},
+		{"1E+3", 1000, true},
+		{"1.0", 1, true},
+		{"1.50e1", 15, true},
+		{"100e-2", 1, true},
+		{"1200.00", 1200, true},
+		{"1005", 1005, true},
+		{"10.05e2", 1005, true},
+		{"0.0000000000000000000000007e25", 7, true},
+		{"1" + zeros + "e-400", 1, true},
+		{"0." + zeros + "1e401", 1, true},
+		{"9223372036854775807", math.MaxInt64, true},
+		{"-9223372036854775808", math.MinInt64, true},
+		{"9223372036854775807.0", math.MaxInt64, true},
+		{"922337203685477580.7e1", math.MaxInt64, true},
+		{"9223372036854775808", 0, false},
+		{"-9223372036854775809", 0, false},
+		{"1e19", 0, false},
+		{"18446744073709551617", 0, false},
+		{"99999999999999999999", 0, false},
+		{"1e99999999999999999999", 0, false},
+		{"1" + zeros, 0, false},
+		{"1.5", 0, false},
+		{"15e-1", 0, false},
+		{"1e-99999999999999999999", 0, false},
+		{"0.1", 0, false},
+		{`"7"`, 0, false},
+		{"null", 0, false},
+		{"true", 0, false},
+		{"[1]", 0, false},
+		{"{}", 0, false},
 	} {
 		doc, m := only(t, tt.value)
 		got, ok := m.Int(doc)
@@ -72,8 +99,13 @@ func TestBoolAndNullAreNothingElse(t *testing.T) {
 		value         string
 		v, ok, isNull bool
 	}{
-		{"true", true, true, false}, {"false", false, true, false}, {"null", false, false, true}, {"1", false, false, false},
-		{`"true"`, false, false, false}, {"{}", false, false, false}, {"[]", false, false, false},
+		{"true", true, true, false},
+		{"false", false, true, false},
+		{"null", false, false, true},
+		{"1", false, false, false},
+		{`"true"`, false, false, false},
+		{"{}", false, false, false},
+		{"[]", false, false, false},
 	} {
 		doc, m := only(t, tt.value)
 		if v, ok := m.Bool(doc); v != tt.v || ok != tt.ok || m.IsNull(doc) != tt.isNull {

@@ -30,7 +30,7 @@ const (
 )
 
 // Provider answers in process, with realistic timing and honest usage: as many tokens as it streams. The same request
-// gets the same answer. A request that offers tools and names one of them in its last message gets a call of it.
+// gets the same answer. A request that offers a tool and says "please call <tool>" in its last message gets a call of it.
 type Provider struct {
 	// Latency is the time to the first token; it varies by a third from request to request. Default: 300ms. Negative
 	// means none.
