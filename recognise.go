@@ -57,7 +57,9 @@ func recognise(r *http.Request) (endpoint, bool) {
 			return endpoint{dialect: providers.Responses, kind: endpointSocket}, true
 		}
 	case http.MethodHead:
-		if path == "/" || path == "/api/hello" {
+		// "HEAD /" is probed, too. It belongs to whatever else the site serves; Caddy answers it with 200 where that is
+		// nothing.
+		if path == "/api/hello" {
 			return endpoint{kind: endpointProbe}, true
 		}
 	}

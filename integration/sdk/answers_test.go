@@ -38,7 +38,8 @@ func checkAsked(t *testing.T, u *upstream, stream bool) {
 }
 
 func TestAnAnswerArrivesInOnePiece(t *testing.T) {
-	onEveryLane(t, says, func(t *testing.T, c client, u *upstream) {
+	onEveryLane(t, func(t *testing.T, l lane) {
+		c, u := l.connect(t, says)
 		got, err := c.ask(t.Context(), turn{model: "bird"})
 		checkAnswer(t, got, err)
 		checkAsked(t, u, false)
@@ -46,7 +47,8 @@ func TestAnAnswerArrivesInOnePiece(t *testing.T) {
 }
 
 func TestAStreamAddsUpToTheAnswer(t *testing.T) {
-	onEveryLane(t, says, func(t *testing.T, c client, u *upstream) {
+	onEveryLane(t, func(t *testing.T, l lane) {
+		c, u := l.connect(t, says)
 		var heard []string
 		got, err := c.ask(t.Context(), turn{model: "bird", stream: true, onText: func(piece string) { heard = append(heard, piece) }})
 		checkAnswer(t, got, err)
@@ -60,43 +62,35 @@ func TestAStreamAddsUpToTheAnswer(t *testing.T) {
 func TestEveryPieceArrivesBeforeTheNextOneIsMade(t *testing.T) {
 	// The upstream makes a piece only when the client has the one before it. A gateway that holds any of them back
 	// stands still.
-	for _, l := range lanes {
-		t.Run(l.client+" client to "+l.dialect.name, func(t *testing.T) {
-			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			step := make(chan struct{}, len(pieces))
-			u := startUpstream(t, l.dialect, func(question) reply { return reply{text: pieces, step: step} })
-			base := startGateway(t, u.provider()+"model bird up/heron-1")
-			got, err := clients[l.client](t, base).ask(ctx, turn{model: "bird", stream: true, onText: func(string) { step <- struct{}{} }})
-			checkAnswer(t, got, err)
-		})
-	}
+	onEveryLane(t, func(t *testing.T, l lane) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		step := make(chan struct{}, len(pieces))
+		c, _ := l.connect(t, func(question) reply { return reply{text: pieces, step: step} })
+		got, err := c.ask(ctx, turn{model: "bird", stream: true, onText: func(string) { step <- struct{}{} }})
+		checkAnswer(t, got, err)
+	})
 }
 
 func TestAClientThatLeavesEndsTheUpstreamsWork(t *testing.T) {
-	for _, l := range lanes {
-		t.Run(l.client+" client to "+l.dialect.name, func(t *testing.T) {
-			t.Parallel()
-			left := make(chan struct{})
-			u := startUpstream(t, l.dialect, func(question) reply { return reply{text: pieces[:1], hold: true, left: left} })
-			base := startGateway(t, u.provider()+"model bird up/heron-1")
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			_, err := clients[l.client](t, base).ask(ctx, turn{model: "bird", stream: true, onText: func(string) { cancel() }})
-			if !errors.Is(err, context.Canceled) {
-				t.Errorf("the client ended with %v, want context.Canceled", err)
-			}
-			select {
-			case <-left:
-			case <-time.After(patience):
-				t.Fatal("the upstream's request was not canceled")
-			}
-			if n := len(u.asked()); n != 1 {
-				t.Errorf("the upstream was asked %d times, want once", n)
-			}
-		})
-	}
+	onEveryLane(t, func(t *testing.T, l lane) {
+		left := make(chan struct{})
+		c, u := l.connect(t, func(question) reply { return reply{text: pieces[:1], end: held, left: left} })
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		_, err := c.ask(ctx, turn{model: "bird", stream: true, onText: func(string) { cancel() }})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the client ended with %v, want context.Canceled", err)
+		}
+		select {
+		case <-left:
+		case <-time.After(patience):
+			t.Fatal("the upstream's request was not canceled")
+		}
+		if n := len(u.asked()); n != 1 {
+			t.Errorf("the upstream was asked %d times, want once", n)
+		}
+	})
 }
 
 // forecast calls the tool until it has its result, and tells it then.
@@ -108,13 +102,10 @@ func forecast(q question) reply {
 }
 
 func TestAToolIsCalledAndItsResultFindsItsWayBack(t *testing.T) {
-	for _, stream := range []bool{false, true} {
-		name := "in one piece"
-		if stream {
-			name = "streamed"
-		}
+	for name, stream := range map[string]bool{"in one piece": false, "streamed": true} {
 		t.Run(name, func(t *testing.T) {
-			onEveryLane(t, forecast, func(t *testing.T, c client, u *upstream) {
+			onEveryLane(t, func(t *testing.T, l lane) {
+				c, u := l.connect(t, forecast)
 				var arguments []string
 				got, err := c.ask(t.Context(), turn{model: "bird", stream: stream, run: func(a string) string {
 					arguments = append(arguments, a)

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// secretPrompt is what clients ask. It must not stand in the gateway's log.
-const secretPrompt = "please tell me about the heron's plumage"
+// secretPrompt is what clients ask. It must not stand in the gateway's log. It names the tool, which the simulated
+// provider calls only then.
+const secretPrompt = "what weather do the heron's feathers stand?"
 
 // turn is what a client is to ask.
 type turn struct {
@@ -62,11 +63,14 @@ var clients = map[string]func(t *testing.T, base string) client{
 	"genai":     newGeminiClient,
 }
 
-// lanes are the clients and the dialects they reach: their own, which is spliced, and others, which are translated.
-var lanes = []struct {
+// lane is a client and the dialect of the provider behind the gateway.
+type lane struct {
 	client  string
 	dialect *dialect
-}{
+}
+
+// lanes are the clients and the dialects they reach: their own, which is spliced, and others, which are translated.
+var lanes = []lane{
 	{"openai", chatDialect},
 	{"openai", messagesDialect},
 	{"openai", geminiDialect},
@@ -77,16 +81,30 @@ var lanes = []struct {
 	{"genai", geminiDialect},
 }
 
-// onEveryLane runs a test for each lane, against an upstream and a gateway of its own.
-func onEveryLane(t *testing.T, script func(question) reply, test func(t *testing.T, c client, u *upstream)) {
+// spliced reports whether the client speaks the provider's dialect.
+func (l lane) spliced() bool {
+	return l.dialect == map[string]*dialect{
+		"openai": chatDialect, "responses": responsesDialect, "anthropic": messagesDialect, "genai": geminiDialect,
+	}[l.client]
+}
+
+// onEveryLane runs a test for each lane.
+func onEveryLane(t *testing.T, test func(t *testing.T, l lane)) {
+	t.Helper()
 	for _, l := range lanes {
 		t.Run(l.client+" client to "+l.dialect.name, func(t *testing.T) {
 			t.Parallel()
-			u := startUpstream(t, l.dialect, script)
-			base := startGateway(t, u.provider()+"model bird up/heron-1\nlb_retries 0")
-			test(t, clients[l.client](t, base), u)
+			test(t, l)
 		})
 	}
+}
+
+// connect starts an upstream with a script, a gateway that knows it by the model bird, and the lane's client.
+func (l lane) connect(t *testing.T, script func(question) reply) (client, *upstream) {
+	t.Helper()
+	u := startUpstream(t, l.dialect, script)
+	base := startGateway(t, u.provider()+"model bird up/heron-1\nmodels_only\nlb_retries 0")
+	return clients[l.client](t, base), u
 }
 
 func joined(pieces []string) string { return strings.Join(pieces, "") }

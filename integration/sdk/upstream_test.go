@@ -43,10 +43,20 @@ type reply struct {
 
 	// step, when it is not nil, is received from before each piece of text after the first.
 	step <-chan struct{}
-	// hold keeps the stream open after the text until the gateway hangs up, which closes left.
-	hold bool
+	// end is how a stream ends. One that is held is so until the gateway hangs up, which closes left.
+	end  ending
 	left chan<- struct{}
 }
+
+// ending is how a stream ends.
+type ending int
+
+const (
+	whole   ending = iota // as it should, or with the refusal
+	held                  // not at all
+	stopped               // properly as HTTP, without what the dialect ends a stream with
+	cut                   // with a broken connection
+)
 
 // refusal is an error of an upstream.
 type refusal struct {
@@ -176,9 +186,12 @@ func (u *upstream) stream(w http.ResponseWriter, r *http.Request, q question, a 
 		send(d.calling(a.call))
 	}
 	switch {
-	case a.hold:
+	case a.end == held:
 		<-r.Context().Done()
 		close(a.left)
+	case a.end == stopped:
+	case a.end == cut:
+		panic(http.ErrAbortHandler)
 	case a.refusal != nil:
 		send(d.breaking(a.refusal))
 	default:

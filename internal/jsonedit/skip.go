@@ -114,6 +114,20 @@ func skipPlain(s []byte, i int) int {
 	return i
 }
 
+// skipText returns the offset of the next quote or backslash, or len(s). Unlike skipPlain it looks for no fault.
+func skipText(s []byte, i int) int {
+	for i+8 <= len(s) {
+		if m := textEnd(load64(s, i)); m != 0 {
+			return i + firstByte(m)
+		}
+		i += 8
+	}
+	for i < len(s) && s[i] != '"' && s[i] != '\\' {
+		i++
+	}
+	return min(i, len(s))
+}
+
 // escapeLen is the length of the escape sequence at doc[i], or 0 when it is not a valid one.
 func escapeLen(doc []byte, i int) int {
 	if i+1 >= len(doc) {

@@ -25,6 +25,12 @@ func special(w uint64) uint64 {
 	return (((w ^ 0x02*lowBits) - 0x21*lowBits) | ((w ^ '\\'*lowBits) - lowBits) | w) & highBits
 }
 
+// textEnd marks, in the same way, the first byte of w that is a quote or a backslash. Bytes from 0x80 on, which are less
+// than any constant when their high bit is taken for a borrow, are left out.
+func textEnd(w uint64) uint64 {
+	return (((w ^ '"'*lowBits) - lowBits) | ((w ^ '\\'*lowBits) - lowBits)) &^ w & highBits
+}
+
 // notDigit marks, in the same way, the first byte of w that is not a decimal digit. Flipping the bits of '0' makes the
 // digits 0 to 9, and leaves all else at 10 or more.
 func notDigit(w uint64) uint64 {
@@ -39,6 +45,11 @@ func firstByte(mask uint64) int { return bits.TrailingZeros64(mask) >> 3 }
 // because i takes data-dependent steps, and the bounds check it would add is a third of the work of a step.
 func load64(doc []byte, i int) uint64 {
 	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(doc)), i))[:])
+}
+
+// store64 writes w to dst[i:i+8]; the caller has checked that 0 <= i <= len(dst)-8.
+func store64(dst []byte, i int, w uint64) {
+	binary.LittleEndian.PutUint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(dst)), i))[:], w)
 }
 
 // load32 reads doc[i:i+4], or as many bytes as there are and zeros for the others.

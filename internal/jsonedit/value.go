@@ -1,11 +1,6 @@
 package jsonedit
 
-import (
-	"bytes"
-	"math"
-	"unicode/utf16"
-	"unicode/utf8"
-)
+import "math"
 
 // Raw is the value as it stands in the document.
 func (m Member) Raw(doc []byte) []byte { return doc[m.Start:m.End:m.End] }
@@ -111,72 +106,4 @@ func timesPowerOf10(n uint64, power int) (uint64, bool) {
 		n *= 10
 	}
 	return n, true
-}
-
-// text is the text between the quotes of a valid string: a view of it when it has no escapes.
-func text(body []byte) string {
-	k := bytes.IndexByte(body, '\\')
-	if k < 0 {
-		return stringOf(body)
-	}
-	// The text is never longer than its escaped form.
-	return stringOf(unescape(append(make([]byte, 0, len(body)), body[:k]...), body[k:]))
-}
-
-// unescape appends the text of the body of a valid string.
-func unescape(dst, body []byte) []byte {
-	for {
-		k := bytes.IndexByte(body, '\\')
-		if k < 0 {
-			return append(dst, body...)
-		}
-		dst = append(dst, body[:k]...)
-		c := body[k+1]
-		if c != 'u' {
-			dst = append(dst, unescaped(c))
-			body = body[k+2:]
-			continue
-		}
-		r := hex4(body[k+2:])
-		body = body[k+6:]
-		if utf16.IsSurrogate(r) {
-			pair := rune(utf8.RuneError)
-			if len(body) >= 6 && body[0] == '\\' && body[1] == 'u' {
-				pair = utf16.DecodeRune(r, hex4(body[2:]))
-			}
-			if r = pair; r != utf8.RuneError {
-				body = body[6:]
-			}
-		}
-		dst = utf8.AppendRune(dst, r)
-	}
-}
-
-// unescaped is what a backslash and c mean.
-func unescaped(c byte) byte {
-	switch c {
-	case 'n':
-		return '\n'
-	case 't':
-		return '\t'
-	case 'r':
-		return '\r'
-	case 'b':
-		return '\b'
-	case 'f':
-		return '\f'
-	}
-	return c
-}
-
-// hex4 reads four hexadecimal digits.
-func hex4(s []byte) (r rune) {
-	for _, c := range s[:4] {
-		if isDigit(c) {
-			r = r<<4 | rune(c-'0')
-		} else {
-			r = r<<4 | rune((c|0x20)-'a'+10)
-		}
-	}
-	return r
 }
