@@ -1,6 +1,7 @@
 package llmgateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/providers"
@@ -169,8 +172,28 @@ func (x *exchange) errorResponse(ctx context.Context, a *attempt, resp *http.Res
 		f = providers.Classify(a.dialect, resp.StatusCode, resp.Header, body)
 	}
 	f.ContentType = resp.Header.Get("Content-Type")
+	a.slot.up.redact(&f)
 	return &f
 }
+
+// redact removes the credential from a fault: some vendors repeat it in their errors. Classify removes what looks like a
+// key; this removes the one that it is.
+func (u *upstream) redact(f *providers.Fault) {
+	key := u.key.Reveal()
+	if len(key) < minRedacted {
+		return
+	}
+	f.Message = strings.ReplaceAll(f.Message, key, redacted)
+	if bytes.Contains(f.Body, []byte(key)) {
+		f.Body = bytes.ReplaceAll(f.Body, []byte(key), []byte(redacted))
+	}
+}
+
+const (
+	redacted = "***"
+	// minRedacted keeps placeholders such as "k", which local servers are given, from punching holes into every error.
+	minRedacted = 4
+)
 
 // learn feeds the outcome of an attempt into the health of its endpoint, its credential and its model.
 func (x *exchange) learn(c choice, a *attempt) {
@@ -194,7 +217,8 @@ func (x *exchange) learn(c choice, a *attempt) {
 	case providers.ClassConnect, providers.ClassTLS:
 		x.h.report(c.slot, up.Failure(now, c.upPass, class))
 	default:
-		if slices.Contains(a.target.provider.statuses, f.Status) {
+		unhealthy := func(status int) bool { return caddyhttp.StatusCodeMatches(f.Status, status) }
+		if slices.ContainsFunc(a.target.provider.statuses, unhealthy) {
 			class = string(providers.ClassServerError)
 		}
 		x.h.report(c.slot, up.Success(now, c.upPass, 0)) // it can be reached

@@ -51,7 +51,7 @@ var topOptions = slices.Concat([]string{
 //		fail_duration           <duration>
 //		unhealthy_latency       <duration>
 //		unhealthy_request_count <n>
-//		unhealthy_status        <code>...
+//		unhealthy_status        <code>|<class such as 5xx>...
 //
 //		first_token_timeout <duration>
 //		idle_timeout        <duration>
@@ -64,7 +64,7 @@ var topOptions = slices.Concat([]string{
 //		max_body <size>
 //		strict
 //		errors   dialect|caddy
-//		allow_anonymous <cidr>...
+//		allow_anonymous <cidr>...|private_ranges|off
 //		usage_log on|off
 //		metrics   on|off
 //	}
@@ -75,6 +75,9 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		raw, err := kindConfig(kind)
 		if err != nil {
 			return d.WrapErr(err)
+		}
+		if h.hasProvider(kind) {
+			return d.Errf("provider '%s' already specified", kind)
 		}
 		h.Providers = append(h.Providers, &ProviderConfig{Name: kind, ProviderRaw: raw})
 	}
@@ -129,11 +132,20 @@ func (h *Handler) parseOption(d *caddyfile.Dispenser) error {
 	case "metrics":
 		return parseSwitch(d, &h.MetricsOff)
 	}
+	switch {
+	case slices.Contains(providerOptions, option):
+		return d.Errf("%s is an option of a provider: write it in the block of one", option)
+	case slices.Contains(modelOptions, option):
+		return d.Errf("%s is an option of a model: write it in the block of one", option)
+	}
 	return unrecognized(d, topOptions)
 }
 
 // unrecognized is the error about an option that does not exist, with the one that was probably meant.
 func unrecognized(d *caddyfile.Dispenser, known []string) error {
+	if d.Val() == "{" {
+		return d.Err("unexpected block: the option before it takes none")
+	}
 	return d.Errf("unrecognized option '%s'%s", d.Val(), didYouMean(d.Val(), known))
 }
 
@@ -178,6 +190,11 @@ func (h *Handler) parseIdentify(d *caddyfile.Dispenser) error {
 	if len(args) < 2 {
 		return d.Err("identify takes a scope and at least one placeholder, as in: identify feature {http.request.header.X-Feature}")
 	}
+	for _, p := range args[1:] {
+		if !strings.Contains(p, "{") {
+			return d.Errf("identify %s: '%s' is not a placeholder such as {http.request.header.X-Feature}", args[0], p)
+		}
+	}
 	for _, s := range h.Identify {
 		if s.Scope == args[0] {
 			return d.Errf("scope '%s' already specified; write all its placeholders in one line", args[0])
@@ -203,7 +220,7 @@ func (h *Handler) parseLedger(d *caddyfile.Dispenser) error {
 	}
 	id := "http.llm_gateway.ledgers." + name
 	if _, err := caddy.GetModule(id); err != nil {
-		return d.Errf("there is no ledger '%s' in this build", name)
+		return d.Errf("there is no ledger '%s' in this build; known are %s and off", name, strings.Join(moduleNames("http.llm_gateway.ledgers"), ", "))
 	}
 	unm, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {
@@ -219,6 +236,9 @@ func (h *Handler) parseLedger(d *caddyfile.Dispenser) error {
 
 func (h *Handler) parseMaxBody(d *caddyfile.Dispenser) error {
 	var size string
+	if h.MaxBody != 0 {
+		return d.Err("max_body already specified")
+	}
 	if !d.Args(&size) || d.NextArg() {
 		return d.ArgErr()
 	}
@@ -232,6 +252,9 @@ func (h *Handler) parseMaxBody(d *caddyfile.Dispenser) error {
 
 func (h *Handler) parseErrors(d *caddyfile.Dispenser) error {
 	var v string
+	if h.Errors != "" {
+		return d.Err("errors already specified")
+	}
 	if !d.Args(&v) || d.NextArg() {
 		return d.ArgErr()
 	}
@@ -251,6 +274,15 @@ func (h *Handler) parseAnonymous(d *caddyfile.Dispenser) error {
 		if strings.Contains(a, "{") {
 			return d.Errf("allow_anonymous takes addresses and CIDR ranges, not the placeholder '%s'", a)
 		}
+		if a == anonymousOff && len(args)+len(h.AllowAnonymous) == 1 {
+			continue
+		}
+		if _, err := parseRange(a); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	if len(h.AllowAnonymous) > 0 && h.AllowAnonymous[0] == anonymousOff {
+		return d.Err("allow_anonymous off stands alone")
 	}
 	h.AllowAnonymous = append(h.AllowAnonymous, args...)
 	return nil

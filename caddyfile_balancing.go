@@ -1,7 +1,9 @@
 package llmgateway
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -16,6 +18,16 @@ var (
 	healthOptions    = []string{"max_fails", "fail_duration", "unhealthy_latency", "unhealthy_request_count", "unhealthy_status"}
 	timeoutOptions   = []string{"first_token_timeout", "idle_timeout", "request_timeout"}
 )
+
+// moduleNames lists the modules of a namespace in alphabetical order.
+func moduleNames(namespace string) []string {
+	var names []string
+	for _, m := range caddy.GetModules(namespace) {
+		names = append(names, m.ID.Name())
+	}
+	slices.Sort(names)
+	return names
+}
 
 const policyNamespace = "http.llm_gateway.policies"
 
@@ -68,11 +80,11 @@ func parsePolicy(d *caddyfile.Dispenser, lb *LoadBalancing) error {
 	}
 	id := policyNamespace + "." + name
 	if _, err := caddy.GetModule(id); err != nil {
-		var names []string
-		for _, m := range caddy.GetModules(policyNamespace) {
-			names = append(names, m.ID.Name())
+		names := moduleNames(policyNamespace)
+		if hint := didYouMean(name, names); hint != "" {
+			return d.Errf("there is no policy '%s'%s", name, hint)
 		}
-		return d.Errf("there is no policy '%s'%s", name, didYouMean(name, names))
+		return d.Errf("there is no policy '%s'; known are %s", name, strings.Join(names, ", "))
 	}
 	unm, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {
@@ -91,31 +103,41 @@ func parseHealth(d *caddyfile.Dispenser, to **PassiveHealth) error {
 	if *to == nil {
 		*to = new(PassiveHealth)
 	}
-	h, option := *to, d.Val()
+	h := *to
 	var err error
-	switch option {
+	switch d.Val() {
 	case "max_fails":
-		h.MaxFails, err = parseInt(d, option, 1)
+		err = parseOneInt(d, &h.MaxFails)
 	case "fail_duration":
 		err = parseOneDuration(d, &h.FailDuration)
 	case "unhealthy_latency":
 		err = parseOneDuration(d, &h.UnhealthyLatency)
 	case "unhealthy_request_count":
-		h.UnhealthyRequestCount, err = parseInt(d, option, 1)
+		err = parseOneInt(d, &h.UnhealthyRequestCount)
 	default: // unhealthy_status
 		args := d.RemainingArgs()
 		if len(args) == 0 {
 			return d.ArgErr()
 		}
 		for _, a := range args {
-			code, convErr := strconv.Atoi(a)
-			if convErr != nil || code < 100 || code > 599 {
-				return d.Errf("unhealthy_status '%s' is not an HTTP status", a)
+			codes, ok := parseStatus(a)
+			if !ok {
+				return d.Errf("unhealthy_status '%s' is neither an HTTP status nor a class of them such as 5xx", a)
 			}
-			h.UnhealthyStatus = append(h.UnhealthyStatus, code)
+			h.UnhealthyStatus = append(h.UnhealthyStatus, codes)
 		}
 	}
 	return err
+}
+
+// parseStatus reads a status, or a class such as 5xx, which is stored as its first digit.
+func parseStatus(s string) (int, bool) {
+	if class, ok := strings.CutSuffix(s, "xx"); ok {
+		n, err := strconv.Atoi(class)
+		return n, err == nil && n >= 1 && n <= 5
+	}
+	code, err := strconv.Atoi(s)
+	return code, err == nil && code >= 100 && code <= 599
 }
 
 // parseTimeout reads one of timeoutOptions.
@@ -130,6 +152,9 @@ func parseTimeout(d *caddyfile.Dispenser, to **Timeouts) error {
 	case "idle_timeout":
 		return parseOneDuration(d, &t.Idle)
 	}
+	if t.Request != 0 {
+		return d.Err("request_timeout already specified")
+	}
 	args := d.RemainingArgs()
 	if len(args) < 1 || len(args) > 2 {
 		return d.ArgErr()
@@ -142,6 +167,16 @@ func parseTimeout(d *caddyfile.Dispenser, to **Timeouts) error {
 		return err
 	}
 	t.Stream, err = parseDuration(d, "request_timeout", args[1])
+	return err
+}
+
+func parseOneInt(d *caddyfile.Dispenser, to *int) error {
+	name := d.Val()
+	if *to != 0 {
+		return d.Errf("%s already specified", name)
+	}
+	var err error
+	*to, err = parseInt(d, name, 1)
 	return err
 }
 

@@ -32,6 +32,9 @@ func (h *Handler) parseModel(d *caddyfile.Dispenser) error {
 		}
 	}
 	for _, t := range d.RemainingArgs() {
+		if t == "weight" {
+			return d.Errf("a weight belongs into the block of a model: model %s { to <provider>/<model> weight <n> }", c.Name)
+		}
 		c.To = append(c.To, TargetConfig{Target: t})
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {

@@ -15,7 +15,7 @@ import (
 )
 
 // providerOptions are the options that every provider has; a kind may add its own.
-var providerOptions = slices.Concat([]string{"api_key", "base_url", "models", "dialect", "header_up", "transport", "lb_policy"}, healthOptions)
+var providerOptions = providers.CommonOptions()
 
 // parseProvider reads one provider:
 //
@@ -38,14 +38,12 @@ func (h *Handler) parseProvider(d *caddyfile.Dispenser) error {
 	if err := checkProviderName(c.Name); err != nil {
 		return d.WrapErr(err)
 	}
-	for _, p := range h.Providers {
-		if p.Name == c.Name {
-			return d.Errf("provider '%s' already specified; a second one of its kind needs another name: provider <name> %s ...", c.Name, c.Name)
-		}
+	if h.hasProvider(c.Name) {
+		return d.Errf("provider '%s' already specified; a second one of its kind needs another name: provider <name> %s ...", c.Name, c.Name)
 	}
 	at := d.Token()
-	kind := c.Name
-	for n, arg := range d.RemainingArgs() {
+	kind, args := c.Name, d.RemainingArgs()
+	for n, arg := range args {
 		switch {
 		case n == 0 && isKind(arg):
 			kind = arg
@@ -57,6 +55,12 @@ func (h *Handler) parseProvider(d *caddyfile.Dispenser) error {
 	}
 	raw, err := kindConfig(kind)
 	if err != nil {
+		// What was taken for a key may be a kind with a typing error. It is not repeated: it may also be a key.
+		if len(args) > 0 && len(args[0]) < maxKindName {
+			if near := nearest(args[0], kindNames(), 1); len(near) > 0 {
+				return d.Errf("provider %s: did you mean the kind \"%s\"?", c.Name, near[0])
+			}
+		}
 		return d.WrapErr(err)
 	}
 	var own []caddyfile.Token // options of the kind
@@ -73,6 +77,13 @@ func (h *Handler) parseProvider(d *caddyfile.Dispenser) error {
 		return err
 	}
 	return c.dialectToKind(d, h)
+}
+
+// maxKindName is longer than the names of kinds and shorter than API keys.
+const maxKindName = 20
+
+func (h *Handler) hasProvider(name string) bool {
+	return slices.ContainsFunc(h.Providers, func(p *ProviderConfig) bool { return p.Name == name })
 }
 
 // isKind reports whether an argument names a kind of provider rather than an API key.
@@ -105,6 +116,10 @@ func (c *ProviderConfig) parseOption(d *caddyfile.Dispenser) (bool, error) {
 	case "lb_retries", "lb_try_duration", "lb_try_interval", "retry_on":
 		return true, d.Errf("%s counts tries over all targets: write it on the model or on llm_gateway, not on a provider", option)
 	}
+	switch {
+	case slices.Contains(timeoutOptions, option), slices.Contains(modelOptions, option):
+		return true, d.Errf("%s is about a model: write it on a model, not on a provider", option)
+	}
 	return false, nil
 }
 
@@ -115,7 +130,8 @@ func (c *ProviderConfig) parseBaseURLs(d *caddyfile.Dispenser) error {
 	}
 	for _, a := range args {
 		if !strings.Contains(a, "{") && !strings.HasPrefix(a, "http://") && !strings.HasPrefix(a, "https://") {
-			return d.Errf("base_url '%s' does not start with http:// or https://", a)
+			// The argument is not repeated: it may be a key in the wrong place.
+			return d.Err("base_url takes URLs that start with http:// or https://")
 		}
 	}
 	c.BaseURLs = append(c.BaseURLs, args...)
@@ -144,11 +160,11 @@ func (c *ProviderConfig) parseHeaderUp(d *caddyfile.Dispenser) error {
 	if c.Headers == nil {
 		c.Headers = new(headers.HeaderOps)
 	}
-	args = append(args, "", "")
 	var replacement *string
-	if args[2] != "" {
-		replacement = &args[2]
+	if len(args) == 3 {
+		replacement = &args[2] // an empty one deletes what the expression matches
 	}
+	args = append(args, "")
 	if err := headers.CaddyfileHeaderOp(c.Headers, args[0], args[1], replacement); err != nil {
 		return d.WrapErr(err)
 	}

@@ -96,7 +96,8 @@ type PassiveHealth struct {
 	UnhealthyLatency caddy.Duration `json:"unhealthy_latency,omitempty"`
 	// A target with this many requests in flight gets no more. Default: no limit.
 	UnhealthyRequestCount int `json:"unhealthy_request_count,omitempty"`
-	// HTTP statuses that count as a failure beyond the ones that always do. Default: none.
+	// HTTP statuses that count as a failure beyond the ones that always do; a single digit stands for all that begin
+	// with it. Default: none.
 	UnhealthyStatus []int `json:"unhealthy_status,omitempty"`
 }
 

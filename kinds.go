@@ -26,8 +26,11 @@ func kindConfig(kind string) (json.RawMessage, error) {
 }
 
 func unknownKind(kind string) error {
-	return fmt.Errorf("there is no kind of provider %q%s; for any other endpoint that speaks a known dialect, name it and its kind: "+
-		"provider %s compatible <base_url>", kind, didYouMean(kind, kindNames()), kind)
+	if hint := didYouMean(kind, kindNames()); hint != "" {
+		return fmt.Errorf("there is no kind of provider %q%s", kind, hint)
+	}
+	return fmt.Errorf("there is no kind of provider %q; for any other endpoint that speaks a known dialect, name it and its kind: "+
+		"provider %s compatible <base_url>", kind, kind)
 }
 
 // kindNames lists modules and presets.

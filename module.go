@@ -76,8 +76,8 @@ type Handler struct {
 	// Who writes errors: `dialect` writes them in the client's dialect, `caddy` hands them to `handle_errors`.
 	// Default: `dialect`.
 	Errors string `json:"errors,omitempty"`
-	// The clients that may use the gateway without being authenticated by Caddy, as CIDR ranges. Default: loopback and
-	// private ranges.
+	// The clients that may use the gateway without being authenticated by Caddy, as CIDR ranges; `private_ranges`
+	// stands for loopback and private ranges, and `off` alone for nobody. Default: `private_ranges`.
 	AllowAnonymous []string `json:"allow_anonymous,omitempty"`
 
 	// Where the record of every attempt is written. Default: nowhere but the usage log.
@@ -164,6 +164,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 func (h *Handler) Validate() error {
 	if h.MaxBody < 0 {
 		return fmt.Errorf("max_body: %d is negative", h.MaxBody)
+	}
+	if h.ModelsOnly && len(h.Models) == 0 {
+		return fmt.Errorf("models_only: there are no models, so nothing could be asked for")
 	}
 	switch h.Errors {
 	case "", "dialect", "caddy":

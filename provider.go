@@ -57,6 +57,9 @@ type upstream struct {
 func (h *Handler) provisionProviders() error {
 	configs := h.Providers
 	if len(configs) == 0 {
+		if len(h.Models) > 0 {
+			return fmt.Errorf("model %s: no provider is declared; models need the providers of their targets by name", h.Models[0].Name)
+		}
 		h.discover = newDiscovery()
 		configs = h.discover.configs()
 	}
@@ -130,7 +133,9 @@ func (h *Handler) newProvider(c *ProviderConfig) (*provider, error) {
 	if health == nil {
 		health = h.PassiveHealth
 	}
-	p.rules, p.statuses = healthRules(health)
+	if p.rules, p.statuses, err = healthRules(health); err != nil {
+		return nil, err
+	}
 	if err := h.provisionTransport(c, p); err != nil {
 		return nil, err
 	}
@@ -149,16 +154,24 @@ func (h *Handler) loadKind(c *ProviderConfig) (any, error) {
 	return h.ctx.LoadModule(c, "ProviderRaw")
 }
 
-func healthRules(c *PassiveHealth) (balancing.Rules, []int) {
+func healthRules(c *PassiveHealth) (balancing.Rules, []int, error) {
 	if c == nil {
-		return balancing.Rules{}, nil
+		return balancing.Rules{}, nil, nil
+	}
+	if c.MaxFails < 0 || c.FailDuration < 0 || c.UnhealthyLatency < 0 || c.UnhealthyRequestCount < 0 {
+		return balancing.Rules{}, nil, fmt.Errorf("passive_health: a value is negative")
+	}
+	for _, code := range c.UnhealthyStatus {
+		if (code < 100 || code > 599) && (code < 1 || code > 5) {
+			return balancing.Rules{}, nil, fmt.Errorf("passive_health: %d is neither an HTTP status nor the first digit of some", code)
+		}
 	}
 	return balancing.Rules{
 		MaxFails:              c.MaxFails,
 		FailDuration:          time.Duration(c.FailDuration),
 		UnhealthyLatency:      time.Duration(c.UnhealthyLatency),
 		UnhealthyRequestCount: c.UnhealthyRequestCount,
-	}, c.UnhealthyStatus
+	}, c.UnhealthyStatus, nil
 }
 
 // provisionUpstreams makes one upstream of every endpoint and key.

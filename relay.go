@@ -126,6 +126,7 @@ func (x *exchange) errorIn200(a *attempt, m dialects.Meter, body []byte) *provid
 	if f.Message == "" {
 		f.Message = e.Message
 	}
+	a.slot.up.redact(&f)
 	return &f
 }
 

@@ -64,6 +64,9 @@ func (h *Handler) newTable(ps []*provider) (*table, error) {
 			return nil, fmt.Errorf("model %s: %w", c.Name, err)
 		}
 		if i := strings.IndexByte(c.Name, '*'); i >= 0 {
+			if slices.ContainsFunc(t.patterns, func(p *pattern) bool { return p.config.Name == c.Name }) {
+				return nil, fmt.Errorf("model %s: declared twice", c.Name)
+			}
 			t.patterns = append(t.patterns, &pattern{config: c, settings: s, literal: i})
 			continue
 		}
@@ -100,7 +103,10 @@ func (t *table) check(c *ModelConfig) error {
 	for _, to := range c.To {
 		name, _, _ := strings.Cut(to.Target, "/")
 		if t.byName[name] == nil {
-			return fmt.Errorf("target %s: there is no provider %q%s", to.Target, name, didYouMean(name, t.providerNames()))
+			return fmt.Errorf("target %s: there is no provider %q%s", to.Target, name, t.noProvider(to.Target, name))
+		}
+		if strings.Contains(to.Target, "*") && !strings.Contains(c.Name, "*") {
+			return fmt.Errorf("target %s: its * stands for what a * in the name of the model matched, and there is none", to.Target)
 		}
 		if to.Weight < 0 {
 			return fmt.Errorf("target %s: weight %d is negative", to.Target, to.Weight)
@@ -114,6 +120,21 @@ func (t *table) check(c *ModelConfig) error {
 		}
 	}
 	return nil
+}
+
+// noProvider says what a target probably means whose provider does not exist.
+func (t *table) noProvider(target, name string) string {
+	switch hint := didYouMean(name, t.providerNames()); {
+	case t.h.isModel(target):
+		return "; a model that others fall back on is written as: fallback " + target
+	case hint != "":
+		return hint
+	case isKind(name):
+		return "; declare it: provider " + name
+	case name == target:
+		return "; a target is <provider>/<model>"
+	}
+	return ""
 }
 
 func (t *table) providerNames() []string {

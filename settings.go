@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,6 +55,9 @@ func (s settings) overlay(ctx caddy.Context, lb *LoadBalancing, t *Timeouts) (se
 			from caddy.Duration
 			to   *time.Duration
 		}{{t.FirstToken, &s.firstToken}, {t.Idle, &s.idle}, {t.Request, &s.request}, {t.Stream, &s.stream}} {
+			if f.from < 0 {
+				return s, fmt.Errorf("timeouts: %s is negative", time.Duration(f.from))
+			}
 			if f.from > 0 {
 				*f.to = time.Duration(f.from)
 			}
@@ -67,6 +71,9 @@ func (s settings) overlay(ctx caddy.Context, lb *LoadBalancing, t *Timeouts) (se
 			return s, fmt.Errorf("load_balancing: %d retries", s.retry.Retries)
 		}
 		s.retry.TargetTries = s.retry.Retries + 1 // who asks for five retries wants them of a single target, too
+	}
+	if lb.TryDuration < 0 || lb.TryInterval < 0 {
+		return s, errors.New("load_balancing: try_duration and try_interval cannot be negative")
 	}
 	if lb.TryDuration > 0 {
 		s.retry.TryDuration = time.Duration(lb.TryDuration)
@@ -170,6 +177,9 @@ func (h *Handler) provisionScopes() error {
 		}
 		s := scope{name: c.Scope}
 		for _, p := range c.Placeholders {
+			if !strings.Contains(p, "{") {
+				return fmt.Errorf("identify: %q of scope %q is not a placeholder such as {http.request.header.X-Feature}", p, c.Scope)
+			}
 			s.keys = append(s.keys, simplePlaceholder(p))
 		}
 		if i, ok := seen[c.Scope]; ok {
@@ -201,29 +211,46 @@ var privateRanges = []string{
 
 func (h *Handler) provisionAnonymous() error {
 	ranges := h.AllowAnonymous
-	if ranges == nil {
+	switch {
+	case ranges == nil:
 		ranges = privateRanges
+	case slices.Contains(ranges, anonymousOff):
+		if len(ranges) > 1 {
+			return fmt.Errorf("allow_anonymous: off stands alone")
+		}
+		return nil
 	}
 	for _, r := range ranges {
-		if r == "private_ranges" {
-			for _, p := range privateRanges {
-				h.anonymous = append(h.anonymous, netip.MustParsePrefix(p))
-			}
-			continue
-		}
-		if !strings.Contains(r, "/") {
-			if a, err := netip.ParseAddr(r); err == nil {
-				h.anonymous = append(h.anonymous, netip.PrefixFrom(a, a.BitLen()))
-				continue
-			}
-		}
-		p, err := netip.ParsePrefix(r)
+		prefixes, err := parseRange(r)
 		if err != nil {
-			return fmt.Errorf("allow_anonymous: %q is not an address range such as 10.0.0.0/8", r)
+			return err
 		}
-		h.anonymous = append(h.anonymous, p.Masked())
+		h.anonymous = append(h.anonymous, prefixes...)
 	}
 	return nil
+}
+
+// anonymousOff allows no anonymous client at all, for gateways behind a tunnel or proxy on the same machine, to which
+// every client seems to come from loopback.
+const anonymousOff = "off"
+
+// parseRange reads an address, a CIDR range, or private_ranges.
+func parseRange(r string) ([]netip.Prefix, error) {
+	if r == "private_ranges" {
+		var all []netip.Prefix
+		for _, p := range privateRanges {
+			all = append(all, netip.MustParsePrefix(p))
+		}
+		return all, nil
+	}
+	if a, err := netip.ParseAddr(r); err == nil {
+		return []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}, nil
+	}
+	p, err := netip.ParsePrefix(r)
+	if err != nil {
+		return nil, fmt.Errorf("allow_anonymous: %q is not an address range such as 10.0.0.0/8", r)
+	}
+	return []netip.Prefix{p.Masked()}, nil
 }
 
 func (h *Handler) provisionPrices() error {

@@ -1,6 +1,7 @@
 package llmgateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -192,7 +193,8 @@ func (r *relay) finished() bool {
 // providerError handles an error event of the provider.
 func (r *relay) providerError(ev sse.Event) *providers.Fault {
 	f := r.x.errorIn200(r.a, r.meter, ev.Data)
-	if r.x.committed && r.writer == nil {
+	key := []byte(r.a.slot.up.key.Reveal())
+	if r.x.committed && r.writer == nil && (len(key) < minRedacted || !bytes.Contains(ev.Raw, key)) {
 		// The client understands the provider's own error.
 		r.x.interrupted = byUpstream
 		r.x.keep.Class = f.Class

@@ -36,16 +36,14 @@ var gwChat = &gwClient{
 	},
 	unary: gwChatUnary, start: gwChatStart, text: gwChatText, end: gwChatStop + gwChatUsage + gwDone, terminal: "[DONE]",
 	failure: func(status int, message string) string {
-		kind := "server_error"
-		switch {
-		case status == 401:
-			kind = "invalid_api_key"
-		case status == 429:
-			kind = "rate_limit_exceeded"
-		case status < 500:
-			kind = "invalid_request_error"
+		kind := map[int][2]string{
+			400: {"invalid_request_error", "null"}, 401: {"invalid_request_error", `"invalid_api_key"`}, 422: {"invalid_request_error", "null"},
+			429: {"requests", `"rate_limit_exceeded"`}, 503: {"server_error", `"server_is_overloaded"`},
+		}[status]
+		if kind[0] == "" {
+			kind = [2]string{"server_error", "null"}
 		}
-		return fmt.Sprintf(`{"error":{"message":%q,"type":%q,"param":null,"code":null}}`, message, kind)
+		return fmt.Sprintf(`{"error":{"message":%q,"type":%q,"param":null,"code":%s}}`, message, kind[0], kind[1])
 	},
 	errorFrame: `data: {"error":{"message":"stream failed","type":"server_error","param":null,"code":null}}` + "\n\n",
 }
@@ -57,7 +55,10 @@ var gwMessages = &gwClient{
 	},
 	unary: gwMessagesUnary, start: gwMsgStart + gwMsgBlock, text: gwMsgText, end: gwMsgEnd, terminal: "message_stop",
 	failure: func(status int, message string) string {
-		kind := map[int]string{400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error", 529: "overloaded_error"}[status]
+		kind := map[int]string{
+			400: "invalid_request_error", 401: "authentication_error", 422: "invalid_request_error",
+			429: "rate_limit_error", 503: "overloaded_error", 529: "overloaded_error",
+		}[status]
 		if kind == "" {
 			kind = "api_error"
 		}
@@ -93,7 +94,13 @@ var gwGemini = &gwClient{
 	end:      gwGeminiChunk("", "STOP"),
 	terminal: "STOP",
 	failure: func(status int, message string) string {
-		return fmt.Sprintf(`{"error":{"code":%d,"message":%q,"status":"INTERNAL"}}`, status, message)
+		word := map[int]string{
+			400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 422: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE",
+		}[status]
+		if word == "" {
+			word = "INTERNAL"
+		}
+		return fmt.Sprintf(`{"error":{"code":%d,"message":%q,"status":%q}}`, max(status, 400), message, word)
 	},
 	errorFrame: `data: {"error":{"code":500,"message":"stream failed","status":"INTERNAL"}}` + "\r\n\r\n",
 }
@@ -193,7 +200,7 @@ func (d *gwClient) brokenStream(t *testing.T, rest string) {
 		if !gjson.Valid(data) {
 			t.Errorf("%s: invalid event %q", d.name, data)
 		}
-		if gjson.Get(data, "error.message").Str != "" {
+		if gjson.Get(data, "error.message").Str != "" || d == gwResponses && gjson.Get(data, "response.error.message").Str != "" {
 			found = true
 			if d == gwMessages && !strings.Contains(rest, "event: error\n") {
 				t.Errorf("%s: the error is not named so: %s", d.name, rest)

@@ -59,7 +59,7 @@ func gwStart(t *testing.T, sites string, vars ...string) *gwCaddy {
 	t.Helper()
 	c := &gwCaddy{t: t, port: gwFreePort(t), port2: gwFreePort(t), admin: "127.0.0.1:" + gwFreePort(t), log: &gwMemory}
 	tr := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}
-	c.client = &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c.client = &http.Client{Transport: tr, Timeout: 2 * gwPatience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	c.log.reset()
 	t.Cleanup(func() {
 		tr.CloseIdleConnections()
@@ -86,6 +86,8 @@ func (c *gwCaddy) load(sites string, vars ...string) {
 	if err := caddy.Load(raw, true); err != nil {
 		c.t.Fatalf("loading: %v", err)
 	}
+	// The old server closes its idle connections; a request on one of them would fail.
+	c.client.CloseIdleConnections()
 }
 
 func (c *gwCaddy) adapt(sites string, vars ...string) ([]byte, error) {

@@ -153,7 +153,7 @@ func TestCountingTokensIsPassedOnAndFree(t *testing.T) {
 
 func TestModelsAreListedInTheShapeOfTheClient(t *testing.T) {
 	up := gwServe(t, gwHang)
-	c := gwStart(t, gwSite("provider openai sk-up {{up}}\nmodel fast openai/a\nmodel team/slow openai/b"), "{{up}}", up.url)
+	c := gwStart(t, gwSite("provider openai sk-up {{up}}\nmodel fast openai/a\nmodel team/slow openai/b\nmodels_only"), "{{up}}", up.url)
 	ids := func(a gwAnswer, path string) string {
 		var out []string
 		for _, m := range a.get(path).Array() {
@@ -186,10 +186,12 @@ func TestAGatewayBelowAPathLeavesOtherPathsAlone(t *testing.T) {
 	up := gwServe(t, gwChat.ok(false))
 	c := gwStart(t, `http://127.0.0.1:{{port}} {
 		handle_path /llm/* {
-			llm_gateway {
-				provider openai sk-up {{up}}
+			route {
+				llm_gateway {
+					provider openai sk-up {{up}}
+				}
+				respond "inner" 418
 			}
-			respond "inner" 418
 		}
 		respond "outer" 418
 	}`, "{{up}}", up.url)
@@ -226,10 +228,8 @@ func TestAProviderPathMayHoldAnything(t *testing.T) {
 func TestProbesOfClientsAreAnswered(t *testing.T) {
 	up := gwServe(t, gwHang)
 	c := gwStart(t, gwSite("provider openai sk-up {{up}}"), "{{up}}", up.url)
-	for _, path := range []string{"/", "/api/hello"} {
-		if a := c.do(http.MethodHead, c.url(path), ""); a.status != 200 {
-			t.Errorf("HEAD %s: %d", path, a.status)
-		}
+	if a := c.do(http.MethodHead, c.url("/api/hello"), ""); a.status != 200 {
+		t.Errorf("HEAD /api/hello: %d", a.status)
 	}
 	a := c.get("/v1/responses", "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 	if a.status != http.StatusUpgradeRequired {

@@ -35,7 +35,7 @@ func TestClientCredentialsNeverReachTheProvider(t *testing.T) {
 	gwEach(t, gwAllClients, func(t *testing.T, d *gwClient, stream bool) {
 		up := gwServe(t, d.ok(stream))
 		t.Setenv("GW_PROVIDER_KEY", gwProviderKey)
-		c := gwStart(t, gwSite("provider p {{kind}} {env.GW_PROVIDER_KEY} {{up}}"), "{{up}}", up.url, "{{kind}}", d.kind)
+		c := gwStart(t, gwSite("allow_anonymous 203.0.113.0/24\nprovider p {{kind}} {env.GW_PROVIDER_KEY} {{up}}"), "{{up}}", up.url, "{{kind}}", d.kind)
 		path := d.at("p--up-1", stream)
 		sep := "?"
 		if strings.Contains(path, "?") {

@@ -6,9 +6,19 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// UnrecognizedOption is the error about the option that d stands at, with the known option that was probably meant.
+// CommonOptions are the options that the block of every provider takes. A kind never gets to see them; it is told so that
+// it can suggest them.
+func CommonOptions() []string {
+	return []string{
+		"api_key", "base_url", "models", "dialect", "header_up", "transport", "lb_policy",
+		"max_fails", "fail_duration", "unhealthy_latency", "unhealthy_request_count", "unhealthy_status",
+	}
+}
+
+// UnrecognizedOption is the error about the option that d stands at, with the option that was probably meant: one of known,
+// or one that every provider has.
 func UnrecognizedOption(d *caddyfile.Dispenser, known ...string) error {
-	if near := Nearest(d.Val(), known); near != "" {
+	if near := Nearest(d.Val(), slices.Concat(known, CommonOptions())); near != "" {
 		return d.Errf("unrecognized option '%s'; did you mean '%s'?", d.Val(), near)
 	}
 	return d.Errf("unrecognized option '%s'", d.Val())

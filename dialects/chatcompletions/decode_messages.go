@@ -1,65 +1,72 @@
 package chatcompletions
 
 import (
-	"encoding/json"
 	"strconv"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // wireMessage is a message as it stands, its members found in one pass.
 type wireMessage struct {
-	path                                     string
-	role, name, callID                       string
-	content, calls, call, refusal, reasoning gjson.Result
-	audio                                    gjson.Result
+	role, name, callID, refusal, reasoning string
+	// content is a string mostly; then it is in text. kind is its first byte, 0 when there is none.
+	content jsonedit.Mark
+	text    string
+	kind    byte
+	// audio is the ID of an answer in sound.
+	audio       string
+	calls, call jsonedit.Mark
 }
 
-func (d *requestDecoder) messages(v gjson.Result) {
-	d.each("messages", v, func(i int, v gjson.Result) {
-		m := wireMessage{path: at("messages", i)}
-		if !v.IsObject() {
-			d.fail(m.path, "a message must be an object")
+func (d *requestDecoder) messages(p *place) {
+	e := p.at(0)
+	for ok := d.array(p); ok; ok = d.next(&e) {
+		if d.in.Peek() != '{' {
+			d.fail(&e, "a message must be an object")
 			return
 		}
-		m.read(v)
-		d.message(&m)
-	})
+		var m wireMessage
+		d.wireMessage(&m)
+		end := d.in.Mark()
+		d.message(&e, &m)
+		d.in.Seek(end)
+	}
 }
 
-func (m *wireMessage) read(v gjson.Result) {
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
+func (d *requestDecoder) wireMessage(m *wireMessage) {
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
 		case "role":
-			m.role = text(v)
+			m.role = d.text()
 		case "name":
-			m.name = text(v)
+			m.name = d.text()
 		case "tool_call_id":
-			m.callID = text(v)
+			m.callID = d.text()
 		case "content":
-			m.content = v
+			m.kind, m.content = d.in.Peek(), d.in.Mark()
+			m.text = d.text()
 		case "tool_calls":
-			m.calls = v
+			m.calls = d.present()
 		case "function_call":
-			m.call = v
+			m.call = d.present()
 		case "refusal":
-			m.refusal = v
+			m.refusal = d.text()
 		case "reasoning_content":
-			m.reasoning = v
+			if s := d.text(); s != "" {
+				m.reasoning = s
+			}
 		case "reasoning":
-			if text(m.reasoning) == "" {
-				m.reasoning = v
+			if s := d.text(); m.reasoning == "" {
+				m.reasoning = s
 			}
 		case "audio":
-			m.audio = v
+			m.audio = d.inner("id")
 		}
-		return true
-	})
+	}
 }
 
-func (d *requestDecoder) message(m *wireMessage) {
+func (d *requestDecoder) message(p *place, m *wireMessage) {
 	out := conversation.Message{Name: m.name}
 	switch m.role {
 	case "user":
@@ -69,102 +76,168 @@ func (d *requestDecoder) message(m *wireMessage) {
 	case "developer":
 		out.Role = conversation.Developer
 	case "assistant":
-		d.assistant(m)
+		d.assistant(p, m)
 		return
 	case "tool", "function":
-		d.result(m)
+		d.result(p, m)
 		return
 	default:
-		d.fail(m.path+".role", "the role of a message must be system, developer, user, assistant or tool")
+		in := p.in("role")
+		d.fail(&in, "the role of a message must be system, developer, user, assistant or tool")
 		return
 	}
-	if !m.content.Exists() || isNull(m.content) {
-		d.fail(m.path+".content", "a message of the %s must have content", m.role)
+	if m.kind == 0 || m.kind == 'n' {
+		in := p.in("content")
+		d.fail(&in, "a message of the %s must have content", m.role)
 	}
-	out.Blocks = d.content(nil, m)
-	d.req.Messages = append(d.req.Messages, out)
+	out.Blocks = d.content(nil, p, m)
+	d.append(out)
+}
+
+// append adds a message to the request.
+func (d *requestDecoder) append(m conversation.Message) {
+	if d.req.Messages == nil {
+		d.req.Messages = make([]conversation.Message, 0, 4)
+	}
+	d.req.Messages = append(d.req.Messages, m)
+}
+
+// add appends a block to those of a message. Most messages have a single one, for which there is room that many
+// messages share.
+func (d *requestDecoder) add(blocks []conversation.Block, b conversation.Block) []conversation.Block {
+	if len(blocks) > 0 {
+		return append(blocks, b)
+	}
+	n := len(d.blocks)
+	if n == cap(d.blocks) {
+		d.blocks, n = make([]conversation.Block, 0, min(max(2*n, 2), 32)), 0
+	}
+	d.blocks = append(d.blocks, b)
+	return d.blocks[n : n+1 : n+1]
 }
 
 // assistant puts what the model thought before what it said, and the calls last: the wire has no order of its own.
-func (d *requestDecoder) assistant(m *wireMessage) {
+func (d *requestDecoder) assistant(p *place, m *wireMessage) {
 	out := conversation.Message{Role: conversation.Assistant, Name: m.name}
-	if s := text(m.reasoning); s != "" {
-		out.Blocks = append(out.Blocks, conversation.Block{Kind: conversation.Thinking, Text: s, Origin: origin})
+	if m.reasoning != "" {
+		out.Blocks = d.add(out.Blocks, conversation.Block{Kind: conversation.Thinking, Text: m.reasoning, Origin: origin})
 	}
-	out.Blocks = d.content(out.Blocks, m)
-	if s := text(m.refusal); s != "" {
-		out.Blocks = append(out.Blocks, conversation.Block{Kind: conversation.Refusal, Text: s})
+	out.Blocks = d.content(out.Blocks, p, m)
+	if m.refusal != "" {
+		out.Blocks = d.add(out.Blocks, conversation.Block{Kind: conversation.Refusal, Text: m.refusal})
 	}
-	if id := text(m.audio.Get("id")); id != "" {
-		media := &conversation.Media{FileID: id, Origin: origin}
-		out.Blocks = append(out.Blocks, conversation.Block{Kind: conversation.Audio, Media: media})
+	if m.audio != "" {
+		media := &conversation.Media{FileID: m.audio, Origin: origin}
+		out.Blocks = d.add(out.Blocks, conversation.Block{Kind: conversation.Audio, Media: media})
 	}
-	d.open = d.open[:0]
-	if m.calls.Exists() && !isNull(m.calls) {
-		d.each(m.path+".tool_calls", m.calls, func(i int, v gjson.Result) {
-			out.Blocks = append(out.Blocks, d.call(at(m.path+".tool_calls", i), v))
-		})
+	d.turn()
+	if m.calls != 0 {
+		d.in.Seek(m.calls)
+		in := p.in("tool_calls")
+		e := in.at(0)
+		for ok := d.array(&in); ok; ok = d.next(&e) {
+			out.Blocks = d.add(out.Blocks, conversation.Block{Kind: conversation.Call, Call: d.call(&e)})
+		}
 	}
-	if m.call.IsObject() {
-		call := d.callBody(m.path+".function_call", "", m.call, "arguments")
-		out.Blocks = append(out.Blocks, conversation.Block{Kind: conversation.Call, Call: call})
+	if d.in.Seek(m.call); d.in.Peek() == '{' {
+		in := p.in("function_call")
+		body := d.callBody("arguments")
+		call := d.toolCall(&in, "", &body)
+		out.Blocks = d.add(out.Blocks, conversation.Block{Kind: conversation.Call, Call: call})
 	}
-	d.req.Messages = append(d.req.Messages, out)
+	d.append(out)
 }
 
-func (d *requestDecoder) call(path string, v gjson.Result) conversation.Block {
-	id := text(v.Get("id"))
-	var call *conversation.ToolCall
-	if f := v.Get("custom"); text(v.Get("type")) == "custom" && f.IsObject() {
-		call = d.callBody(path+".custom", id, f, "input")
-		call.Custom = true
-	} else {
-		call = d.callBody(path+".function", id, v.Get("function"), "arguments")
-	}
-	return conversation.Block{Kind: conversation.Call, Call: call}
+// callBody is the function of a call as it stands.
+type callBody struct {
+	name, arguments string
+	// key is the name of the arguments; bad says that they are neither text nor JSON.
+	key string
+	bad bool
 }
 
 // callBody reads the function of a call. Arguments that a client sends as JSON instead of JSON text are accepted.
-func (d *requestDecoder) callBody(path, id string, v gjson.Result, arguments string) *conversation.ToolCall {
-	c := &conversation.ToolCall{ID: id, Name: text(v.Get("name"))}
-	if c.Name == "" {
-		d.fail(path+".name", "a tool call must name its function")
+func (d *requestDecoder) callBody(key string) callBody {
+	b := callBody{key: key}
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "name":
+			b.name = d.text()
+		case key:
+			switch d.in.Peek() {
+			case '"':
+				b.arguments = d.text()
+			case '{':
+				b.arguments = view(d.in.Raw())
+			case 'n':
+			default:
+				b.bad = true
+			}
+		}
 	}
-	switch a := v.Get(arguments); {
-	case a.Type == gjson.String:
-		c.Arguments = a.Str
-	case a.IsObject():
-		c.Arguments = a.Raw
-	case a.Exists() && !isNull(a):
-		d.fail(path+"."+arguments, "%s must be a string", arguments)
+	return b
+}
+
+func (d *requestDecoder) call(p *place) *conversation.ToolCall {
+	var (
+		id, kind  string
+		function  callBody
+		custom    callBody
+		hasCustom bool
+	)
+	function.key = "arguments"
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "id":
+			id = d.text()
+		case "type":
+			kind = d.text()
+		case "function":
+			function = d.callBody("arguments")
+		case "custom":
+			hasCustom = d.in.Peek() == '{'
+			custom = d.callBody("input")
+		}
 	}
-	if c.ID == "" {
+	if kind == "custom" && hasCustom {
+		in := p.in("custom")
+		call := d.toolCall(&in, id, &custom)
+		call.Custom = true
+		return call
+	}
+	in := p.in("function")
+	return d.toolCall(&in, id, &function)
+}
+
+// toolCall makes a call and remembers it for its result.
+func (d *requestDecoder) toolCall(p *place, id string, b *callBody) *conversation.ToolCall {
+	if b.name == "" {
+		in := p.in("name")
+		d.fail(&in, "a tool call must name its function")
+	}
+	if b.bad {
+		in := p.in(b.key)
+		d.fail(&in, "%s must be a string", b.key)
+	}
+	if id == "" {
 		d.made++
-		c.ID = "call_" + strconv.Itoa(d.made)
+		id = "call_" + strconv.Itoa(d.made)
 	}
-	if d.names == nil {
-		d.names = make(map[string]string)
-	}
-	d.names[c.ID] = c.Name
-	d.open = append(d.open, openCall{c.ID, c.Name})
-	return c
+	d.log(id, b.name)
+	return &conversation.ToolCall{ID: id, Name: b.name, Arguments: b.arguments}
 }
 
 // result reads a message of role tool or function. Consecutive ones become one message of the user.
-func (d *requestDecoder) result(m *wireMessage) {
-	r := &conversation.ToolResult{CallID: m.callID, Name: m.name}
+func (d *requestDecoder) result(p *place, m *wireMessage) {
+	r := &conversation.ToolResult{CallID: d.answer(m.callID, m.name), Name: m.name}
 	if r.CallID == "" {
-		r.CallID = d.answer(func(c openCall) bool { return m.name == "" || c.name == m.name })
-	} else {
-		d.answer(func(c openCall) bool { return c.id == m.callID })
-	}
-	if r.CallID == "" {
-		d.fail(m.path+".tool_call_id", "a tool message must answer a tool call")
+		in := p.in("tool_call_id")
+		d.fail(&in, "a tool message must answer a tool call")
 	}
 	if r.Name == "" {
 		r.Name = d.names[r.CallID]
 	}
-	r.Content = d.resultContent(m)
+	r.Content = d.resultContent(p, m)
 	block := conversation.Block{Kind: conversation.Result, Result: r}
 	// A cache mark on the last part of a result is a mark after the result.
 	if n := len(r.Content); n > 0 && r.Content[n-1].Cache != nil {
@@ -174,55 +247,10 @@ func (d *requestDecoder) result(m *wireMessage) {
 		d.req.Messages[n-1].Blocks = append(d.req.Messages[n-1].Blocks, block)
 		return
 	}
-	d.req.Messages = append(d.req.Messages, conversation.Message{Role: conversation.User, Blocks: []conversation.Block{block}})
+	d.append(conversation.Message{Role: conversation.User, Blocks: d.add(nil, block)})
 }
 
 // isResults reports whether a message was made of tool messages: those of the user hold no results.
 func isResults(m *conversation.Message) bool {
 	return m.Role == conversation.User && len(m.Blocks) > 0 && m.Blocks[0].Kind == conversation.Result
-}
-
-// answer takes the first open call that fits and returns its ID.
-func (d *requestDecoder) answer(fits func(openCall) bool) string {
-	for i, c := range d.open {
-		if fits(c) {
-			d.open = append(d.open[:i], d.open[i+1:]...)
-			return c.id
-		}
-	}
-	return ""
-}
-
-// resultContent is content, but tools may also answer with bare JSON.
-func (d *requestDecoder) resultContent(m *wireMessage) []conversation.Block {
-	c := m.content
-	bare := c.Type == gjson.Number || c.IsBool() || c.IsObject() && c.Get("type").Type != gjson.String
-	if bare {
-		return []conversation.Block{{Kind: conversation.Text, Text: c.Raw}}
-	}
-	return d.content(nil, m)
-}
-
-// content appends the blocks of a message's content: a string, an array of parts, a lone part, or null.
-func (d *requestDecoder) content(blocks []conversation.Block, m *wireMessage) []conversation.Block {
-	path := m.path + ".content"
-	switch c := m.content; {
-	case isNull(c):
-	case c.Type == gjson.String:
-		if c.Str != "" {
-			blocks = append(blocks, conversation.Block{Kind: conversation.Text, Text: c.Str})
-		}
-	case c.IsObject():
-		blocks = d.part(blocks, path, c)
-	case c.IsArray():
-		d.each(path, c, func(i int, v gjson.Result) { blocks = d.part(blocks, at(path, i), v) })
-	default:
-		d.fail(path, "content must be a string or an array of parts")
-	}
-	return blocks
-}
-
-// rawBlock carries a part that only this dialect understands.
-func rawBlock(v gjson.Result) conversation.Block {
-	return conversation.Block{Kind: conversation.Opaque, Raw: json.RawMessage(v.Raw), Origin: origin}
 }

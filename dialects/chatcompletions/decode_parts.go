@@ -4,87 +4,196 @@ import (
 	"path"
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// part appends one content part. Its type decides what is read: some clients send all members of the union, most of
-// them null.
-func (d *requestDecoder) part(blocks []conversation.Block, param string, v gjson.Result) []conversation.Block {
-	if v.Type == gjson.String {
-		return append(blocks, conversation.Block{Kind: conversation.Text, Text: v.Str})
+// content appends the blocks of a message's content: a string, an array of parts, a lone part, or null.
+func (d *requestDecoder) content(blocks []conversation.Block, p *place, m *wireMessage) []conversation.Block {
+	in := p.in("content")
+	d.in.Seek(m.content)
+	switch m.kind {
+	case 0, 'n':
+	case '"':
+		if m.text != "" {
+			blocks = d.add(blocks, conversation.Block{Kind: conversation.Text, Text: m.text})
+		}
+	case '{':
+		blocks = d.part(blocks, &in)
+	case '[':
+		e := in.at(0)
+		for ok := d.array(&in); ok; ok = d.next(&e) {
+			blocks = d.part(blocks, &e)
+		}
+	default:
+		d.fail(&in, "content must be a string or an array of parts")
 	}
-	if !v.IsObject() {
-		d.fail(param, "a content part must be an object")
+	return blocks
+}
+
+// resultContent is content, but tools may also answer with bare JSON.
+func (d *requestDecoder) resultContent(p *place, m *wireMessage) []conversation.Block {
+	bare := m.kind == '0' || m.kind == 't' || m.kind == 'f'
+	if m.kind == '{' {
+		d.in.Seek(m.content)
+		d.in.Seek(d.in.Get("type"))
+		bare = d.in.Peek() != '"'
+	}
+	if bare {
+		d.in.Seek(m.content)
+		return d.add(nil, conversation.Block{Kind: conversation.Text, Text: view(d.in.Raw())})
+	}
+	return d.content(nil, p, m)
+}
+
+// wirePart is a content part as it stands, its members found in one pass. Its type decides which of them are read: some
+// clients send all members of the union, most of them null.
+type wirePart struct {
+	start         jsonedit.Mark
+	kind, text    string
+	hasText       bool
+	cache         *conversation.CacheMark
+	refusal       jsonedit.Mark
+	thinking      jsonedit.Mark
+	image, video  jsonedit.Mark
+	document      jsonedit.Mark
+	audio, upload jsonedit.Mark
+}
+
+func (d *requestDecoder) wirePart() wirePart {
+	w := wirePart{start: d.in.Mark()}
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "type":
+			w.kind = d.text()
+		case "text":
+			w.text, w.hasText = d.in.Text()
+		case "cache_control":
+			w.cache = d.cacheMark()
+		case "refusal":
+			w.refusal = d.in.Mark()
+		case "thinking":
+			w.thinking = d.in.Mark()
+		case "image_url":
+			w.image = d.in.Mark()
+		case "video_url":
+			w.video = d.in.Mark()
+		case "document_url":
+			w.document = d.in.Mark()
+		case "input_audio":
+			w.audio = d.in.Mark()
+		case "file":
+			w.upload = d.in.Mark()
+		}
+	}
+	return w
+}
+
+// part appends one content part.
+func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversation.Block {
+	if s, ok := d.in.Text(); ok {
+		return d.add(blocks, conversation.Block{Kind: conversation.Text, Text: s})
+	}
+	if d.in.Peek() != '{' {
+		d.fail(p, "a content part must be an object")
 		return blocks
 	}
+	w := d.wirePart()
+	end := d.in.Mark()
 	var b conversation.Block
-	switch kind := text(v.Get("type")); kind {
-	case "text", "input_text", "output_text":
-		b = conversation.Block{Kind: conversation.Text, Text: d.str(param+".text", v.Get("text"))}
-	case "":
-		if v.Get("text").Type != gjson.String {
-			d.fail(param+".type", "a content part must have a type")
+	switch w.kind {
+	case "text", "input_text", "output_text", "":
+		b = conversation.Block{Kind: conversation.Text, Text: w.text}
+		if w.hasText {
+			break
 		}
-		b = conversation.Block{Kind: conversation.Text, Text: text(v.Get("text"))}
+		if in := p.in("type"); w.kind == "" {
+			d.fail(&in, "a content part must have a type")
+		}
+		in := p.in("text")
+		d.fail(&in, "%s must be a string", in.path())
 	case "refusal":
-		b = conversation.Block{Kind: conversation.Refusal, Text: d.str(param+".refusal", v.Get("refusal"))}
+		d.in.Seek(w.refusal)
+		in := p.in(w.kind)
+		b = conversation.Block{Kind: conversation.Refusal, Text: d.str(&in)}
 	case "thinking":
-		b = conversation.Block{Kind: conversation.Thinking, Text: thinkingText(v.Get("thinking")), Origin: origin}
-	case "image_url", "video_url", "document_url":
-		b = d.linkedPart(param+"."+kind, kind, v.Get(kind))
+		d.in.Seek(w.thinking)
+		b = conversation.Block{Kind: conversation.Thinking, Text: thinkingText(&d.in), Origin: origin}
+	case "image_url":
+		b = d.linkedPart(p, conversation.Image, w.kind, w.image)
+	case "video_url":
+		b = d.linkedPart(p, conversation.Video, w.kind, w.video)
+	case "document_url":
+		b = d.linkedPart(p, conversation.Document, w.kind, w.document)
 	case "input_audio":
-		b = d.audioPart(param+".input_audio", v.Get("input_audio"))
+		d.in.Seek(w.audio)
+		b = d.audioPart(p)
 	case "file":
-		b = d.filePart(param+".file", v.Get("file"))
-	default:
-		b = rawBlock(v)
+		d.in.Seek(w.upload)
+		b = d.filePart(p)
+	default: // only this dialect understands it
+		d.in.Seek(w.start)
+		b = conversation.Block{Kind: conversation.Opaque, Raw: d.in.Raw(), Origin: origin}
 	}
-	b.Cache = cacheMark(v.Get("cache_control"))
-	return append(blocks, b)
+	d.in.Seek(end)
+	b.Cache = w.cache
+	return d.add(blocks, b)
 }
 
 // thinkingText joins Mistral's thinking, which is a list of text chunks.
-func thinkingText(v gjson.Result) string {
-	if v.Type == gjson.String {
-		return v.Str
+func thinkingText(in *jsonedit.Reader) string {
+	if s, ok := in.Text(); ok {
+		return s
 	}
 	var b strings.Builder
-	v.ForEach(func(_, chunk gjson.Result) bool {
-		b.WriteString(text(chunk.Get("text")))
-		return true
-	})
+	for ok := in.Array(); ok; ok = in.Next() {
+		for ok := in.Object(); ok; ok = in.Next() {
+			if in.Key() == "text" {
+				s, _ := in.Text()
+				b.WriteString(s)
+			}
+		}
+	}
 	return b.String()
 }
 
 // linkedPart reads the parts that are a link, which may be a data: URL. Mistral writes the link as a string, everybody
 // else wraps it in an object.
-func (d *requestDecoder) linkedPart(param, kind string, v gjson.Result) conversation.Block {
-	link, detail := v.Str, ""
-	if v.IsObject() {
-		link, detail = text(v.Get("url")), text(v.Get("detail"))
+func (d *requestDecoder) linkedPart(p *place, kind conversation.Kind, key string, link jsonedit.Mark) conversation.Block {
+	d.in.Seek(link)
+	url, detail := d.text(), ""
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "url":
+			url = d.text()
+		case "detail":
+			detail = d.text()
+		}
 	}
-	m := mediaFromURL(link)
+	m := mediaFromURL(url)
 	if m == nil {
-		d.fail(param, "%s must hold a URL", kind)
+		in := p.in(key)
+		d.fail(&in, "%s must hold a URL", key)
 		return conversation.Block{}
 	}
 	m.Detail = detail
-	b := conversation.Block{Kind: conversation.Image, Media: m}
-	switch kind {
-	case "video_url":
-		b.Kind = conversation.Video
-	case "document_url":
-		b.Kind = conversation.Document
-	}
-	return b
+	return conversation.Block{Kind: kind, Media: m}
 }
 
-func (d *requestDecoder) audioPart(param string, v gjson.Result) conversation.Block {
-	data, format := text(v.Get("data")), text(v.Get("format"))
+func (d *requestDecoder) audioPart(p *place) conversation.Block {
+	var data, format string
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "data":
+			data = d.text()
+		case "format":
+			format = d.text()
+		}
+	}
 	if data == "" {
-		d.fail(param+".data", "input_audio must hold base64 data")
+		audio := p.in("input_audio")
+		in := audio.in("data")
+		d.fail(&in, "input_audio must hold base64 data")
 	}
 	m := &conversation.Media{Data: data, MIME: audioMIME(format)}
 	if inline := mediaFromURL(data); inline != nil && inline.Data != "" {
@@ -93,10 +202,19 @@ func (d *requestDecoder) audioPart(param string, v gjson.Result) conversation.Bl
 	return conversation.Block{Kind: conversation.Audio, Media: m}
 }
 
-func (d *requestDecoder) filePart(param string, v gjson.Result) conversation.Block {
+func (d *requestDecoder) filePart(p *place) conversation.Block {
+	var data, id, name string
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "file_data":
+			data = d.text()
+		case "file_id":
+			id = d.text()
+		case "filename":
+			name = d.text()
+		}
+	}
 	var m *conversation.Media
-	data, id := text(v.Get("file_data")), text(v.Get("file_id"))
-	name := text(v.Get("filename"))
 	switch {
 	case data != "":
 		if m = mediaFromURL(data); m == nil {
@@ -105,7 +223,8 @@ func (d *requestDecoder) filePart(param string, v gjson.Result) conversation.Blo
 	case id != "":
 		m = &conversation.Media{FileID: id, Origin: origin}
 	default:
-		d.fail(param, "a file must have file_data or a file_id")
+		in := p.in("file")
+		d.fail(&in, "a file must have file_data or a file_id")
 		return conversation.Block{}
 	}
 	m.Filename = name

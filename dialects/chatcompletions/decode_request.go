@@ -1,46 +1,39 @@
 package chatcompletions
 
 import (
-	"encoding/json"
 	"strconv"
-
-	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// requestDecoder reads one request body. The first fault it meets ends the work.
+// requestDecoder reads one request body. Its methods read the value that comes next in the document. The first fault
+// ends the work.
 type requestDecoder struct {
+	in  jsonedit.Reader
 	req *conversation.Request
 	err error
-	// open are the calls that no result has answered yet, in order: sloppy clients and the legacy function role do
-	// not say which call a result belongs to.
-	open []openCall
-	// names are the tool names of all calls by ID.
-	names map[string]string
-	made  int // IDs made up for calls without one
+	callLog
+	// blocks is room for the one block that most messages have.
+	blocks []conversation.Block
 }
-
-type openCall struct{ id, name string }
 
 // DecodeRequest implements [dialects.Decoder]. A member that is null counts as absent.
 func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, error) {
-	d := requestDecoder{req: &conversation.Request{
+	d := requestDecoder{in: jsonedit.NewReader(doc), req: &conversation.Request{
 		Model: h.Model, Stream: h.Stream, IncludeUsage: h.IncludeUsage, CacheKey: h.CacheKey, User: h.EndUser, Origin: origin,
 	}}
-	root := gjson.Parse(view(doc))
-	if !root.IsObject() {
+	if d.in.Peek() != '{' {
 		return nil, dialects.BadRequest("", "the request body must be a JSON object")
 	}
-	root.ForEach(func(key, v gjson.Result) bool {
-		if !isNull(v) {
-			d.member(key.Str, v)
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		if p := (place{key: d.in.Key()}); d.in.Peek() != 'n' {
+			d.member(&p)
 		}
-		return d.err == nil
-	})
-	if d.err == nil && len(d.req.Messages) == 0 {
-		d.fail("messages", "messages must be an array of at least one message")
+	}
+	if len(d.req.Messages) == 0 {
+		d.fail(&place{key: "messages"}, "messages must be an array of at least one message")
 	}
 	if d.err != nil {
 		return nil, d.err
@@ -48,209 +41,257 @@ func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, 
 	return d.req, nil
 }
 
-// fail records what is wrong with the member at path param.
-func (d *requestDecoder) fail(param, format string, args ...any) {
+// fail records what is wrong with the value at p, and ends the reading.
+func (d *requestDecoder) fail(p *place, format string, args ...any) {
 	if d.err == nil {
-		d.err = dialects.BadRequest(param, format, args...)
+		d.err = dialects.BadRequest(p.path(), format, args...)
+		d.in.Stop()
 	}
 }
 
-func (d *requestDecoder) member(key string, v gjson.Result) {
+func (d *requestDecoder) member(p *place) {
 	r := d.req
-	switch key {
+	switch p.key {
 	case "model", "stream", "stream_options", "prompt_cache_key", "user":
 		// read by Head
 	case "messages":
-		d.messages(v)
+		d.messages(p)
 	case "tools":
-		d.tools(v)
+		d.tools(p)
 	case "functions":
-		d.functions(v)
+		d.functions(p)
 	case "tool_choice", "function_call":
-		d.toolChoice(key, v)
+		d.toolChoice(p)
 	case "parallel_tool_calls":
-		r.ParallelTools = d.boolean(key, v)
+		r.ParallelTools = d.boolean(p)
 	case "response_format":
-		d.format(v)
+		d.format(p)
 	case "reasoning_effort":
-		d.effort(key, d.str(key, v))
+		d.effort(p, d.str(p))
 	case "reasoning":
-		d.reasoning(v)
+		d.reasoning(p)
 	case "safety_identifier":
-		if s := d.str(key, v); r.User == "" {
+		if s := d.str(p); r.User == "" {
 			r.User = s
 		}
 	case "service_tier":
-		r.ServiceTier = d.str(key, v)
+		r.ServiceTier = d.str(p)
 	case "metadata":
-		r.Metadata = json.RawMessage(v.Raw)
+		r.Metadata = d.in.Raw()
 	case "stop":
-		d.stop(v)
+		d.stop(p)
 	default:
-		if !d.sampling(key, v) {
-			r.Extra = append(r.Extra, conversation.Field{Name: key, Value: json.RawMessage(v.Raw)})
+		if !d.sampling(p) {
+			r.Extra = append(r.Extra, conversation.Field{Name: p.key, Value: d.in.Raw()})
 		}
 	}
 }
 
 // sampling reads the members that are plain numbers and switches.
-func (d *requestDecoder) sampling(key string, v gjson.Result) bool {
+func (d *requestDecoder) sampling(p *place) bool {
 	r := d.req
-	switch key {
+	switch p.key {
 	case "max_completion_tokens":
-		r.MaxTokens = d.limit(key, v)
+		r.MaxTokens = d.limit(p)
 	case "max_tokens":
-		if n := d.limit(key, v); r.MaxTokens == nil {
+		if n := d.limit(p); r.MaxTokens == nil {
 			r.MaxTokens = n
 		}
 	case "temperature":
-		r.Temperature = d.number(key, v)
+		r.Temperature = d.number(p)
 	case "top_p":
-		r.TopP = d.number(key, v)
+		r.TopP = d.number(p)
 	case "top_k":
-		r.TopK = d.number(key, v)
+		r.TopK = d.number(p)
 	case "frequency_penalty":
-		r.FrequencyPenalty = d.number(key, v)
+		r.FrequencyPenalty = d.number(p)
 	case "presence_penalty":
-		r.PresencePenalty = d.number(key, v)
+		r.PresencePenalty = d.number(p)
 	case "seed", "random_seed":
-		r.Seed = d.integer(key, v)
+		r.Seed = d.integer(p)
 	case "n":
-		r.N = d.integer(key, v)
+		r.N = d.integer(p)
 	case "logprobs":
-		r.Logprobs = d.boolean(key, v)
+		r.Logprobs = d.boolean(p)
 	case "top_logprobs":
-		r.TopLogprobs = d.integer(key, v)
+		r.TopLogprobs = d.integer(p)
 	default:
 		return false
 	}
 	return true
 }
 
-func (d *requestDecoder) str(param string, v gjson.Result) string {
-	if v.Type != gjson.String {
-		d.fail(param, "%s must be a string", param)
+func (d *requestDecoder) str(p *place) string {
+	s, ok := d.in.Text()
+	if !ok {
+		d.fail(p, "%s must be a string", p.path())
 	}
-	return v.Str
+	return s
 }
 
-func (d *requestDecoder) boolean(param string, v gjson.Result) *bool {
-	if !v.IsBool() {
-		d.fail(param, "%s must be true or false", param)
+func (d *requestDecoder) boolean(p *place) *bool {
+	c := d.in.Peek()
+	if c != 't' && c != 'f' {
+		d.fail(p, "%s must be true or false", p.path())
 		return nil
 	}
-	b := v.Bool()
+	b := c == 't'
 	return &b
 }
 
-func (d *requestDecoder) number(param string, v gjson.Result) *float64 {
-	if v.Type != gjson.Number {
-		d.fail(param, "%s must be a number", param)
+func (d *requestDecoder) number(p *place) *float64 {
+	if d.in.Peek() != '0' {
+		d.fail(p, "%s must be a number", p.path())
 		return nil
 	}
-	f, err := strconv.ParseFloat(v.Raw, 64)
+	f, err := strconv.ParseFloat(view(d.in.Raw()), 64)
 	if err != nil {
-		d.fail(param, "%s is out of range", param)
+		d.fail(p, "%s is out of range", p.path())
 	}
 	return &f
 }
 
-func (d *requestDecoder) integer(param string, v gjson.Result) *int64 {
-	n, ok := wholeNumber(v)
+func (d *requestDecoder) integer(p *place) *int64 {
+	n, ok := readWhole(&d.in)
 	if !ok {
-		d.fail(param, "%s must be an integer", param)
+		d.fail(p, "%s must be an integer", p.path())
 		return nil
 	}
 	return &n
 }
 
 // limit reads an output limit; a negative one means none.
-func (d *requestDecoder) limit(param string, v gjson.Result) *int64 {
-	if n := d.integer(param, v); n != nil && *n >= 0 {
+func (d *requestDecoder) limit(p *place) *int64 {
+	if n := d.integer(p); n != nil && *n >= 0 {
 		return n
 	}
 	return nil
 }
 
-func (d *requestDecoder) stop(v gjson.Result) {
-	if v.Type == gjson.String {
-		d.req.Stop = []string{v.Str}
+func (d *requestDecoder) stop(p *place) {
+	if s, ok := d.in.Text(); ok {
+		d.req.Stop = []string{s}
 		return
 	}
-	if !v.IsArray() {
-		d.fail("stop", "stop must be a string or an array of strings")
+	if d.in.Peek() != '[' {
+		d.fail(p, "stop must be a string or an array of strings")
 		return
 	}
-	v.ForEach(func(_, s gjson.Result) bool {
-		d.req.Stop = append(d.req.Stop, d.str("stop", s))
-		return d.err == nil
-	})
+	for ok := d.in.Array(); ok; ok = d.in.Next() {
+		d.req.Stop = append(d.req.Stop, d.str(p))
+	}
 }
 
-// effort reads a reasoning effort; "none" turns reasoning off.
-func (d *requestDecoder) effort(param, effort string) {
+// effort sets the reasoning effort; "none" turns reasoning off.
+func (d *requestDecoder) effort(p *place, effort string) {
 	if effort == "" {
-		d.fail(param, "%s must not be empty", param)
+		d.fail(p, "%s must not be empty", p.path())
 		return
 	}
 	d.req.Reasoning = &conversation.Reasoning{Effort: effort, Off: effort == "none"}
 }
 
 // reasoning reads OpenRouter's object, of which other vendors know a part.
-func (d *requestDecoder) reasoning(v gjson.Result) {
-	if !v.IsObject() {
-		d.fail("reasoning", "reasoning must be an object")
+func (d *requestDecoder) reasoning(p *place) {
+	if d.in.Peek() != '{' {
+		d.fail(p, "reasoning must be an object")
 		return
 	}
-	if effort := text(v.Get("effort")); effort != "" {
-		d.effort("reasoning.effort", effort)
+	var (
+		effort  string
+		budget  jsonedit.Mark
+		enabled byte
+	)
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "effort":
+			effort = d.text()
+		case "max_tokens":
+			budget = d.present()
+		case "enabled":
+			enabled = d.in.Peek()
+		}
+	}
+	if effort != "" {
+		in := p.in("effort")
+		d.effort(&in, effort)
 		return
 	}
-	r := &conversation.Reasoning{}
-	if m := v.Get("max_tokens"); m.Exists() && !isNull(m) {
-		r.Budget = d.integer("reasoning.max_tokens", m)
-	}
-	switch v.Get("enabled").Type {
-	case gjson.True:
-		r.Adaptive = r.Budget == nil
-	case gjson.False:
-		r.Off = true
+	r := &conversation.Reasoning{Adaptive: enabled == 't' && budget == 0, Off: enabled == 'f'}
+	if budget != 0 {
+		end := d.in.Mark()
+		d.in.Seek(budget)
+		in := p.in("max_tokens")
+		r.Budget = d.integer(&in)
+		d.in.Seek(end)
 	}
 	if r.Budget != nil || r.Adaptive || r.Off {
 		d.req.Reasoning = r
 	}
 }
 
-func (d *requestDecoder) format(v gjson.Result) {
-	switch kind := text(v.Get("type")); kind {
+func (d *requestDecoder) format(p *place) {
+	var kind string
+	var schema jsonedit.Mark
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "type":
+			kind = d.text()
+		case "json_schema":
+			schema = d.in.Mark()
+		}
+	}
+	end := d.in.Mark()
+	switch kind {
 	case "text":
 	case "json_object":
 		d.req.Format = &conversation.Format{}
 	case "json_schema":
-		d.schemaFormat(v.Get("json_schema"))
+		d.in.Seek(schema)
+		in := p.in("json_schema")
+		d.schemaFormat(&in)
 	default:
-		d.fail("response_format.type", "response_format.type must be text, json_object or json_schema")
+		in := p.in("type")
+		d.fail(&in, "response_format.type must be text, json_object or json_schema")
 	}
+	d.in.Seek(end)
 }
 
-func (d *requestDecoder) schemaFormat(v gjson.Result) {
+func (d *requestDecoder) schemaFormat(p *place) {
 	f := &conversation.Format{}
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch {
-		case isNull(v):
-		case key.Str == "name":
-			f.Name = d.str("response_format.json_schema.name", v)
-		case key.Str == "description":
-			f.Description = d.str("response_format.json_schema.description", v)
-		case key.Str == "schema":
-			f.Schema = json.RawMessage(v.Raw)
-		case key.Str == "strict":
-			f.Strict = d.boolean("response_format.json_schema.strict", v)
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		in := p.in(d.in.Key())
+		if d.in.Peek() == 'n' {
+			continue
 		}
-		return d.err == nil
-	})
+		switch in.key {
+		case "name":
+			f.Name = d.str(&in)
+		case "description":
+			f.Description = d.str(&in)
+		case "schema":
+			f.Schema = d.in.Raw()
+		case "strict":
+			f.Strict = d.boolean(&in)
+		}
+	}
 	if f.Schema == nil || f.Schema[0] != '{' {
-		d.fail("response_format.json_schema.schema", "response_format.json_schema.schema must be an object")
+		in := p.in("schema")
+		d.fail(&in, "response_format.json_schema.schema must be an object")
 	}
 	d.req.Format = f
+}
+
+// text reads a string; anything else is "".
+func (d *requestDecoder) text() string {
+	s, _ := d.in.Text()
+	return s
+}
+
+// present is the place of what comes next, unless that is null.
+func (d *requestDecoder) present() jsonedit.Mark {
+	if d.in.Peek() == 'n' {
+		return 0
+	}
+	return d.in.Mark()
 }

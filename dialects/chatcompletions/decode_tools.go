@@ -1,120 +1,202 @@
 package chatcompletions
 
 import (
-	"encoding/json"
-	"strconv"
-
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// at makes the path of an element.
-func at(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
-
-// each calls f for every element of an array.
-func (d *requestDecoder) each(param string, v gjson.Result, f func(i int, v gjson.Result)) {
-	if !v.IsArray() {
-		d.fail(param, "%s must be an array", param)
-		return
+// array enters an array, which must be one.
+func (d *requestDecoder) array(p *place) bool {
+	if d.in.Peek() != '[' {
+		d.fail(p, "%s must be an array", p.path())
 	}
-	i := 0
-	v.ForEach(func(_, v gjson.Result) bool {
-		f(i, v)
-		i++
-		return d.err == nil
-	})
+	return d.in.Array()
 }
 
-func (d *requestDecoder) tools(v gjson.Result) {
-	d.each("tools", v, func(i int, v gjson.Result) {
-		path := at("tools", i)
-		if !v.IsObject() {
-			d.fail(path, "a tool must be an object")
+func (d *requestDecoder) tools(p *place) {
+	e := p.at(0)
+	for ok := d.array(p); ok; ok = d.next(&e) {
+		if d.in.Peek() != '{' {
+			d.fail(&e, "a tool must be an object")
 			return
 		}
-		kind, function := text(v.Get("type")), v.Get("function")
-		var t conversation.Tool
-		switch {
-		case function.IsObject():
-			t = d.function(path+".function", function)
-		case kind == "function" || kind == "" && v.Get("name").Exists():
-			t = d.function(path, v) // the flat form of the Responses API
-		case kind == "":
-			d.fail(path+".type", "a tool must have a type")
-		default:
-			t = conversation.Tool{Name: kind, Raw: json.RawMessage(v.Raw), Origin: origin}
+		start := d.in.Mark()
+		t, kind, named := d.wrappedTool(&e)
+		if t.Name == "" {
+			end := d.in.Mark()
+			d.in.Seek(start)
+			t = d.bareTool(&e, kind, named, t.Cache)
+			d.in.Seek(end)
 		}
-		t.Cache = cacheMark(v.Get("cache_control"))
 		d.req.Tools = append(d.req.Tools, t)
-	})
+	}
+}
+
+// next goes on to the next element, whose place is then e.
+func (d *requestDecoder) next(e *place) bool {
+	e.index++
+	return d.in.Next()
+}
+
+// wrappedTool reads a tool in its usual form, where the function is an object of its own. The tool has no name when
+// there is no function; then it matters of which kind it is, and whether it has a name outside of one.
+func (d *requestDecoder) wrappedTool(p *place) (t conversation.Tool, kind string, named bool) {
+	var cache *conversation.CacheMark
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "type":
+			kind = d.text()
+		case "name":
+			named = true
+		case "cache_control":
+			cache = d.cacheMark()
+		case "function":
+			if d.in.Peek() == '{' {
+				in := p.in("function")
+				t = d.function(&in)
+			}
+		}
+	}
+	t.Cache = cache
+	return t, kind, named
+}
+
+// bareTool reads the other forms: the flat one of the Responses API, and the tools of vendors.
+func (d *requestDecoder) bareTool(p *place, kind string, named bool, cache *conversation.CacheMark) (t conversation.Tool) {
+	switch {
+	case kind == "function" || kind == "" && named:
+		t = d.function(p)
+	case kind == "":
+		in := p.in("type")
+		d.fail(&in, "a tool must have a type")
+	default:
+		t = conversation.Tool{Name: kind, Raw: d.in.Raw(), Origin: origin}
+	}
+	t.Cache = cache
+	return t
 }
 
 // functions reads the legacy form of tools.
-func (d *requestDecoder) functions(v gjson.Result) {
-	d.each("functions", v, func(i int, v gjson.Result) {
-		d.req.Tools = append(d.req.Tools, d.function(at("functions", i), v))
-	})
+func (d *requestDecoder) functions(p *place) {
+	e := p.at(0)
+	for ok := d.array(p); ok; ok = d.next(&e) {
+		d.req.Tools = append(d.req.Tools, d.function(&e))
+	}
 }
 
-func (d *requestDecoder) function(path string, v gjson.Result) conversation.Tool {
-	var t conversation.Tool
-	if !v.IsObject() {
-		d.fail(path, "a function must be an object")
+// function reads what a function is. It fails when that has no name.
+func (d *requestDecoder) function(p *place) (t conversation.Tool) {
+	if d.in.Peek() != '{' {
+		d.fail(p, "a function must be an object")
 		return t
 	}
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch {
-		case isNull(v):
-		case key.Str == "name":
-			t.Name = d.str(path+".name", v)
-		case key.Str == "description":
-			t.Description = d.str(path+".description", v)
-		case key.Str == "parameters", key.Str == "input_schema":
-			if !v.IsObject() {
-				d.fail(path+"."+key.Str, "%s must be a JSON Schema object", key.Str)
-			}
-			t.Schema = json.RawMessage(v.Raw)
-		case key.Str == "strict":
-			t.Strict = d.boolean(path+".strict", v)
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		in := p.in(d.in.Key())
+		if d.in.Peek() == 'n' {
+			continue
 		}
-		return d.err == nil
-	})
+		switch in.key {
+		case "name":
+			t.Name = d.str(&in)
+		case "description":
+			t.Description = d.str(&in)
+		case "parameters", "input_schema":
+			if d.in.Peek() != '{' {
+				d.fail(&in, "%s must be a JSON Schema object", in.key)
+			}
+			t.Schema = d.in.Raw()
+		case "strict":
+			t.Strict = d.boolean(&in)
+		}
+	}
 	if t.Name == "" {
-		d.fail(path+".name", "a function must have a name")
+		in := p.in("name")
+		d.fail(&in, "a function must have a name")
 	}
 	return t
 }
 
-func cacheMark(v gjson.Result) *conversation.CacheMark {
-	if !v.IsObject() {
+// cacheMark reads a cache breakpoint; anything but an object is none.
+func (d *requestDecoder) cacheMark() *conversation.CacheMark {
+	if d.in.Peek() != '{' {
 		return nil
 	}
-	return &conversation.CacheMark{TTL: text(v.Get("ttl"))}
+	return &conversation.CacheMark{TTL: d.inner("ttl")}
+}
+
+// inner reads an object that only one text of is wanted.
+func (d *requestDecoder) inner(key string) (s string) {
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		if d.in.Key() == key {
+			s = d.text()
+		}
+	}
+	return s
+}
+
+// wireChoice is a tool choice, or one of the allowed tools, as it stands.
+type wireChoice struct {
+	kind, function, custom, name string
+	allowed                      jsonedit.Mark
+}
+
+func (d *requestDecoder) wireChoice() (c wireChoice) {
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "type":
+			c.kind = d.text()
+		case "name":
+			c.name = d.text()
+		case "function":
+			c.function = d.inner("name")
+		case "custom":
+			c.custom = d.inner("name")
+		case "allowed_tools":
+			if d.in.Peek() == '{' {
+				c.allowed = d.in.Mark()
+			}
+		}
+	}
+	return c
+}
+
+// tool is the tool that is named, in whichever form.
+func (c *wireChoice) tool() string {
+	switch {
+	case c.function != "":
+		return c.function
+	case c.custom != "":
+		return c.custom
+	}
+	return c.name
 }
 
 // toolChoice reads tool_choice and the legacy function_call.
-func (d *requestDecoder) toolChoice(key string, v gjson.Result) {
+func (d *requestDecoder) toolChoice(p *place) {
 	c := &d.req.Choice
-	switch {
-	case v.Type == gjson.String:
-		if c.Mode = choiceMode(v.Str); c.Mode == conversation.ChoiceUnset {
-			d.fail(key, "%s must be none, auto, required or an object", key)
+	if s, ok := d.in.Text(); ok {
+		if c.Mode = choiceMode(s); c.Mode == conversation.ChoiceUnset {
+			d.fail(p, "%s must be none, auto, required or an object", p.key)
 		}
-	case !v.IsObject():
-		d.fail(key, "%s must be a string or an object", key)
-	case v.Get("allowed_tools").IsObject():
-		d.allowedTools(key, v.Get("allowed_tools"))
-	default:
-		for _, path := range [...]string{"function.name", "custom.name", "name"} {
-			if c.Name = text(v.Get(path)); c.Name != "" {
-				c.Mode = conversation.ChoiceTool
-				return
-			}
-		}
-		if c.Mode = choiceMode(text(v.Get("type"))); c.Mode == conversation.ChoiceUnset {
-			d.fail(key, "%s must name a function", key)
-		}
+		return
+	}
+	if d.in.Peek() != '{' {
+		d.fail(p, "%s must be a string or an object", p.key)
+		return
+	}
+	w := d.wireChoice()
+	if w.allowed != 0 {
+		end := d.in.Mark()
+		d.in.Seek(w.allowed)
+		in := p.in("allowed_tools")
+		d.allowedTools(&in)
+		d.in.Seek(end)
+		return
+	}
+	if c.Name = w.tool(); c.Name != "" {
+		c.Mode = conversation.ChoiceTool
+	} else if c.Mode = choiceMode(w.kind); c.Mode == conversation.ChoiceUnset {
+		d.fail(p, "%s must name a function", p.key)
 	}
 }
 
@@ -130,18 +212,30 @@ func choiceMode(s string) conversation.ChoiceMode {
 	return conversation.ChoiceUnset
 }
 
-func (d *requestDecoder) allowedTools(key string, v gjson.Result) {
+func (d *requestDecoder) allowedTools(p *place) {
 	c := &d.req.Choice
-	c.Mode = choiceMode(text(v.Get("mode")))
-	if c.Mode != conversation.ChoiceAuto && c.Mode != conversation.ChoiceRequired {
-		d.fail(key+".allowed_tools.mode", "the mode of allowed_tools must be auto or required")
-	}
-	d.each(key+".allowed_tools.tools", v.Get("tools"), func(_ int, t gjson.Result) {
-		for _, path := range [...]string{"function.name", "custom.name", "name"} {
-			if name := text(t.Get(path)); name != "" {
-				c.Allowed = append(c.Allowed, name)
-				return
+	c.Mode = conversation.ChoiceUnset
+	listed := false
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "mode":
+			c.Mode = choiceMode(d.text())
+		case "tools":
+			in := p.in("tools")
+			listed = true
+			for ok := d.array(&in); ok; ok = d.in.Next() {
+				if w := d.wireChoice(); w.tool() != "" {
+					c.Allowed = append(c.Allowed, w.tool())
+				}
 			}
 		}
-	})
+	}
+	if c.Mode != conversation.ChoiceAuto && c.Mode != conversation.ChoiceRequired {
+		in := p.in("mode")
+		d.fail(&in, "the mode of allowed_tools must be auto or required")
+	}
+	if !listed {
+		in := p.in("tools")
+		d.fail(&in, "%s must be an array", in.path())
+	}
 }

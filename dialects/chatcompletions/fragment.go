@@ -1,6 +1,8 @@
 package chatcompletions
 
 import (
+	"strings"
+
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
@@ -62,7 +64,7 @@ func forEachChunk(content gjson.Result, f func(kind conversation.Kind, s string)
 		case "text":
 			f(conversation.Text, text(chunk.Get("text")))
 		case "thinking":
-			f(conversation.Thinking, thinkingText(chunk.Get("thinking")))
+			f(conversation.Thinking, chunkText(chunk.Get("thinking")))
 		}
 		return true
 	})
@@ -136,4 +138,17 @@ func (c *callFragment) body(v gjson.Result) {
 		}
 		return true
 	})
+}
+
+// chunkText joins Mistral's thinking, which is a list of text chunks.
+func chunkText(v gjson.Result) string {
+	if v.Type == gjson.String {
+		return v.Str
+	}
+	var b strings.Builder
+	v.ForEach(func(_, chunk gjson.Result) bool {
+		b.WriteString(text(chunk.Get("text")))
+		return true
+	})
+	return b.String()
 }

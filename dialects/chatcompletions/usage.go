@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // maxTokenCount is the largest count that is believed, in tokens. No model reads or writes a thousandth of it in one
@@ -144,14 +145,25 @@ func (r *usageReport) splitReasoning() {
 
 // wholeNumber reads an integer that may be spelled 7, 7.0, 7e0 or "7".
 func wholeNumber(v gjson.Result) (int64, bool) {
-	s := v.Raw
 	switch v.Type {
 	case gjson.Number:
+		return parseWhole(v.Raw)
 	case gjson.String:
-		s = v.Str
-	default:
-		return 0, false
+		return parseWhole(v.Str)
 	}
+	return 0, false
+}
+
+// readWhole is wholeNumber for what comes next in a document.
+func readWhole(in *jsonedit.Reader) (int64, bool) {
+	if in.Peek() == '0' {
+		return parseWhole(view(in.Raw()))
+	}
+	s, _ := in.Text()
+	return parseWhole(s)
+}
+
+func parseWhole(s string) (int64, bool) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return n, true
 	}

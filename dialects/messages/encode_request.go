@@ -52,6 +52,7 @@ type requestEncoder struct {
 
 	system  []*conversation.Block
 	turns   []turn
+	blocks  []*conversation.Block // of all turns, one turn after the other
 	tools   []*conversation.Tool
 	open    []*conversation.ToolCall // calls with a made-up id that are not answered yet
 	madeUp  int

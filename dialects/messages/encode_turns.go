@@ -18,7 +18,11 @@ type turn struct {
 // planTurns brings the conversation into the form that the API accepts: system prompts apart, one message per turn,
 // results first, nothing empty.
 func (e *requestEncoder) planTurns() {
-	started := false
+	started, blocks := false, 0
+	for i := range e.r.Messages {
+		blocks += len(e.r.Messages[i].Blocks)
+	}
+	e.blocks, e.turns = make([]*conversation.Block, 0, blocks), make([]turn, 0, len(e.r.Messages))
 	for i := range e.r.Messages {
 		m := &e.r.Messages[i]
 		if m.Name != "" {
@@ -68,10 +72,12 @@ func (e *requestEncoder) planMessage(role conversation.Role, m *conversation.Mes
 		}
 		b = e.identify(b)
 		if n := len(e.turns); n == 0 || e.turns[n-1].role != role {
-			e.turns = append(e.turns, turn{role: role, blocks: make([]*conversation.Block, 0, len(m.Blocks))})
+			e.turns = append(e.turns, turn{role: role, blocks: e.blocks[len(e.blocks):]})
 		}
+		// The blocks of a turn stand in a row, and there is room for all of them: appending to the turn and to the
+		// whole writes the same place.
 		t := &e.turns[len(e.turns)-1]
-		t.blocks = append(t.blocks, b)
+		t.blocks, e.blocks = append(t.blocks, b), append(e.blocks, b)
 	}
 }
 

@@ -59,18 +59,25 @@ func errorStatus(name string) int {
 	return http.StatusInternalServerError
 }
 
-// AppendError appends {"type":"error",...}. A vendor's error type that is not one of Anthropic's is replaced by the one
-// that belongs to the status.
-func (Codec) AppendError(dst []byte, e *conversation.Error, requestID string) []byte {
-	name := errorType(e.Status)
+// clientErrorType is the type of an error with that status. A type of Anthropic's own stands; one of another vendor's is
+// replaced by the one that belongs to the status, and so is invalid_request_error, which others use for everything that
+// is the client's fault: here a model that does not exist is a not_found_error.
+func clientErrorType(status int, name string) string {
+	if name == "invalid_request_error" && status >= 400 && status < 500 {
+		return errorType(status)
+	}
 	for _, t := range errorTypes {
-		if t.name == e.Type {
-			name = t.name
-			break
+		if t.name == name {
+			return name
 		}
 	}
+	return errorType(status)
+}
+
+// AppendError appends {"type":"error",...}.
+func (Codec) AppendError(dst []byte, e *conversation.Error, requestID string) []byte {
 	dst = append(dst, `{"type":"error","error":{"type":"`...)
-	dst = append(dst, name...)
+	dst = append(dst, clientErrorType(e.Status, e.Type)...)
 	dst = append(dst, `","message":`...)
 	dst = jsonedit.AppendString(dst, e.Message)
 	dst = append(dst, '}')

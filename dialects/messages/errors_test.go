@@ -24,6 +24,10 @@ func TestErrorsHaveTheTypeOfTheirStatus(t *testing.T) {
 	} {
 		got := string(Codec{}.AppendError(nil, &conversation.Error{Status: status, Type: "insufficient_quota", Message: "a \"b\""}, "req_1"))
 		sameJSON(t, got, `{"type":"error","error":{"type":"`+want+`","message":"a \"b\""},"request_id":"req_1"}`)
+		if status < 500 { // what others call every mistake of a client's
+			got = string(Codec{}.AppendError(nil, &conversation.Error{Status: status, Type: "invalid_request_error", Message: "m"}, ""))
+			sameJSON(t, got, `{"type":"error","error":{"type":"`+want+`","message":"m"}}`)
+		}
 	}
 	got := string(Codec{}.AppendError(nil, &conversation.Error{Status: 400, Type: "billing_error", Message: "m"}, ""))
 	sameJSON(t, got, `{"type":"error","error":{"type":"billing_error","message":"m"}}`)

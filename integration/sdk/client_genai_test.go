@@ -59,7 +59,7 @@ type geminiResponse struct {
 }
 
 func (g *geminiResponse) add(r *genai.GenerateContentResponse) {
-	g.text += r.Text()
+	g.text += textOfResponse(r)
 	g.calls = append(g.calls, r.FunctionCalls()...)
 	if len(r.Candidates) > 0 && r.Candidates[0].FinishReason == genai.FinishReasonStop {
 		g.ended = true
@@ -67,6 +67,17 @@ func (g *geminiResponse) add(r *genai.GenerateContentResponse) {
 	if u := r.UsageMetadata; u != nil {
 		g.input, g.output = int64(u.PromptTokenCount), int64(u.CandidatesTokenCount)
 	}
+}
+
+// textOfResponse is the response's text. The client's own method logs a warning where there is a call as well.
+func textOfResponse(r *genai.GenerateContentResponse) (text string) {
+	if len(r.Candidates) == 0 || r.Candidates[0].Content == nil {
+		return ""
+	}
+	for _, p := range r.Candidates[0].Content.Parts {
+		text += p.Text
+	}
+	return text
 }
 
 func (c geminiClient) once(ctx context.Context, contents []*genai.Content, config *genai.GenerateContentConfig, t turn) (g geminiResponse, err error) {
@@ -82,8 +93,8 @@ func (c geminiClient) once(ctx context.Context, contents []*genai.Content, confi
 			return g, err
 		}
 		g.add(r)
-		if t.onText != nil && r.Text() != "" {
-			t.onText(r.Text())
+		if text := textOfResponse(r); t.onText != nil && text != "" {
+			t.onText(text)
 		}
 	}
 	return g, nil

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// secretPrompt is what clients ask. It must not stand in the gateway's log. It names the tool, which the simulated
-// provider calls only then.
-const secretPrompt = "what weather do the heron's feathers stand?"
+// secretPrompt is what clients ask. It must not stand in the gateway's log. It asks for the tool in the words
+// that make the simulated provider call it.
+const secretPrompt = "what do the heron's feathers stand? please call weather"
 
 // turn is what a client is to ask.
 type turn struct {
@@ -16,8 +16,8 @@ type turn struct {
 	stream bool
 	// onText gets every piece of text of a stream as it arrives; it may be nil.
 	onText func(piece string)
-	// run is the tool that is offered, named toolName. Its calls are answered until the
-	// model makes none any more. Nil offers none.
+	// run is the tool that is offered, named toolName. Its calls are answered until the model makes none any more. Nil
+	// offers none.
 	run func(arguments string) string
 }
 

@@ -29,7 +29,7 @@ type Reader struct {
 }
 
 // Mark is the place of a value in the document of a [Reader]. Zero is no place: there every value is missing.
-type Mark int
+type Mark int // the offset, plus one
 
 // NewReader returns a reader before the value that doc consists of.
 func NewReader(doc []byte) Reader {
@@ -115,9 +115,12 @@ func (r *Reader) Text() (s string, ok bool) {
 
 // Raw reads a value as it stands in the document.
 func (r *Reader) Raw() []byte {
+	if r.at >= len(r.doc) {
+		return nil
+	}
 	start := r.at
 	r.Skip()
-	return r.doc[min(start, r.at):r.at:r.at]
+	return r.doc[start:r.at:r.at]
 }
 
 // Skip reads a value and does nothing with it.
@@ -136,14 +139,13 @@ func (r *Reader) Skip() {
 }
 
 // Mark returns the place of what comes next.
-func (r *Reader) Mark() Mark { return Mark(r.at) }
+func (r *Reader) Mark() Mark { return Mark(r.at + 1) }
 
 // Seek goes to a mark.
 func (r *Reader) Seek(m Mark) {
-	if m == 0 {
-		m = Mark(len(r.doc))
+	if r.at = int(m) - 1; m == 0 {
+		r.at = len(r.doc)
 	}
-	r.at = int(m)
 }
 
 // Get reads an object and returns the place of the value of one member; of several with that key, of the last one.

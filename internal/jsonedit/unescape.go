@@ -20,19 +20,20 @@ var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n
 // unescaped reads a string that starts at start and has its first escape at i.
 func (r *Reader) unescaped(start, i int) string {
 	dst, j := r.free, i-start
-	if len(dst) < j+textSlack {
+	shared := len(dst) >= j+textSlack
+	if !shared {
 		dst = r.room(j, i)
 	}
 	copy(dst, r.doc[start:i])
 	j, i = unescape(dst, j, r.doc, i)
-	if i < len(r.doc) && r.doc[i] != '"' {
+	if i < len(r.doc) && r.doc[i] != '"' { // the room was too small
 		wider := r.room(j, i)
 		copy(wider, dst[:j])
-		dst = wider
+		dst, shared = wider, false
 		j, i = unescape(dst, j, r.doc, i)
 	}
 	r.at = min(i+1, len(r.doc))
-	if cap(dst) == cap(r.free) || len(dst)-j > len(r.free) {
+	if shared || len(dst)-j > len(r.free) {
 		r.free = dst[j:]
 	}
 	return stringOf(dst[:j])
