@@ -46,6 +46,8 @@ type targetState struct {
 	// Whether requests are sent to it.
 	Healthy bool `json:"healthy"`
 	balancing.State
+
+	public bool
 }
 
 // targetStates lists the states in the pool; the ones of whole endpoints only when asked for.
@@ -65,7 +67,7 @@ func targetStates(now time.Time, endpoints bool) []targetState {
 		defer s.mu.Unlock()
 		for name, m := range s.models {
 			st := m.health.Snapshot(now)
-			out = append(out, targetState{Upstream: label, Model: name, Healthy: healthy(whole) && healthy(st), State: st})
+			out = append(out, targetState{Upstream: label, Model: name, Healthy: healthy(whole) && healthy(st), State: st, public: m.public.Load()})
 		}
 		return true
 	})

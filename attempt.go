@@ -27,9 +27,6 @@ var (
 	errDone           = errors.New("the attempt has ended")
 )
 
-// errUnsupported says that a target cannot take the request at all: it is passed over without being asked.
-var errUnsupported = errors.New("the target does not speak what the request needs")
-
 // attempt calls one slot of one target. It returns nil when the client was answered, also when the stream broke after
 // the commit point. sent reports whether the provider was called at all.
 func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
@@ -59,6 +56,7 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	}
 	x.learn(c, a)
 	x.settle(a)
+	x.teach(a)
 	return f, true
 }
 
@@ -98,7 +96,7 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	resp, err := p.transport.RoundTrip(req)
 	out.buf.Release() // the transport keeps a reference of its own for as long as it reads
 	if err != nil {
-		return x.transportFault(ctx, a, err)
+		return x.transportFault(ctx, err)
 	}
 	defer resp.Body.Close()
 	a.status = resp.StatusCode
@@ -106,8 +104,14 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return x.errorResponse(ctx, a, resp)
 	}
-	if x.head.Stream && isEventStream(resp.Header) {
+	if ce := resp.Header.Get("Content-Encoding"); ce != "" && !strings.EqualFold(ce, "identity") {
+		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response is compressed, which was not asked for", Billed: providers.BilledYes}
+	}
+	switch events := isEventStream(resp.Header); {
+	case events && x.head.Stream:
 		return x.relayStream(ctx, wd, a, resp, out)
+	case events:
+		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider answered with a stream, which was not asked for", Billed: providers.BilledYes}
 	}
 	return x.relayUnary(ctx, a, resp)
 }
@@ -128,15 +132,36 @@ func (x *exchange) chooseDialect(t *target) (providers.Dialect, error) {
 			}
 		}
 	}
-	return "", errUnsupported
+	return "", x.unsupported(t)
+}
+
+// operationNames are for messages.
+var operationNames = map[providers.Operation]string{
+	providers.Embeddings: "embeddings", providers.BatchEmbed: "embeddings", providers.CountTokens: "token counting",
+	providers.Completions: "legacy completions", providers.Images: "image generation", providers.Audio: "speech",
+	providers.Moderations: "moderations", providers.Rerank: "reranking",
+}
+
+// unsupported says why a target cannot be given a request. Clients that count tokens do it themselves on a 404.
+func (x *exchange) unsupported(t *target) error {
+	if name := operationNames[x.operation]; name != "" {
+		return &dialects.RequestError{Status: http.StatusNotFound, Param: "model", Code: "unsupported_operation",
+			Message: "the provider " + t.provider.name + " has no " + name + " in this dialect"}
+	}
+	return &dialects.RequestError{Param: "model", Code: "unsupported_dialect",
+		Message: "the provider " + t.provider.name + " does not speak the " + string(x.dialect) + " dialect, and requests in it cannot be translated: " +
+			"ask in the chat or messages dialect, or for a model of a provider that speaks it"}
 }
 
 // transportFault classifies an error that came instead of a response.
-func (x *exchange) transportFault(ctx context.Context, a *attempt, err error) *providers.Fault {
+func (x *exchange) transportFault(ctx context.Context, err error) *providers.Fault {
 	if f := x.contextFault(ctx); f != nil {
 		return f
 	}
-	f := providers.TransportFault(err, true)
+	f := providers.TransportFault(err, !beforeRequest(err))
+	if f.Class == providers.ClassCanceled {
+		f.Class = providers.ClassServerError // not by the client, who is still there
+	}
 	return &f
 }
 
@@ -149,21 +174,21 @@ func (x *exchange) contextFault(ctx context.Context) *providers.Fault {
 	case errors.Is(cause, errFirstToken), errors.Is(cause, errIdle), errors.Is(cause, errRequestTimeout):
 		return &providers.Fault{Class: providers.ClassTimeout, Message: cause.Error(), Billed: providers.BilledUnknown}
 	default:
-		return &providers.Fault{Class: providers.ClassCanceled, Message: "the client went away", Billed: providers.BilledUnknown}
+		return &providers.Fault{Class: providers.ClassCanceled, Message: "the client went away", Billed: providers.BilledYes}
 	}
 }
 
 // errorResponse classifies an answer that is not a success.
 func (x *exchange) errorResponse(ctx context.Context, a *attempt, resp *http.Response) *providers.Fault {
+	if resp.StatusCode < 400 {
+		// A redirect is never followed: the other host would get the credential. The body of a protocol switch never ends.
+		return &providers.Fault{Class: providers.ClassServerError, Status: resp.StatusCode, Message: "the provider answered with a redirect or an upgrade"}
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	if err != nil {
 		if f := x.contextFault(ctx); f != nil {
 			return f
 		}
-	}
-	if resp.StatusCode < 400 {
-		// Never followed: the other host would get the credential.
-		return &providers.Fault{Class: providers.ClassServerError, Status: resp.StatusCode, Message: "the provider answered with a redirect or an upgrade"}
 	}
 	var f providers.Fault
 	if c := a.target.provider.classify; c != nil {
@@ -236,13 +261,13 @@ func (x *exchange) forwardHeaders(d providers.Dialect) http.Header {
 	in := x.r.Header
 	for _, name := range forwardedAlways {
 		if v := in[name]; len(v) > 0 {
-			h[name] = v
+			h[name] = slices.Clone(v) // header_up changes values in place
 		}
 	}
 	if d == x.dialect {
 		for _, name := range forwardedByDialect[d] {
 			if v := in[name]; len(v) > 0 {
-				h[name] = v
+				h[name] = slices.Clone(v) // header_up changes values in place
 			}
 		}
 	}

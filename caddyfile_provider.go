@@ -2,6 +2,7 @@ package llmgateway
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -234,9 +235,7 @@ func unmarshalKind(d *caddyfile.Dispenser, raw json.RawMessage, at caddyfile.Tok
 	if err := json.Unmarshal(parsed, &merged); err != nil {
 		return nil, d.WrapErr(err)
 	}
-	for k, v := range config {
-		merged[k] = v
-	}
+	maps.Copy(merged, config)
 	return caddyconfig.JSON(merged, nil), nil
 }
 

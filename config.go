@@ -79,15 +79,16 @@ type LoadBalancing struct {
 	// is tried at once. Default: 250ms.
 	TryInterval caddy.Duration `json:"try_interval,omitempty"`
 	// The classes of fault after which another try is made. Default: `connect`, `timeout`, `rate_limit`, `overloaded`,
-	// `server_error`. More: `context_length`, `content_filter`, `auth`, `not_found`. A fault of the provider's
-	// credential (`auth`, `billing`) always moves on to another credential or target, and never to the same one.
+	// `server_error`. More: `context_length`, `content_filter`, `auth`, `billing`, `not_found`. When a provider refuses a
+	// credential (`auth`, `billing`), its other credentials are tried in any case.
 	RetryOn []string `json:"retry_on,omitempty"`
 }
 
 // PassiveHealth says when a target is taken out of rotation because of the requests it failed.
 type PassiveHealth struct {
-	// How many failures within `fail_duration` make a target unhealthy. Default: 5 in a row, or half of at least 20
-	// requests within 10s.
+	// How many failures within `fail_duration` or, without that, in a row make a target unhealthy. Without
+	// `fail_duration`, so does the failure of half of at least 20 requests within 10s. Default: 5, or 1 with
+	// `fail_duration`.
 	MaxFails int `json:"max_fails,omitempty"`
 	// How long a failure is remembered, and how long an unhealthy target rests before it is probed with one request.
 	// Default: 10s, doubling with each failed probe up to 5m.

@@ -121,6 +121,7 @@ func (h *Handler) newExchange(w http.ResponseWriter, r *http.Request, ep endpoin
 	x.codec = dialects.Lookup(ep.dialect)
 	x.tried = x.triedArr[:0]
 	x.keep = &summary{Dialect: ep.dialect, scopes: h.scopes}
+	x.repl.Map(x.keep.placeholder)
 	return x
 }
 
@@ -143,10 +144,10 @@ func (x *exchange) identify() {
 }
 
 // value returns the value of a scope.
-func (s *summary) value(name string) string {
-	for i := range s.values {
-		if s.scopes[i].name == name {
-			return s.values[i]
+func (k *summary) value(name string) string {
+	for i := range k.values {
+		if k.scopes[i].name == name {
+			return k.values[i]
 		}
 	}
 	return ""
@@ -158,8 +159,8 @@ func (x *exchange) plan() error {
 	if name == "" {
 		return &dialects.RequestError{Status: http.StatusBadRequest, Param: "model", Message: "the request names no model"}
 	}
-	if len(name) > maxModelName || cleanLabel(name, maxModelName) != name {
-		return &dialects.RequestError{Status: http.StatusBadRequest, Param: "model", Message: "the model name is too long or holds control characters"}
+	if err := checkModelName(name); err != nil {
+		return err
 	}
 	x.keep.Model, x.keep.Stream = name, x.head.Stream
 	t := x.h.currentTable()
@@ -177,6 +178,14 @@ func (x *exchange) plan() error {
 	}
 	x.deadline = x.start.Add(limit)
 	x.affinity = x.affinityKey()
+	return nil
+}
+
+// checkModelName refuses names that are none: they would only travel through logs and caches.
+func checkModelName(name string) error {
+	if len(name) > maxModelName || cleanLabel(name, maxModelName) != name {
+		return &dialects.RequestError{Status: http.StatusBadRequest, Param: "model", Message: "the model name is too long or holds control characters"}
+	}
 	return nil
 }
 

@@ -62,8 +62,8 @@ func (s *scripted) Prepare(ctx context.Context, c *providers.Call) (*http.Reques
 
 func (s *scripted) RoundTripper() http.RoundTripper {
 	v, _ := scripts.Load(s.Script)
-	script, _ := v.(*script)
-	return script
+	t, _ := v.(http.RoundTripper)
+	return t
 }
 
 // call is a request as a provider saw it.

@@ -1,5 +1,12 @@
 package llmgateway
 
+import "github.com/caddy-llm/llmgateway/providers"
+
+// wantsArray reports whether the client wants a stream as one JSON array.
+func (x *exchange) wantsArray() bool {
+	return x.dialect == providers.Gemini && x.r.URL.Query().Get("alt") != "sse"
+}
+
 // jsonArray writes the events of a stream as the elements of one JSON array, which is what Gemini's clients get that do
 // not ask for server-sent events with alt=sse.
 type jsonArray struct {

@@ -18,13 +18,16 @@ func (h *Handler) serveModels(w http.ResponseWriter, r *http.Request, ep endpoin
 	}
 	x := h.newExchange(w, r, ep)
 	x.identify()
-	if !h.authorized(r, x.keep) {
+	if !h.authorized(r, x.repl) {
 		return x.unauthorized()
 	}
 	t := h.currentTable()
 	names := t.publicNames()
 	var body []byte
 	if ep.kind == endpointModel {
+		if err := checkModelName(ep.model); err != nil {
+			return x.reject(err)
+		}
 		if t.resolve(ep.model) == nil {
 			return x.reject(t.unknown(ep.model))
 		}

@@ -2,6 +2,7 @@ package llmgateway
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -35,7 +36,7 @@ func init() {
 // `{http.llm_gateway.error}` | The class of fault; empty on success
 // `{http.llm_gateway.input_tokens}` | All input tokens, cached ones included, over all attempts
 // `{http.llm_gateway.output_tokens}` | All output tokens, reasoning included, over all attempts
-// `{http.llm_gateway.cost_usd}` | What the request cost, in US dollars
+// `{http.llm_gateway.cost_usd}` | What the request cost, in US dollars; empty when a price is unknown
 // `{http.llm_gateway.ttft_ms}` | Milliseconds to the first token
 // `{http.llm_gateway.duration_ms}` | Milliseconds for the whole request
 // `{http.llm_gateway.stream}` | Whether the client asked for a stream
@@ -100,7 +101,7 @@ type Handler struct {
 	estimator *accounting.Estimator
 	ledger    accounting.Ledger
 	metrics   *metrics
-	pooled    []string // keys of the usage pools that this instance holds
+	held      []reference // to what is pooled
 }
 
 // CaddyModule returns the Caddy module information.
@@ -176,16 +177,23 @@ func (h *Handler) Validate() error {
 	return nil
 }
 
-// Cleanup gives back what this instance holds in the pools. Requests of this instance may still be running: they keep
-// using the pooled state through pointers of their own, and nothing of it is closed under them.
+// reference is one use of something in a pool, which has to be given back exactly once.
+type reference struct {
+	pool *caddy.UsagePool
+	key  string
+}
+
+// Cleanup gives back what this instance holds in the pools, also when Provision failed half-way. Requests of this
+// instance may still be running: they keep using the pooled state through pointers of their own, and nothing of it is
+// closed under them.
 func (h *Handler) Cleanup() error {
-	for _, key := range h.pooled {
-		if _, err := upstreamStates.Delete(key); err != nil {
-			return err
-		}
+	var errs []error
+	for _, r := range h.held {
+		_, err := r.pool.Delete(r.key)
+		errs = append(errs, err)
 	}
-	h.pooled = nil
-	return releaseTransports(h.providers)
+	h.held = nil
+	return errors.Join(errs...)
 }
 
 // Interface guards

@@ -28,7 +28,7 @@ func nearest(name string, names []string, n int) []string {
 	for _, c := range names {
 		l := strings.ToLower(c)
 		d := distance(lower, l, limit)
-		if len(lower) >= 3 && (strings.Contains(l, lower) || strings.Contains(lower, l)) {
+		if len(lower) >= 3 && len(l) >= 3 && (strings.Contains(l, lower) || strings.Contains(lower, l)) {
 			d = min(d, 1+abs(len(l)-len(lower))/8)
 		}
 		if d <= limit {

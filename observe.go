@@ -65,13 +65,24 @@ var healthCollector = targetsHealthy{prometheus.NewDesc("caddy_llm_gateway_targe
 func (c targetsHealthy) Describe(ch chan<- *prometheus.Desc) { ch <- c.desc }
 
 func (c targetsHealthy) Collect(ch chan<- prometheus.Metric) {
-	now := time.Now()
-	for _, t := range targetStates(now, false) {
+	// Two providers of one name, in two blocks, make one series: it is healthy when all behind it is.
+	all := map[[2]string]float64{}
+	for _, t := range targetStates(time.Now(), false) {
+		key := [2]string{t.Upstream, t.Model}
+		if !t.public {
+			key[1] = otherModel
+		}
 		healthy := 0.0
 		if t.Healthy {
 			healthy = 1
 		}
-		ch <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, healthy, t.Upstream, t.Model)
+		if have, ok := all[key]; ok {
+			healthy = min(healthy, have)
+		}
+		all[key] = healthy
+	}
+	for key, healthy := range all {
+		ch <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, healthy, key[0], key[1])
 	}
 }
 
@@ -96,7 +107,6 @@ type series struct {
 	model, provider string
 	duration, ttft  prometheus.Observer
 	cost, ok        prometheus.Counter
-	requests        prometheus.Counter // status 2xx in the dialect used most; see finish
 	tokens          [5]prometheus.Counter
 }
 
@@ -129,13 +139,10 @@ func (s *series) usage(u accounting.Usage) {
 func (x *exchange) finish() {
 	k := x.keep
 	k.Duration = time.Since(x.start)
-	k.Attempts = len(x.attempts)
+	x.summarize()
 	var first, last *attempt
 	if k.Attempts > 0 {
 		first, last = &x.attempts[0], &x.attempts[k.Attempts-1]
-		k.Provider, k.UpstreamModel, k.Target = last.target.provider.name, last.target.model, last.target.label
-		k.TTFT = last.ttft
-		x.total()
 	}
 	x.record()
 	if x.h.metrics != nil {
@@ -146,11 +153,24 @@ func (x *exchange) finish() {
 			elf.Set(zap.Object("llm", k))
 		}
 	}
-	x.repl.Map(k.placeholder)
 	if !x.h.UsageLogOff {
 		x.logUsage(k)
 	}
 	x.release()
+}
+
+// summarize brings the summary up to the attempts made so far. It is done before the response is written too, because
+// headers of the response may hold placeholders.
+func (x *exchange) summarize() {
+	k := x.keep
+	k.Attempts = len(x.attempts)
+	if k.Attempts == 0 {
+		return
+	}
+	last := &x.attempts[k.Attempts-1]
+	k.Provider, k.UpstreamModel, k.Target = last.target.provider.name, last.target.model, last.target.label
+	k.TTFT = last.ttft
+	x.total()
 }
 
 // accessLogged reports whether the server may write an access log at all.
@@ -322,6 +342,9 @@ func (k *summary) placeholder(key string) (any, bool) {
 	case "output_tokens":
 		return k.Usage.TotalOutput(), true
 	case "cost_usd":
+		if !k.Priced {
+			return "", true // unknown is not zero
+		}
 		return k.Cost.String(), true
 	case "ttft_ms":
 		return strconv.FormatFloat(milliseconds(k.TTFT), 'f', -1, 64), true

@@ -36,9 +36,8 @@ type provider struct {
 	rules    balancing.Rules
 	statuses []int // unhealthy_status
 
-	upstreams    []*upstream
-	transport    http.RoundTripper
-	transportKey string // of the pooled default transport; "" for one of its own
+	upstreams []*upstream
+	transport http.RoundTripper
 
 	mu    sync.RWMutex
 	slots map[string][]*slot // by upstream model
@@ -209,9 +208,10 @@ func (h *Handler) provisionUpstreams(c *ProviderConfig, p *provider) error {
 			if err != nil {
 				return err
 			}
-			h.pooled = append(h.pooled, poolKey)
+			h.held = append(h.held, reference{upstreamStates, poolKey})
 			up.state = st.(*upstreamState)
-			up.state.label.Store(&up.label)
+			label := up.label // of its own: a pointer into up would keep the credential alive in the pool
+			up.state.label.Store(&label)
 			up.state.setRules(p.rules)
 			p.upstreams = append(p.upstreams, up)
 		}

@@ -31,12 +31,16 @@ const (
 // canonical paths are known: an escaped slash, a doubled slash, dot segments or another case belong to somebody else.
 func recognise(r *http.Request) (endpoint, bool) {
 	path := r.URL.Path
-	if i := strings.LastIndex(path, "/models/"); i >= 0 {
+	if i := strings.LastIndex(path, "/models/"); i >= 0 && plainUpTo(r, path, "/models/") {
 		if ep, ok := geminiMethod(r, path, i); ok {
 			return ep, true
 		}
-		if r.Method == http.MethodGet && versioned(path[:i]) {
-			return endpoint{dialect: providers.Chat, kind: endpointModel, model: path[i+len("/models/"):]}, true
+		if r.Method == http.MethodGet && versioned(path[:i]) && len(path) > i+len("/models/") {
+			ep := endpoint{dialect: providers.Chat, kind: endpointModel, model: path[i+len("/models/"):]}
+			if strings.HasSuffix(path[:i], "/v1beta") {
+				ep.dialect = providers.Gemini
+			}
+			return ep, true
 		}
 	}
 	if r.URL.RawPath != "" {
@@ -66,6 +70,12 @@ func recognise(r *http.Request) (endpoint, bool) {
 	return endpoint{}, false
 }
 
+// plainUpTo reports whether a path is written without escapes up to and including the first occurrence of mark.
+func plainUpTo(r *http.Request, path, mark string) bool {
+	end := strings.Index(path, mark) + len(mark)
+	return r.URL.RawPath == "" || strings.HasPrefix(r.URL.RawPath, path[:end])
+}
+
 // posts are the paths of calls, by their end.
 var posts = []struct {
 	suffix    string
@@ -88,11 +98,16 @@ var posts = []struct {
 func recognisePost(path string) (endpoint, bool) {
 	for i := range posts {
 		p := &posts[i]
-		if strings.HasSuffix(path, p.suffix) && versioned(path[:len(path)-len(p.suffix)]) {
+		if prefix, ok := strings.CutSuffix(path, p.suffix); ok && versioned(prefix) && !(p.operation == providers.Completions && endsInChat(prefix)) {
 			return endpoint{dialect: p.dialect, operation: p.operation, subpath: p.subpath}, true
 		}
 	}
 	return endpoint{}, false
+}
+
+// endsInChat tells a misspelled path of chat completions from one of legacy completions.
+func endsInChat(prefix string) bool {
+	return strings.EqualFold(prefix[strings.LastIndexByte(prefix, '/')+1:], "chat")
 }
 
 // versioned accepts what may stand before an operation: nothing, or canonical segments. The last one usually is "v1".
@@ -112,6 +127,10 @@ func canonical(prefix string) bool {
 		if seg == "" || seg == "." || seg == ".." {
 			return false
 		}
+		// A version in another case would be another resource.
+		if low := strings.ToLower(seg); low != seg && (low == "v1" || low == "v1beta") {
+			return false
+		}
 		for i := 0; i < len(seg); i++ {
 			c := seg[i]
 			if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~') {
@@ -119,9 +138,7 @@ func canonical(prefix string) bool {
 			}
 		}
 	}
-	// A version in another case would be another resource.
-	last := prefix[strings.LastIndexByte(prefix, '/')+1:]
-	return last != "V1" && last != "V1BETA" && last != "V1beta"
+	return true
 }
 
 // geminiMethods are the verbs of the Gemini dialect.

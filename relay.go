@@ -1,6 +1,7 @@
 package llmgateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/sse"
 	"github.com/caddy-llm/llmgateway/providers"
 )
 
@@ -39,6 +41,9 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 	}
 	*buf = body
 	a.ttft = time.Since(a.start)
+	if x.operation != providers.Audio && !isJSON(body) {
+		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response is not JSON", Billed: providers.BilledUnknown}
+	}
 	codec := dialects.Lookup(a.dialect)
 	m := codec.NewMeter()
 	defer m.Release()
@@ -46,9 +51,12 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 		return x.errorIn200(a, m, body)
 	}
 	a.obs = *m.Observation()
-	if a.dialect == x.dialect {
+	if a.dialect == x.dialect && !x.head.Stream {
 		x.writeUnary(a, resp.Header["Content-Type"], body)
 		return nil
+	}
+	if x.head.Stream {
+		return x.streamUnary(a, codec, resp.Header["Content-Type"], body)
 	}
 	r, err := codec.(dialects.Encoder).DecodeResponse(body)
 	if err != nil {
@@ -56,16 +64,45 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 	}
 	out := getBuffer()
 	defer putBuffer(out)
-	if x.head.Stream {
-		// The client asked for a stream and the provider answered in one piece.
-		*out = x.foldIntoStream((*out)[:0], r)
-		x.commit(contentTypeSSE)
-		_, _ = x.w.Write(*out)
-		return nil
-	}
 	*out = x.codec.(dialects.Decoder).EncodeResponse((*out)[:0], r, x.keep.Model)
 	x.writeUnary(a, contentTypeJSON, *out)
 	return nil
+}
+
+// streamUnary answers a client that asked for a stream when the provider answered in one piece.
+func (x *exchange) streamUnary(a *attempt, codec dialects.Codec, contentType []string, body []byte) *providers.Fault {
+	out := getBuffer()
+	defer putBuffer(out)
+	enc, readable := codec.(dialects.Encoder)
+	_, writable := x.codec.(dialects.Decoder)
+	switch {
+	case readable && writable:
+		r, err := enc.DecodeResponse(body)
+		if err != nil {
+			return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response could not be understood", Billed: providers.BilledYes}
+		}
+		*out = x.foldIntoStream((*out)[:0], r)
+	case x.dialect == providers.Gemini && !x.wantsArray():
+		*out = sse.AppendData((*out)[:0], body) // an event of this dialect is a whole response
+	case x.dialect == providers.Gemini:
+		x.writeUnary(a, contentType, append(append([]byte("["), body...), ']'))
+		return nil
+	default:
+		x.writeUnary(a, contentType, body)
+		return nil
+	}
+	x.commit(contentTypeSSE)
+	if _, err := x.w.Write(*out); err != nil {
+		x.interrupted = byClient
+	}
+	return nil
+}
+
+// isJSON reports whether a body is an object or an array, whatever its content type says: those of vendors are not to be
+// relied on, and a web page of something in between must not reach the client.
+func isJSON(body []byte) bool {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	return len(body) > 0 && (body[0] == '{' || body[0] == '[')
 }
 
 // readAll reads a response body into buf, at most maxResponse.
@@ -73,7 +110,7 @@ func readAll(buf []byte, resp *http.Response) ([]byte, error) {
 	if n := resp.ContentLength; n > maxResponse {
 		return buf, errTooLarge
 	} else if n >= int64(cap(buf)) {
-		buf = make([]byte, 0, n+1)
+		buf = make([]byte, 0, min(n+1, maxPooledBuffer)) // the size is the provider's word
 	}
 	for {
 		if len(buf) == cap(buf) {
@@ -102,11 +139,11 @@ func (x *exchange) writeUnary(a *attempt, contentType []string, body []byte) {
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.settle(a)
-	if cost, priced := x.totalCost(); priced {
-		h["X-Llm-Gateway-Cost-Usd"] = []string{cost.String()}
-	}
-	x.setHeaders()
 	x.keep.Status = a.status
+	x.setHeaders()
+	if x.keep.Priced {
+		h["X-Llm-Gateway-Cost-Usd"] = []string{x.keep.Cost.String()}
+	}
 	x.committed = true
 	x.w.WriteHeader(a.status)
 	if _, err := x.w.Write(body); err != nil {
@@ -122,6 +159,7 @@ func (x *exchange) errorIn200(a *attempt, m dialects.Meter, body []byte) *provid
 		status = http.StatusBadGateway
 	}
 	f := providers.Classify(a.dialect, status, nil, body)
+	f.Body = bytes.Clone(f.Body) // the original is in a buffer that others will use
 	f.Billed = providers.BilledUnknown
 	if f.Message == "" {
 		f.Message = e.Message

@@ -33,9 +33,9 @@ func (x *exchange) reject(err error) error {
 	}
 	if e.Status == http.StatusServiceUnavailable {
 		e.Type = "server_error"
-	} else {
-		x.w.Header()["X-Should-Retry"] = []string{"false"}
+		return x.fail(&e, providers.ClassOverloaded)
 	}
+	x.w.Header()["X-Should-Retry"] = []string{"false"}
 	return x.fail(&e, providers.ClassInvalid)
 }
 
@@ -56,7 +56,7 @@ func (x *exchange) fail(e *conversation.Error, class providers.Class) error {
 	x.keep.Status, x.keep.Class = e.Status, class
 	if x.h.Errors == "caddy" {
 		x.setHeaders()
-		return caddyhttp.Error(e.Status, e)
+		return caddyhttp.Error(e.Status, x.loggable(e, class))
 	}
 	buf := getBuffer()
 	defer putBuffer(buf)
@@ -71,6 +71,14 @@ func (x *exchange) fail(e *conversation.Error, class providers.Class) error {
 	return nil
 }
 
+// loggable is the error for Caddy, which logs it. A provider's own words stay out of it: they may quote the prompt.
+func (x *exchange) loggable(e *conversation.Error, class providers.Class) error {
+	if len(x.attempts) == 0 {
+		return e
+	}
+	return errors.New(string(class) + " after trying " + x.targetsTried())
+}
+
 var (
 	contentTypeJSON = []string{"application/json"}
 	contentTypeSSE  = []string{"text/event-stream; charset=utf-8"}
@@ -79,6 +87,7 @@ var (
 
 // setHeaders sets what every response says about itself.
 func (x *exchange) setHeaders() {
+	x.summarize()
 	h := x.w.Header()
 	values := make([]string, 0, 4) // one array for all of them
 	set := func(name, value string) {
@@ -115,7 +124,7 @@ func (x *exchange) exhausted(wait time.Duration) error {
 	if e.Status != http.StatusTooManyRequests {
 		h["X-Should-Retry"] = []string{"false"}
 	}
-	if len(x.attempts) == 1 && last.dialect == x.dialect && len(f.Body) > 0 && f.Class != providers.ClassAuth && x.h.Errors != "caddy" && f.Status >= 400 {
+	if len(x.attempts) == 1 && last.dialect == x.dialect && isJSON(f.Body) && f.Class != providers.ClassAuth && f.Class != providers.ClassBilling && x.h.Errors != "caddy" && f.Status >= 400 {
 		return x.failVerbatim(f)
 	}
 	if len(x.attempts) > 1 {
@@ -185,6 +194,14 @@ func orElse(s, fallback string) string {
 	return s
 }
 
+// errorCodes are OpenAI's words for what has no code of its own.
+var errorCodes = map[providers.Class]string{
+	providers.ClassRateLimit:     "rate_limit_exceeded",
+	providers.ClassContextLength: "context_length_exceeded",
+	providers.ClassContentFilter: "content_filter",
+	providers.ClassNotFound:      "model_not_found",
+}
+
 // faultError turns the fault of an attempt into what the client is told.
 func (x *exchange) faultError(f *providers.Fault) *conversation.Error {
 	e := &conversation.Error{Status: f.Status, Type: f.Type, Code: f.Code, Param: f.Param, Message: f.Message}
@@ -216,6 +233,12 @@ func (x *exchange) faultError(f *providers.Fault) *conversation.Error {
 		e.Type = orElse(e.Type, "invalid_request_error")
 	case providers.ClassInternal:
 		e.Status, e.Type = http.StatusInternalServerError, "server_error"
+	}
+	if _, err := strconv.Atoi(e.Code); err == nil {
+		e.Code = "" // Google repeats the HTTP status there; clients of other dialects compare it with words
+	}
+	if e.Code == "" && x.dialect != providers.Messages {
+		e.Code = errorCodes[f.Class]
 	}
 	if e.Message == "" {
 		e.Message = "the provider answered with " + string(f.Class)

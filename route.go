@@ -181,7 +181,9 @@ func (t *table) tiers(c *ModelConfig, asked, label string, via []string) ([][]*t
 		if other := t.h.modelConfig(f); other != nil {
 			name := other.Name
 			if strings.Contains(name, "*") {
-				name = asked
+				if name = asked; !matches(other.Name, name) {
+					return nil, fmt.Errorf("fallback %s: %q does not match this pattern; fall back to a model or to <provider>/<model>", f, asked)
+				}
 			}
 			more, err := t.tiers(other, name, label, via)
 			if err != nil {
@@ -213,13 +215,20 @@ func (h *Handler) modelConfig(name string) *ModelConfig {
 // target makes the target that spec names: provider/model, provider alone, or provider/*.
 func (t *table) target(spec, captured, asked, label string, weight int) *target {
 	name, model, ok := strings.Cut(spec, "/")
+	ofClient := t.h.modelConfig(asked) == nil // asked is what a client wrote, and matches a pattern
 	switch {
 	case !ok:
 		model = asked
 	case strings.Contains(model, "*"):
 		model = strings.Replace(model, "*", captured, 1)
+	default:
+		ofClient = false
 	}
-	return t.h.newTarget(t.byName[name], model, label, weight)
+	tg := t.h.newTarget(t.byName[name], model, label, weight)
+	if !ofClient {
+		tg.publish()
+	}
+	return tg
 }
 
 // priceCap is the most that a million output tokens may cost; 0 means no limit.
@@ -315,7 +324,11 @@ func (t *table) single(name string, ps []*provider, model string) *route {
 	r := &route{name: name, label: t.modelLabel(ps[0], model), settings: t.h.defaults}
 	var tier []*target
 	for _, p := range ps {
-		tier = append(tier, t.h.newTarget(p, model, r.label, 1))
+		tg := t.h.newTarget(p, model, r.label, 1)
+		if r.label == model {
+			tg.publish()
+		}
+		tier = append(tier, tg)
 	}
 	r.tiers = [][]*target{tier}
 	return r
@@ -331,6 +344,11 @@ func (t *table) modelLabel(p *provider, model string) string {
 		return model
 	}
 	return otherModel
+}
+
+func matches(pattern, name string) bool {
+	_, ok := matchPattern(pattern, name)
+	return ok
 }
 
 // matchPattern matches a name against a pattern in which * stands for any characters, and returns what the first *

@@ -2,6 +2,7 @@ package llmgateway
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/caddy-llm/llmgateway/balancing"
@@ -207,7 +208,7 @@ func (x *exchange) lastResort(now time.Time) (choice, time.Duration, bool) {
 	for _, tier := range x.route.tiers {
 		for _, t := range tier {
 			for _, s := range t.slots {
-				if contains(x.tried, s) {
+				if slices.Contains(x.tried, s) {
 					continue
 				}
 				up, ok := s.up.state.health.LastResort(now)

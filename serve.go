@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -45,7 +46,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // serve walks the request: authorise, read, plan, run.
 func (x *exchange) serve() error {
 	x.identify()
-	if !x.h.authorized(x.r, x.keep) {
+	if !x.h.authorized(x.r, x.repl) {
 		return x.unauthorized()
 	}
 	if err := checkEncoding(x.r); err != nil {
@@ -73,8 +74,10 @@ func (x *exchange) serve() error {
 
 // authorized reports whether the client may use the gateway: Caddy authenticated it, or it comes from a range where
 // anonymous clients are allowed. The address is the one that Caddy determined, trusted proxies included.
-func (h *Handler) authorized(r *http.Request, s *summary) bool {
-	if s.value("user") != "" || s.value("key") != "" {
+//
+// Only what Caddy's authentication says counts: a scope may be identified from a header, which anybody can send.
+func (h *Handler) authorized(r *http.Request, repl *caddy.Replacer) bool {
+	if id, _ := repl.GetString("http.auth.user.id"); id != "" {
 		return true
 	}
 	return h.anonymousAllowed(r)

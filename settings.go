@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -138,7 +139,10 @@ func (s *scope) value(repl *caddy.Replacer) string {
 // cleanLabel makes text that a client sent fit for logs and the ledger: no control characters, not longer than n bytes.
 func cleanLabel(v string, n int) string {
 	if len(v) > n {
-		v = strings.ToValidUTF8(v[:n], "")
+		v = v[:n]
+	}
+	if !utf8.ValidString(v) {
+		v = strings.ToValidUTF8(v, "")
 	}
 	for i := 0; i < len(v); i++ {
 		if v[i] < 0x20 || v[i] == 0x7f {
@@ -244,11 +248,15 @@ func parseRange(r string) ([]netip.Prefix, error) {
 		return all, nil
 	}
 	if a, err := netip.ParseAddr(r); err == nil {
+		a = a.Unmap()
 		return []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}, nil
 	}
 	p, err := netip.ParsePrefix(r)
 	if err != nil {
 		return nil, fmt.Errorf("allow_anonymous: %q is not an address range such as 10.0.0.0/8", r)
+	}
+	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
 	}
 	return []netip.Prefix{p.Masked()}, nil
 }

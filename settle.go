@@ -35,10 +35,6 @@ func (x *exchange) measured(a *attempt) (accounting.Usage, accounting.Certainty)
 	name := a.target.label
 	known := a.obs.UsageKnown && u.TotalInput() >= 0 && u.TotalInput() <= maxPlausibleTokens && u.TotalOutput() <= maxPlausibleTokens
 	if known && (a.fault == nil || a.obs.UsageFinal) {
-		x.h.estimator.LearnInput(name, int64(x.bodySize), u.TotalInput())
-		if a.obs.OutputBytes > 0 {
-			x.h.estimator.LearnOutput(name, a.obs.OutputBytes, u.Output)
-		}
 		return u, accounting.Reported
 	}
 	if !known {
@@ -48,6 +44,17 @@ func (x *exchange) measured(a *attempt) (accounting.Usage, accounting.Certainty)
 		u.Output = max(u.Output, x.h.estimator.Output(name, a.obs.OutputBytes))
 	}
 	return u, accounting.Estimated
+}
+
+// teach lets the estimator learn from what the provider reported.
+func (x *exchange) teach(a *attempt) {
+	if a.certainty != accounting.Reported || x.operation != providers.Generate {
+		return
+	}
+	x.h.estimator.LearnInput(a.target.label, int64(x.bodySize), a.usage.TotalInput())
+	if a.obs.OutputBytes > 0 {
+		x.h.estimator.LearnOutput(a.target.label, a.obs.OutputBytes, a.usage.Output)
+	}
 }
 
 // price is what the target cost when the attempt was sent; nil when that is unknown.
@@ -86,7 +93,7 @@ func (x *exchange) totalCost() (accounting.Money, bool) {
 // total adds the attempts up for the summary.
 func (x *exchange) total() {
 	k := x.keep
-	k.Certainty = accounting.Reported
+	k.Certainty, k.Usage = accounting.Reported, accounting.Usage{}
 	billable := 0
 	for i := range x.attempts {
 		a := &x.attempts[i]

@@ -58,7 +58,7 @@ func (x *exchange) relayStream(ctx context.Context, wd *watchdog, a *attempt, re
 		r.writer = x.newEventWriter()
 		r.contentType = contentTypeSSE
 	}
-	if x.dialect == providers.Gemini && x.r.URL.Query().Get("alt") != "sse" {
+	if x.wantsArray() {
 		r.array, r.contentType = new(jsonArray), contentTypeJSON
 	}
 	x.rc = http.NewResponseController(x.w)
@@ -78,7 +78,7 @@ func (r *relay) run(ctx context.Context) *providers.Fault {
 		if sig&dialects.SignalContent != 0 && r.a.ttft == 0 {
 			r.a.ttft = time.Since(r.a.start)
 			r.wd.watch(r.x.route.idle, &errIdle)
-		} else if r.a.ttft > 0 {
+		} else if r.a.ttft > 0 && !r.terminal {
 			r.wd.touch()
 		}
 		if sig&dialects.SignalTerminal != 0 && !r.terminal {
@@ -193,8 +193,12 @@ func (r *relay) finished() bool {
 // providerError handles an error event of the provider.
 func (r *relay) providerError(ev sse.Event) *providers.Fault {
 	f := r.x.errorIn200(r.a, r.meter, ev.Data)
+	f.Body = nil // an event is not the body of an error
+	if r.a.ttft > 0 {
+		f.Billed = providers.BilledYes
+	}
 	key := []byte(r.a.slot.up.key.Reveal())
-	if r.x.committed && r.writer == nil && (len(key) < minRedacted || !bytes.Contains(ev.Raw, key)) {
+	if r.x.committed && r.writer == nil {
 		// The client understands the provider's own error.
 		r.x.interrupted = byUpstream
 		r.x.keep.Class = f.Class
@@ -202,6 +206,9 @@ func (r *relay) providerError(ev sse.Event) *providers.Fault {
 		last := ev.Raw
 		if r.array != nil {
 			last = append(r.array.element(ev.Data), r.array.end()...)
+		}
+		if len(key) >= minRedacted {
+			last = bytes.ReplaceAll(last, key, []byte(redacted))
 		}
 		r.sendLast(last)
 		return nil
@@ -248,10 +255,7 @@ func (r *relay) sendLast(b []byte) {
 
 // clientGone ends a stream whose client left. It is no fault of the target's.
 func (r *relay) clientGone() *providers.Fault {
-	f := &providers.Fault{Class: providers.ClassCanceled, Message: "the client went away", Billed: providers.BilledUnknown}
-	if r.a.ttft > 0 {
-		f.Billed = providers.BilledYes
-	}
 	r.x.interrupted = byClient
-	return f
+	// What was generated is paid for, or disconnecting would be a way to get tokens for nothing.
+	return &providers.Fault{Class: providers.ClassCanceled, Message: "the client went away", Billed: providers.BilledYes}
 }

@@ -1,6 +1,7 @@
 package llmgateway
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,9 @@ type upstreamState struct {
 
 // modelState is the state of one model behind one endpoint and credential.
 type modelState struct {
-	model  string
+	model string
+	// public says that the model's name is in a configuration or in the price book, and fit for a metrics label.
+	public atomic.Bool
 	health *balancing.Health
 	budget balancing.RetryBudget // for asking this same slot again
 }
@@ -83,7 +86,7 @@ type slot struct {
 
 // usable reports whether the slot may be used now and has not been tried for this request.
 func (s *slot) usable(now time.Time, tried []*slot) bool {
-	if contains(tried, s) {
+	if slices.Contains(tried, s) {
 		return false
 	}
 	if ok, _ := s.up.state.health.Allow(now); !ok {
@@ -152,6 +155,13 @@ func (h *Handler) newTarget(p *provider, model, routeLabel string, weight int) *
 	return t
 }
 
+// publish marks the target's model as one that no client made up.
+func (t *target) publish() {
+	for _, s := range t.slots {
+		s.model.public.Store(true)
+	}
+}
+
 // available reports whether any slot of the target may be used.
 func (t *target) available(now time.Time, tried []*slot) bool {
 	for _, s := range t.slots {
@@ -182,13 +192,4 @@ func (t *target) candidate(now time.Time, tried []*slot, inputTokens, outputToke
 		}
 	}
 	return c, ok
-}
-
-func contains(tried []*slot, s *slot) bool {
-	for _, t := range tried {
-		if t == s {
-			return true
-		}
-	}
-	return false
 }

@@ -3,10 +3,12 @@ package llmgateway
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -61,6 +63,26 @@ func (c conn) ReadFrom(r io.Reader) (int64, error) {
 	return c.TCPConn.ReadFrom(r)
 }
 
+// beforeRequest reports whether a round trip failed before a byte of the request was sent: while looking up the name,
+// connecting, or agreeing on TLS.
+func beforeRequest(err error) bool {
+	var (
+		op     *net.OpError
+		name   *net.DNSError
+		dial   reverseproxy.DialError
+		cert   *tls.CertificateVerificationError
+		record tls.RecordHeaderError
+		alert  tls.AlertError
+	)
+	switch {
+	case errors.As(err, &op) && (op.Op == "dial" || op.Op == "remote error" || op.Op == "local error"):
+		return true // crypto/tls reports alerts as remote and local errors
+	case errors.As(err, &name), errors.As(err, &dial), errors.As(err, &cert), errors.As(err, &record), errors.As(err, &alert):
+		return true
+	}
+	return strings.Contains(err.Error(), "TLS handshake timeout") // net/http does not export the type
+}
+
 // Destruct closes what is idle; connections in use live on until their requests end.
 func (t *transport) Destruct() error {
 	t.CloseIdleConnections()
@@ -80,7 +102,7 @@ func (h *Handler) provisionTransport(c *ProviderConfig, p *provider) error {
 		if err != nil {
 			return err
 		}
-		p.transportKey = defaultTransport
+		h.held = append(h.held, reference{transports, defaultTransport})
 		// The embedded transport is used directly: one call less on the path of every request.
 		p.transport = v.(*transport).Transport
 		return nil
@@ -97,18 +119,6 @@ func (h *Handler) provisionTransport(c *ProviderConfig, p *provider) error {
 		t.Transport.DisableCompression = true
 	}
 	p.transport = t
-	return nil
-}
-
-func releaseTransports(ps []*provider) error {
-	for _, p := range ps {
-		if p.transportKey != "" {
-			if _, err := transports.Delete(p.transportKey); err != nil {
-				return err
-			}
-			p.transportKey = ""
-		}
-	}
 	return nil
 }
 

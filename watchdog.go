@@ -15,6 +15,7 @@ type watchdog struct {
 	deadline time.Duration // since base
 	progress atomic.Int64  // since base, in nanoseconds
 	limit    atomic.Int64  // how long without progress
+	stopped  atomic.Bool
 	cause    atomic.Pointer[error]
 }
 
@@ -43,7 +44,9 @@ func (w *watchdog) fire() {
 		w.cancel(*w.cause.Load())
 		return
 	}
-	w.timer.Reset(min(limit-idle, w.deadline-since))
+	if !w.stopped.Load() {
+		w.timer.Reset(min(limit-idle, w.deadline-since))
+	}
 }
 
 // touch notes progress.
@@ -59,6 +62,7 @@ func (w *watchdog) watch(limit time.Duration, cause *error) {
 
 // stop ends the watch and releases the context.
 func (w *watchdog) stop() {
+	w.stopped.Store(true)
 	w.timer.Stop()
 	w.cancel(errDone)
 }

@@ -167,7 +167,8 @@ func compareToModel(t *testing.T, steps []byte) {
 			n := int(step/8) % len(open)
 			p := open[n]
 			open = append(open[:n], open[n+1:]...)
-			got, want := Unchanged, Unchanged
+			var got Change
+			want := Unchanged
 			switch step % 8 {
 			case 3, 5:
 				got, want = h.Success(epoch.Add(now), p.pass, time.Second), m.outcome(now, p, false)

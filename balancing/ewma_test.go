@@ -30,7 +30,8 @@ func TestLatencyJumpsUpAndIsLivedDown(t *testing.T) {
 		{"a slower one replaces the average", []step{{0, time.Second}, {time.Second, 9 * time.Second}}, time.Second, 9 * time.Second},
 		{
 			"a faster one counts by the time that has passed",
-			[]step{{0, 4 * time.Second}, {smoothing, time.Second}}, smoothing, seconds(4*e1 + 1*(1-e1)),
+			[]step{{0, 4 * time.Second}, {smoothing, time.Second}},
+			smoothing, seconds(4*e1 + 1*(1-e1)),
 		},
 		{"a faster one at the same moment does not count", []step{{0, 4 * time.Second}, {0, time.Second}}, 0, 4 * time.Second},
 		{"the average fades while idle", []step{{0, time.Second}}, fading, seconds(e1)},

@@ -470,9 +470,11 @@ func TestActiveChecksTakeATargetOutAndBringItBack(t *testing.T) {
 		ok   bool
 		want Change
 	}{
-		{false, Unchanged}, {false, Unchanged},
+		{false, Unchanged},
+		{false, Unchanged},
 		{true, Unchanged},
-		{false, Unchanged}, {false, Unchanged},
+		{false, Unchanged},
+		{false, Unchanged},
 		{false, TakenOut},
 		{false, Unchanged},
 		{true, Unchanged},

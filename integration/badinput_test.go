@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -80,7 +81,7 @@ func TestALargeBodyIsRefusedBeforeItIsReadToItsEnd(t *testing.T) {
 				up := gwServe(t, d.ok(false))
 				c := gwStart(t, gwSite("provider p {{kind}} k {{up}}"), "{{up}}", up.url, "{{kind}}", d.kind)
 				const size = 33 << 20
-				var read int
+				var read atomic.Int64
 				body := gwCounter{io.MultiReader(strings.NewReader(`{"x":"`), bytes.NewReader(bytes.Repeat([]byte{'a'}, size))), &read}
 				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url(d.at("p--m", false)), body)
 				if err != nil {
@@ -103,8 +104,8 @@ func TestALargeBodyIsRefusedBeforeItIsReadToItsEnd(t *testing.T) {
 				a := gwAnswer{status: resp.StatusCode, header: resp.Header}
 				a.body = gwReadAll(resp)
 				d.refused(t, a, 413, "33554432", "max_body")
-				if !chunked && read > 1<<20 {
-					t.Errorf("%d bytes were sent", read)
+				if !chunked && read.Load() > 1<<20 {
+					t.Errorf("%d bytes were sent", read.Load())
 				}
 				up.expect(0)
 			})
@@ -114,12 +115,12 @@ func TestALargeBodyIsRefusedBeforeItIsReadToItsEnd(t *testing.T) {
 
 type gwCounter struct {
 	io.Reader
-	n *int
+	n *atomic.Int64
 }
 
 func (c gwCounter) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
-	*c.n += n
+	c.n.Add(int64(n))
 	return n, err
 }
 

@@ -277,3 +277,30 @@ func gwStreamText(d *gwClient, stream string) string {
 	}
 	return b.String()
 }
+
+func TestAGeminiStreamWithoutSSEIsAnArray(t *testing.T) {
+	for name, reply := range map[string]gwReply{
+		"complete": gwGemini.ok(true), "broken": gwStream(gwGemini.text("Hello "), gwGemini.text("there"), gwCut{}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			up := gwServe(t, reply)
+			c := gwStart(t, gwSite("provider gemini k {{up}}"), "{{up}}", up.url)
+			a := c.post("/v1beta/models/gemini--m:streamGenerateContent", gwGemini.request("", true, "x"))
+			if a.status != 200 || a.header.Get("Content-Type") != "application/json" || !gjson.Valid(a.body) {
+				t.Fatalf("%d %v %s", a.status, a.header, a.body)
+			}
+			elements := gjson.Parse(a.body).Array()
+			var text strings.Builder
+			for _, e := range elements {
+				text.WriteString(e.Get("candidates.0.content.parts.0.text").Str)
+			}
+			last := elements[len(elements)-1]
+			if text.String() != "Hello there" || last.Get("error").Exists() != (name == "broken") {
+				t.Errorf("%s", a.body)
+			}
+			if up.last().uri != "/v1beta/models/m:streamGenerateContent?alt=sse" {
+				t.Errorf("sent to %s", up.last().uri)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -118,9 +119,13 @@ func TestAKeyThatAProviderEchoesInsideAnAnswerIsRedacted(t *testing.T) {
 	}
 }
 
-func TestClientCredentialsStayOutOfTheAccessLog(t *testing.T) {
+// Caddy copies a request for its access log before any handler sees it, and masks only Authorization and Cookie. The
+// documentation says how to leave out the rest.
+func TestClientCredentialsStayOutOfTheAccessLogAsDocumented(t *testing.T) {
+	filter := gwSnippet(t, "../docs/security.md", "log {")
 	up := gwServe(t, gwGemini.ok(false))
-	c := gwStart(t, gwSite("provider gemini up-key {{up}}"), "{{up}}", up.url)
+	site := strings.Replace(gwSite("provider gemini up-key {{up}}"), "\tlog\n", strings.Replace(filter, "log {", "log {\noutput gw_memory", 1), 1)
+	c := gwStart(t, site, "{{up}}", up.url)
 	for _, header := range []string{"Authorization", "X-Api-Key", "X-Goog-Api-Key", "Api-Key", "Cookie"} {
 		a := gwGemini.send(c, "gemini--m", false, header, gwClientKey)
 		line := c.accessLine(a)
@@ -128,6 +133,21 @@ func TestClientCredentialsStayOutOfTheAccessLog(t *testing.T) {
 	}
 	a := c.post("/v1beta/models/gemini--m:generateContent?key="+gwClientKey, gwGemini.request("", false, "x"))
 	gwClean(t, "the access log, with ?key=", c.accessLine(a).Raw, gwClientKey)
+}
+
+// gwSnippet returns the block of a documentation page that begins with a line.
+func gwSnippet(t *testing.T, page, begin string) string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(text), "\n\t"+begin+"\n")
+	if !ok {
+		t.Fatalf("%s has no %q", page, begin)
+	}
+	block, _, _ := strings.Cut(rest, "\n\t}\n")
+	return "\t" + begin + "\n" + block + "\n\t}\n"
 }
 
 // accessLine waits for the access log's line about a request.

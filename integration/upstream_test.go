@@ -21,6 +21,7 @@ type gwUpstream struct {
 	seen   []*gwSeen
 	answer func(*gwSeen) gwReply
 	conns  int
+	server *httptest.Server
 }
 
 // gwSeen is one request as the provider saw it.
@@ -62,7 +63,7 @@ func gwScript(t *testing.T, answer func(*gwSeen) gwReply) *gwUpstream {
 	}
 	s.Config.ErrorLog = nil
 	s.Start()
-	u.url = s.URL
+	u.url, u.server = s.URL, s
 	t.Cleanup(func() {
 		s.CloseClientConnections()
 		s.Close()

@@ -3,9 +3,8 @@ package chatcompletions
 import (
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // choiceReader puts the pieces of one answer in order: blocks one after the other, none of them overlapping.
@@ -38,26 +37,20 @@ func keepCitation(c conversation.Citation) conversation.Citation {
 }
 
 // read appends the events of one delta.
-func (c *choiceReader) read(delta gjson.Result, out []conversation.Event) []conversation.Event {
-	m := readDelta(delta)
+func (c *choiceReader) read(in *jsonedit.Reader, out []conversation.Event) []conversation.Event {
+	m := readDelta(in)
 	out = c.text(conversation.Thinking, m.reasoning, out)
-	if m.content.Type == gjson.String {
-		out = c.text(conversation.Text, m.content.Str, out)
-	} else {
-		forEachChunk(m.content, func(kind conversation.Kind, s string) { out = c.text(kind, s, out) })
-	}
+	m.forEachText(in, func(kind conversation.Kind, s string) { out = c.text(kind, s, out) })
 	out = c.text(conversation.Refusal, m.refusal, out)
 	c.refused = c.refused || m.refusal != ""
-	if m.annotations.IsArray() {
-		m.annotations.ForEach(func(_, v gjson.Result) bool {
-			if cite, ok := readCitation(v); ok {
-				c.hold(cite)
-			}
-			return true
-		})
+	in.Seek(m.annotations)
+	for ok := in.Array(); ok; ok = in.Next() {
+		if cite := readCitation(in); cite.URL != "" {
+			c.hold(cite)
+		}
 	}
 	out = c.release(out)
-	m.forEachCall(func(_ int, f callFragment) { out = c.call(&f, out) })
+	m.forEachCall(in, func(f *callFragment) { out = c.call(f, out) })
 	return out
 }
 

@@ -124,7 +124,8 @@ func TestNumbersAreReadHoweverTheyAreSpelled(t *testing.T) {
 		{"null", 0, false},
 		{"[7]", 0, false},
 	} {
-		if n, ok := wholeNumber(gjson.Parse(tt.raw)); n != tt.want || ok != tt.ok {
+		in := jsonedit.NewReader([]byte(tt.raw))
+		if n, ok := wholeNumber(&in); n != tt.want || ok != tt.ok {
 			t.Errorf("%s: got %d, %v", tt.raw, n, ok)
 		}
 	}

@@ -61,7 +61,7 @@ func (d *requestDecoder) wireMessage(m *wireMessage) {
 				m.reasoning = s
 			}
 		case "audio":
-			m.audio = d.inner("id")
+			m.audio = textIn(&d.in, "id")
 		}
 	}
 }

@@ -140,23 +140,6 @@ func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversat
 	return d.add(blocks, b)
 }
 
-// thinkingText joins Mistral's thinking, which is a list of text chunks.
-func thinkingText(in *jsonedit.Reader) string {
-	if s, ok := in.Text(); ok {
-		return s
-	}
-	var b strings.Builder
-	for ok := in.Array(); ok; ok = in.Next() {
-		for ok := in.Object(); ok; ok = in.Next() {
-			if in.Key() == "text" {
-				s, _ := in.Text()
-				b.WriteString(s)
-			}
-		}
-	}
-	return b.String()
-}
-
 // linkedPart reads the parts that are a link, which may be a data: URL. Mistral writes the link as a string, everybody
 // else wraps it in an object.
 func (d *requestDecoder) linkedPart(p *place, kind conversation.Kind, key string, link jsonedit.Mark) conversation.Block {

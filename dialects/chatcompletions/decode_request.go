@@ -152,7 +152,7 @@ func (d *requestDecoder) number(p *place) *float64 {
 }
 
 func (d *requestDecoder) integer(p *place) *int64 {
-	n, ok := readWhole(&d.in)
+	n, ok := wholeNumber(&d.in)
 	if !ok {
 		d.fail(p, "%s must be an integer", p.path())
 		return nil
@@ -260,11 +260,12 @@ func (d *requestDecoder) format(p *place) {
 func (d *requestDecoder) schemaFormat(p *place) {
 	f := &conversation.Format{}
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
-		in := p.in(d.in.Key())
+		key := d.in.Key()
 		if d.in.Peek() == 'n' {
 			continue
 		}
-		switch in.key {
+		in := p.in(key)
+		switch key {
 		case "name":
 			f.Name = d.str(&in)
 		case "description":

@@ -2,75 +2,84 @@ package chatcompletions
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"strconv"
 
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // errNotJSON is returned for bodies and events that are no JSON, such as the error page of a proxy with status 200.
 var errNotJSON = errors.New("the provider's response is not valid JSON")
 
+// valid reports whether a body or event is JSON. Validate is the faster test, but it wants UTF-8 and an object, too.
+func valid(data []byte) bool {
+	return jsonedit.Validate(data, jsonedit.Limits{}) == nil || gjson.ValidBytes(data)
+}
+
 // DecodeResponse implements [dialects.Encoder]. An error inside of a 200 is returned as *conversation.Error.
 func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
-	if !gjson.ValidBytes(body) {
+	if !valid(body) {
 		return nil, errNotJSON
 	}
-	root := gjson.ParseBytes(body)
-	r := &conversation.Response{Origin: origin}
-	var choices, sources gjson.Result
-	failed := false
-	root.ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
+	var (
+		in      = jsonedit.NewReader(body)
+		r       = &conversation.Response{Origin: origin}
+		choices jsonedit.Mark
+		sources sourceList
+		failed  bool
+	)
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "id":
-			r.ID = text(v)
+			r.ID, _ = in.Text()
 		case "model":
-			r.Model = text(v)
+			r.Model, _ = in.Text()
 		case "created":
-			r.Created, _ = wholeNumber(v)
+			r.Created, _ = wholeNumber(&in)
 		case "choices":
-			choices = v
+			choices = in.Mark()
 		case "service_tier":
-			r.ServiceTier = text(v)
+			r.ServiceTier, _ = in.Text()
 		case "usage":
-			if u, ok := parseUsage(v); ok {
+			if u, ok := readUsage(&in); ok {
 				r.Usage, r.UsageKnown = u, true
 			}
 		case "x_groq":
-			if u, ok := parseUsage(v.Get("usage")); ok && !r.UsageKnown {
+			if u, ok := readGroq(&in); ok && !r.UsageKnown {
 				r.Usage, r.UsageKnown = u, true
 			}
 		case "search_results", "citations":
-			sources = preferredSources(sources, v)
+			sources.prefer(&in)
 		case "error":
-			failed = failed || !isNull(v)
+			failed = failed || in.Peek() != 'n'
 		case "object":
-			failed = failed || v.Str == "error"
+			s, _ := in.Text()
+			failed = failed || s == "error"
 		}
-		return true
-	})
-	if failed {
-		return nil, inStream(root)
 	}
-	if !choices.IsArray() {
+	if failed {
+		return nil, inStream(body)
+	}
+	if in.Seek(choices); in.Peek() != '[' {
 		return nil, errors.New("the provider's response has no choices")
 	}
-	choices.ForEach(func(_, v gjson.Result) bool {
-		d := choiceDecoder{id: r.ID, n: len(r.Choices)}
-		r.Choices = append(r.Choices, d.choice(v))
-		return true
-	})
+	for ok := in.Array(); ok; ok = in.Next() {
+		d := choiceDecoder{in: &in, id: r.ID, n: len(r.Choices)}
+		r.Choices = append(r.Choices, d.choice())
+	}
 	if len(r.Choices) > 0 {
-		addSources(r.Choices[0].Blocks, sources)
+		in.Seek(sources.at)
+		forEachSource(&in, func(c conversation.Citation) { addCitation(r.Choices[0].Blocks, c) })
 	}
 	return r, nil
 }
 
 // choiceDecoder reads one choice of a response.
 type choiceDecoder struct {
+	in     *jsonedit.Reader
 	id     string // of the response
 	n      int
 	blocks []conversation.Block
@@ -79,46 +88,39 @@ type choiceDecoder struct {
 	refuse bool
 }
 
-func (d *choiceDecoder) choice(v gjson.Result) conversation.Choice {
+func (d *choiceDecoder) choice() conversation.Choice {
 	var c conversation.Choice
 	var finish string
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
 		case "message":
-			d.message(v)
+			d.message()
 		case "finish_reason":
-			finish = text(v)
+			finish, _ = d.in.Text()
 		case "logprobs":
-			if v.IsObject() {
-				c.Logprobs = json.RawMessage(v.Raw)
+			if d.in.Peek() == '{' {
+				c.Logprobs = d.in.Raw()
 			}
 		}
-		return true
-	})
+	}
 	c.Blocks = d.blocks
 	c.Stop = settleStop(stopReason(finish), d.calls, d.refuse)
 	return c
 }
 
 // message reads the members of a message into blocks: thoughts, what was said, calls.
-func (d *choiceDecoder) message(v gjson.Result) {
-	m := readDelta(v)
+func (d *choiceDecoder) message() {
+	m := readDelta(d.in)
+	end := d.in.Mark()
 	d.add(conversation.Thinking, m.reasoning)
-	if m.content.Type == gjson.String {
-		d.add(conversation.Text, m.content.Str)
-	} else {
-		forEachChunk(m.content, d.add)
-	}
+	m.forEachText(d.in, d.add)
 	d.add(conversation.Refusal, m.refusal)
 	d.refuse = m.refusal != ""
-	d.audio(m.audio)
-	m.images.ForEach(func(_, image gjson.Result) bool {
-		if media := mediaFromURL(text(image.Get("image_url.url"))); media != nil {
-			d.blocks = append(d.blocks, conversation.Block{Kind: conversation.Image, Media: media})
-		}
-		return true
-	})
-	m.forEachCall(func(_ int, f callFragment) {
+	d.in.Seek(m.audio)
+	d.audio()
+	d.in.Seek(m.images)
+	d.images()
+	m.forEachCall(d.in, func(f *callFragment) {
 		if f.name == "" && f.arguments == "" {
 			return // Snowflake fills in empty calls
 		}
@@ -130,12 +132,13 @@ func (d *choiceDecoder) message(v gjson.Result) {
 		call := &conversation.ToolCall{ID: f.id, Name: f.name, Arguments: f.arguments, Custom: f.custom}
 		d.blocks = append(d.blocks, conversation.Block{Kind: conversation.Call, Call: call})
 	})
-	m.annotations.ForEach(func(_, v gjson.Result) bool {
-		if c, ok := readCitation(v); ok {
+	d.in.Seek(m.annotations)
+	for ok := d.in.Array(); ok; ok = d.in.Next() {
+		if c := readCitation(d.in); c.URL != "" {
 			addCitation(d.blocks, c)
 		}
-		return true
-	})
+	}
+	d.in.Seek(end)
 }
 
 // add appends text to the last block, or a new one when that is of another kind.
@@ -155,13 +158,34 @@ func (d *choiceDecoder) add(kind conversation.Kind, s string) {
 }
 
 // audio reads an answer in sound; its transcript is the block's text.
-func (d *choiceDecoder) audio(v gjson.Result) {
-	data := text(v.Get("data"))
-	if data == "" {
-		return
+func (d *choiceDecoder) audio() {
+	var data, transcript string
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "data":
+			data, _ = d.in.Text()
+		case "transcript":
+			transcript, _ = d.in.Text()
+		}
 	}
-	media := &conversation.Media{Data: data}
-	d.blocks = append(d.blocks, conversation.Block{Kind: conversation.Audio, Media: media, Text: text(v.Get("transcript"))})
+	if data != "" {
+		media := &conversation.Media{Data: data}
+		d.blocks = append(d.blocks, conversation.Block{Kind: conversation.Audio, Media: media, Text: transcript})
+	}
+}
+
+// images reads generated images.
+func (d *choiceDecoder) images() {
+	for ok := d.in.Array(); ok; ok = d.in.Next() {
+		for ok := d.in.Object(); ok; ok = d.in.Next() {
+			if d.in.Key() != "image_url" {
+				continue
+			}
+			if media := mediaFromURL(textIn(d.in, "url")); media != nil {
+				d.blocks = append(d.blocks, conversation.Block{Kind: conversation.Image, Media: media})
+			}
+		}
+	}
 }
 
 // madeCallID makes an ID for a call that came without one. Response IDs are unique, so these are; the same response
@@ -173,44 +197,64 @@ func madeCallID(response string, choice, call int) string {
 	return "call_" + hashID(response+" "+strconv.Itoa(choice)+" "+strconv.Itoa(call), 16)
 }
 
-// readCitation reads a url_citation annotation.
-func readCitation(v gjson.Result) (conversation.Citation, bool) {
-	u := v.Get("url_citation")
-	if !u.IsObject() {
-		return conversation.Citation{}, false
+// readCitation reads a url_citation annotation. One without URL is none.
+func readCitation(in *jsonedit.Reader) (c conversation.Citation) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		if in.Key() != "url_citation" {
+			continue
+		}
+		for ok := in.Object(); ok; ok = in.Next() {
+			switch in.Key() {
+			case "url":
+				c.URL, _ = in.Text()
+			case "title":
+				c.Title, _ = in.Text()
+			case "content":
+				c.Quote, _ = in.Text()
+			case "start_index":
+				c.Start = int(detail(in))
+			case "end_index":
+				c.End = int(detail(in))
+			}
+		}
 	}
-	c := conversation.Citation{URL: text(u.Get("url")), Title: text(u.Get("title")), Quote: text(u.Get("content"))}
-	c.Start, c.End = int(detail(u.Get("start_index"))), int(detail(u.Get("end_index")))
-	return c, c.URL != ""
+	return c
 }
 
-// preferredSources picks between Perplexity's two lists of sources: only search_results has titles.
-func preferredSources(a, b gjson.Result) gjson.Result {
-	if !b.IsArray() || a.IsArray() && a.Get("0").IsObject() {
-		return a
+// sourceList is where the sources of an answer are listed. Perplexity has two lists, of which only search_results has
+// titles.
+type sourceList struct {
+	at     jsonedit.Mark
+	titled bool
+}
+
+// prefer takes the list that comes next, unless the one that is known is better.
+func (l *sourceList) prefer(in *jsonedit.Reader) {
+	if in.Peek() != '[' || l.titled {
+		return
 	}
-	return b
+	l.at = in.Mark()
+	l.titled = in.Array() && in.Peek() == '{'
+	in.Seek(l.at)
 }
 
 // forEachSource reads Perplexity's and xAI's sources, which belong to the answer as a whole.
-func forEachSource(sources gjson.Result, f func(conversation.Citation)) {
-	if !sources.IsArray() {
-		return
-	}
-	sources.ForEach(func(_, v gjson.Result) bool {
-		c := conversation.Citation{URL: text(v)}
-		if v.IsObject() {
-			c.URL, c.Title = text(v.Get("url")), text(v.Get("title"))
+func forEachSource(in *jsonedit.Reader, f func(conversation.Citation)) {
+	for ok := in.Array(); ok; ok = in.Next() {
+		var c conversation.Citation
+		c.URL, _ = in.Text()
+		for ok := in.Object(); ok; ok = in.Next() {
+			switch in.Key() {
+			case "url":
+				c.URL, _ = in.Text()
+			case "title":
+				c.Title, _ = in.Text()
+			}
 		}
 		if c.URL != "" {
 			f(c)
 		}
-		return true
-	})
-}
-
-func addSources(blocks []conversation.Block, sources gjson.Result) {
-	forEachSource(sources, func(c conversation.Citation) { addCitation(blocks, c) })
+	}
 }
 
 // addCitation adds a citation to the answer's last text.

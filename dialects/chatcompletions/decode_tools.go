@@ -91,18 +91,19 @@ func (d *requestDecoder) function(p *place) (t conversation.Tool) {
 		return t
 	}
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
-		in := p.in(d.in.Key())
+		key := d.in.Key()
 		if d.in.Peek() == 'n' {
 			continue
 		}
-		switch in.key {
+		in := p.in(key)
+		switch key {
 		case "name":
 			t.Name = d.str(&in)
 		case "description":
 			t.Description = d.str(&in)
 		case "parameters", "input_schema":
 			if d.in.Peek() != '{' {
-				d.fail(&in, "%s must be a JSON Schema object", in.key)
+				d.fail(&in, "%s must be a JSON Schema object", key)
 			}
 			t.Schema = d.in.Raw()
 		case "strict":
@@ -121,17 +122,7 @@ func (d *requestDecoder) cacheMark() *conversation.CacheMark {
 	if d.in.Peek() != '{' {
 		return nil
 	}
-	return &conversation.CacheMark{TTL: d.inner("ttl")}
-}
-
-// inner reads an object that only one text of is wanted.
-func (d *requestDecoder) inner(key string) (s string) {
-	for ok := d.in.Object(); ok; ok = d.in.Next() {
-		if d.in.Key() == key {
-			s = d.text()
-		}
-	}
-	return s
+	return &conversation.CacheMark{TTL: textIn(&d.in, "ttl")}
 }
 
 // wireChoice is a tool choice, or one of the allowed tools, as it stands.
@@ -148,9 +139,9 @@ func (d *requestDecoder) wireChoice() (c wireChoice) {
 		case "name":
 			c.name = d.text()
 		case "function":
-			c.function = d.inner("name")
+			c.function = textIn(&d.in, "name")
 		case "custom":
-			c.custom = d.inner("name")
+			c.custom = textIn(&d.in, "name")
 		case "allowed_tools":
 			if d.in.Peek() == '{' {
 				c.allowed = d.in.Mark()

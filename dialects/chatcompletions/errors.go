@@ -133,7 +133,7 @@ func readErrorCode(e *conversation.Error, v gjson.Result) {
 		e.Code = v.Str
 		return
 	}
-	if n, ok := wholeNumber(v); ok && n >= 400 && n < 600 && (e.Status == 0 || e.Status == 200) {
+	if n, ok := parseWhole(v.Raw); ok && n >= 400 && n < 600 && (e.Status == 0 || e.Status == 200) {
 		e.Status = int(n)
 	}
 }
@@ -165,9 +165,9 @@ func detailText(v gjson.Result) string {
 }
 
 // inStream completes an error that was found in the body of a 200: its status is what it says, or a bad gateway's.
-func inStream(v gjson.Result) *conversation.Error {
+func inStream(body []byte) *conversation.Error {
 	e := &conversation.Error{Status: 200}
-	readError(e, v)
+	readError(e, gjson.Parse(view(body)))
 	if e.Status == 200 {
 		e.Status = 502
 	}

@@ -9,12 +9,14 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
 // eventReader implements [dialects.EventReader]. Stop events wait for the end of the stream: several vendors send the
 // finish reason more than once, or more content after it.
 type eventReader struct {
+	in             jsonedit.Reader
 	started, ended bool
 	id, model      string
 	created        int64
@@ -39,14 +41,14 @@ func (r *eventReader) Read(ev sse.Event, out []conversation.Event) ([]conversati
 	case bytes.Equal(data, doneMarker):
 		return r.finish(out), nil
 	case string(ev.Name) == "error":
-		return r.fail(gjson.Parse(view(data)), out), nil
-	case !gjson.ValidBytes(data):
+		return r.fail(data, out), nil
+	case !valid(data):
 		if ev.Incomplete {
 			return out, nil // End tells that the stream was cut
 		}
 		return out, errNotJSON
 	}
-	return r.chunk(gjson.Parse(view(data)), out), nil
+	return r.chunk(data, out), nil
 }
 
 // End implements [dialects.EventReader]. Several vendors leave out [DONE]: once all answers have their finish reason,
@@ -66,58 +68,73 @@ func (r *eventReader) End(out []conversation.Event) ([]conversation.Event, error
 	return r.finish(out), nil
 }
 
-func (r *eventReader) fail(v gjson.Result, out []conversation.Event) []conversation.Event {
+func (r *eventReader) fail(data []byte, out []conversation.Event) []conversation.Event {
 	r.ended = true
-	return append(out, conversation.Event{Type: conversation.EventError, Error: inStream(v)})
+	return append(out, conversation.Event{Type: conversation.EventError, Error: inStream(data)})
 }
 
 // chunkMembers are the members of a chunk that are read after all were found, because of what has to come first.
 type chunkMembers struct {
-	choices, usage, groq, sources gjson.Result
-	failed                        bool
+	choices    jsonedit.Mark
+	usage      conversation.Usage
+	usageKnown bool
+	groq       conversation.Usage
+	groqKnown  bool
+	sources    sourceList
+	failed     bool
 }
 
-func (r *eventReader) chunk(v gjson.Result, out []conversation.Event) []conversation.Event {
-	var m chunkMembers
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
+func (r *eventReader) members() (m chunkMembers) {
+	in := &r.in
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "id":
-			setOnce(&r.id, v)
+			setOnce(&r.id, in)
 		case "model":
-			setOnce(&r.model, v)
+			setOnce(&r.model, in)
 		case "created":
 			if r.created == 0 {
-				r.created, _ = wholeNumber(v)
+				r.created, _ = wholeNumber(in)
 			}
 		case "choices":
-			m.choices = v
+			m.choices = in.Mark()
 		case "usage":
-			m.usage = v
+			m.usage, m.usageKnown = readUsage(in)
 		case "x_groq":
-			m.groq = v
+			m.groq, m.groqKnown = readGroq(in)
 		case "citations", "search_results":
-			m.sources = preferredSources(m.sources, v)
+			m.sources.prefer(in)
 		case "error":
-			m.failed = m.failed || !isNull(v)
+			m.failed = m.failed || in.Peek() != 'n'
 		case "object":
-			m.failed = m.failed || v.Str == "error"
+			s, _ := in.Text()
+			m.failed = m.failed || s == "error"
 		}
-		return true
-	})
-	if m.failed {
-		return r.fail(v, out)
 	}
+	return m
+}
+
+func (r *eventReader) chunk(data []byte, out []conversation.Event) []conversation.Event {
+	r.in.Reset(data)
+	defer r.in.Stop()
+	m := r.members()
+	if m.failed {
+		return r.fail(data, out)
+	}
+	r.in.Seek(m.choices)
+	some := r.in.Array()
 	// Azure opens with a chunk that has the filter results of the prompt, and neither ID nor model.
-	if !r.started && (r.id != "" || m.choices.Get("0").Exists()) {
+	if !r.started && (r.id != "" || some) {
 		out = r.start(out)
 	}
-	out = r.readChoices(&m, out)
-	u, ok := parseUsage(m.usage)
-	if !ok && m.groq.IsObject() {
-		u, ok = parseUsage(m.groq.Get("usage"))
+	for first := true; some; some, first = r.in.Next(), false {
+		out = r.readChoice(&m, first, out)
 	}
-	if ok && r.started {
-		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: u, UsageKnown: true})
+	if !m.usageKnown {
+		m.usage, m.usageKnown = m.groq, m.groqKnown
+	}
+	if m.usageKnown && r.started {
+		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: m.usage, UsageKnown: true})
 	}
 	return out
 }
@@ -127,45 +144,45 @@ func (r *eventReader) start(out []conversation.Event) []conversation.Event {
 	return append(out, conversation.Event{Type: conversation.EventStart, ID: r.id, Model: r.model, Created: r.created})
 }
 
-func (r *eventReader) readChoices(m *chunkMembers, out []conversation.Event) []conversation.Event {
-	if !m.choices.IsArray() {
+// readChoice reads what a chunk adds to one answer.
+func (r *eventReader) readChoice(m *chunkMembers, first bool, out []conversation.Event) []conversation.Event {
+	var (
+		number         int64
+		finish         string
+		delta, message jsonedit.Mark
+	)
+	in := &r.in
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "index":
+			number, _ = wholeNumber(in)
+		case "delta":
+			delta = in.Mark()
+		case "message":
+			message = in.Mark()
+		case "finish_reason":
+			finish, _ = in.Text()
+		}
+	}
+	c := r.choice(int(number))
+	if c == nil {
 		return out
 	}
-	first := true
-	m.choices.ForEach(func(_, v gjson.Result) bool {
-		var number int64
-		var finish, delta, message gjson.Result
-		v.ForEach(func(key, v gjson.Result) bool {
-			switch key.Str {
-			case "index":
-				number, _ = wholeNumber(v)
-			case "delta":
-				delta = v
-			case "message":
-				message = v
-			case "finish_reason":
-				finish = v
-			}
-			return true
-		})
-		c := r.choice(int(number))
-		if c == nil {
-			return true
-		}
-		if !delta.Exists() && !c.begun() {
-			delta = message // a whole answer in one chunk
-		}
-		if first && m.sources.IsArray() && !r.sources {
-			r.sources = true
-			forEachSource(m.sources, c.hold)
-		}
-		first = false
-		out = c.read(delta, out)
-		if s := stopReason(text(finish)); s != conversation.StopUnknown {
-			c.stop = s
-		}
-		return true
-	})
+	end := in.Mark()
+	if first && !r.sources && m.sources.at != 0 {
+		r.sources = true
+		in.Seek(m.sources.at)
+		forEachSource(in, c.hold)
+	}
+	if delta == 0 && !c.begun() {
+		delta = message // a whole answer in one chunk
+	}
+	in.Seek(delta)
+	out = c.read(in, out)
+	in.Seek(end)
+	if s := stopReason(finish); s != conversation.StopUnknown {
+		c.stop = s
+	}
 	return out
 }
 

@@ -3,71 +3,91 @@ package chatcompletions
 import (
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// deltaFacts is a message, or a piece of one, as it stands.
+// deltaFacts is a message, or a piece of one, as it stands. The marks are read after all members were found, because of
+// the order that blocks have to come in.
 type deltaFacts struct {
-	content     gjson.Result
-	reasoning   string
-	refusal     string
-	calls, call gjson.Result // tool_calls and the legacy function_call
-	annotations gjson.Result
-	audio       gjson.Result
-	images      gjson.Result // OpenRouter's
+	content   jsonedit.Mark
+	text      string // the content, when that is a string
+	reasoning string
+	refusal   string
+	// calls and call are tool_calls and the legacy function_call.
+	calls, call jsonedit.Mark
+	annotations jsonedit.Mark
+	audio       jsonedit.Mark
+	images      jsonedit.Mark // OpenRouter's
 }
 
 // readDelta finds the members of a message or a delta in one pass.
-func readDelta(v gjson.Result) (m deltaFacts) {
-	if !v.IsObject() {
-		return m
-	}
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
+func readDelta(in *jsonedit.Reader) (m deltaFacts) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "content":
-			m.content = v
+			m.content = in.Mark()
+			m.text, _ = in.Text()
 		case "reasoning_content":
-			if s := text(v); s != "" {
+			if s, _ := in.Text(); s != "" {
 				m.reasoning = s
 			}
 		case "reasoning":
-			if m.reasoning == "" {
-				m.reasoning = text(v)
+			if s, _ := in.Text(); m.reasoning == "" {
+				m.reasoning = s
 			}
 		case "refusal":
-			m.refusal = text(v)
+			m.refusal, _ = in.Text()
 		case "tool_calls":
-			m.calls = v
+			m.calls = in.Mark()
 		case "function_call":
-			m.call = v
+			m.call = in.Mark()
 		case "annotations":
-			m.annotations = v
+			m.annotations = in.Mark()
 		case "audio":
-			m.audio = v
+			m.audio = in.Mark()
 		case "images":
-			m.images = v
+			m.images = in.Mark()
 		}
-		return true
-	})
+	}
 	return m
 }
 
-// forEachChunk reads a content that is an array, as Mistral writes it.
-func forEachChunk(content gjson.Result, f func(kind conversation.Kind, s string)) {
-	if !content.IsArray() {
-		return
-	}
-	content.ForEach(func(_, chunk gjson.Result) bool {
-		switch text(chunk.Get("type")) {
-		case "text":
-			f(conversation.Text, text(chunk.Get("text")))
-		case "thinking":
-			f(conversation.Thinking, chunkText(chunk.Get("thinking")))
+// forEachText calls f for the pieces of the content: a string or, as Mistral writes it, an array.
+func (m *deltaFacts) forEachText(in *jsonedit.Reader, f func(kind conversation.Kind, s string)) {
+	f(conversation.Text, m.text)
+	in.Seek(m.content)
+	for ok := in.Array(); ok; ok = in.Next() {
+		var kind, text, thinking string
+		for ok := in.Object(); ok; ok = in.Next() {
+			switch in.Key() {
+			case "type":
+				kind, _ = in.Text()
+			case "text":
+				text, _ = in.Text()
+			case "thinking":
+				thinking = thinkingText(in)
+			}
 		}
-		return true
-	})
+		switch kind {
+		case "text":
+			f(conversation.Text, text)
+		case "thinking":
+			f(conversation.Thinking, thinking)
+		}
+	}
+}
+
+// thinkingText joins Mistral's thinking, which is a list of text chunks.
+func thinkingText(in *jsonedit.Reader) string {
+	if s, ok := in.Text(); ok {
+		return s
+	}
+	var b strings.Builder
+	for ok := in.Array(); ok; ok = in.Next() {
+		b.WriteString(textIn(in, "text"))
+	}
+	return b.String()
 }
 
 // callFragment is a tool call, or a piece of one.
@@ -78,77 +98,58 @@ type callFragment struct {
 }
 
 // forEachCall reads the calls of a message or delta. The legacy function_call is a call without index and ID.
-func (m *deltaFacts) forEachCall(f func(i int, c callFragment)) {
-	if m.calls.IsArray() {
-		i := 0
-		m.calls.ForEach(func(_, v gjson.Result) bool {
-			f(i, readCall(v))
-			i++
-			return true
-		})
+func (m *deltaFacts) forEachCall(in *jsonedit.Reader, f func(c *callFragment)) {
+	in.Seek(m.calls)
+	for ok := in.Array(); ok; ok = in.Next() {
+		c := readCall(in)
+		f(&c)
 	}
-	if m.call.IsObject() {
+	if in.Seek(m.call); in.Peek() == '{' {
 		c := callFragment{index: -1}
-		c.body(m.call)
-		f(0, c)
+		c.body(in)
+		f(&c)
 	}
 }
 
-func readCall(v gjson.Result) callFragment {
+func readCall(in *jsonedit.Reader) callFragment {
 	c := callFragment{index: -1}
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "index":
-			if n, ok := wholeNumber(v); ok && n >= 0 {
+			if n, ok := wholeNumber(in); ok && n >= 0 {
 				c.index = n
 			}
 		case "id":
-			c.id = text(v)
+			c.id, _ = in.Text()
 		case "function":
-			c.body(v)
+			c.body(in)
 		case "custom": // some vendors fill in an empty one beside the function
 			before := c
-			c.body(v)
+			c.body(in)
 			c.custom = c.name != before.name || c.arguments != before.arguments
 		}
-		return true
-	})
+	}
 	return c
 }
 
 // body reads name and arguments. Arguments that are JSON instead of JSON text, as Ollama's own API has them, are taken
 // as they stand; null is no arguments.
-func (c *callFragment) body(v gjson.Result) {
-	if !v.IsObject() {
-		return
-	}
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
+func (c *callFragment) body(in *jsonedit.Reader) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "name":
-			if s := text(v); s != "" {
+			if s, _ := in.Text(); s != "" {
 				c.name = s
 			}
 		case "arguments", "input":
-			switch {
-			case v.Type == gjson.String && v.Str != "":
-				c.arguments = v.Str
-			case v.IsObject():
-				c.arguments = v.Raw
+			switch in.Peek() {
+			case '"':
+				if s, _ := in.Text(); s != "" {
+					c.arguments = s
+				}
+			case '{':
+				c.arguments = view(in.Raw())
 			}
 		}
-		return true
-	})
-}
-
-// chunkText joins Mistral's thinking, which is a list of text chunks.
-func chunkText(v gjson.Result) string {
-	if v.Type == gjson.String {
-		return v.Str
 	}
-	var b strings.Builder
-	v.ForEach(func(_, chunk gjson.Result) bool {
-		b.WriteString(text(chunk.Get("text")))
-		return true
-	})
-	return b.String()
 }

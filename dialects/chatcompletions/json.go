@@ -12,14 +12,22 @@ import (
 // view returns b as a string without copying it. The string is only good for as long as b is not written to.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-func isNull(v gjson.Result) bool { return v.Type == gjson.Null }
-
 // text returns a string value, or "" for any other type.
 func text(v gjson.Result) string {
 	if v.Type != gjson.String {
 		return ""
 	}
 	return v.Str
+}
+
+// textIn reads a text out of an object.
+func textIn(in *jsonedit.Reader, key string) (s string) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		if in.Key() == key {
+			s, _ = in.Text()
+		}
+	}
+	return s
 }
 
 func appendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }

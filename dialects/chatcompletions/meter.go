@@ -5,10 +5,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -48,13 +47,13 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 	data := ev.Data
 	switch {
 	case string(ev.Name) == "error":
-		return m.fail(gjson.Parse(view(data)))
+		return m.fail(data)
 	case len(data) == 0:
 		return 0
 	case bytes.Equal(bytes.TrimSpace(data), doneMarker):
 		m.settle()
 		return dialects.SignalTerminal
-	case ev.Incomplete && !gjson.ValidBytes(data):
+	case ev.Incomplete && !valid(data):
 		return 0 // half a number is another number
 	}
 	if m.known {
@@ -62,16 +61,16 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 			return m.output(n)
 		}
 	}
-	return m.chunk(gjson.Parse(view(data)))
+	return m.chunk(data)
 }
 
 // Body implements [dialects.Meter]. Bodies that are not JSON objects, such as audio, carry no signal.
 func (m *meter) Body(body []byte) dialects.Signal {
-	v := gjson.Parse(view(bytes.TrimSpace(body)))
-	if !v.IsObject() {
+	in := jsonedit.NewReader(body)
+	if in.Peek() != '{' {
 		return 0
 	}
-	sig := m.chunk(v) &^ dialects.SignalUsageOnly
+	sig := m.chunk(body) &^ dialects.SignalUsageOnly
 	if sig&dialects.SignalError != 0 {
 		return sig
 	}
@@ -95,46 +94,44 @@ func (m *meter) output(n int64) dialects.Signal {
 	return dialects.SignalContent
 }
 
-func (m *meter) fail(v gjson.Result) dialects.Signal {
-	m.err = inStream(v)
+func (m *meter) fail(data []byte) dialects.Signal {
+	m.err = inStream(data)
 	m.obs.Stop = conversation.StopError
 	return dialects.SignalError
 }
 
 // chunk reads a chunk of a stream or a whole unary response: they have the same members but for delta and message.
-func (m *meter) chunk(v gjson.Result) dialects.Signal {
-	if !v.IsObject() {
-		return 0
-	}
+func (m *meter) chunk(data []byte) dialects.Signal {
+	in := jsonedit.NewReader(data)
 	var c chunkFacts
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "id":
-			setOnce(&m.obs.ID, v)
+			setOnce(&m.obs.ID, &in)
 		case "model":
-			setOnce(&m.obs.Model, v)
+			setOnce(&m.obs.Model, &in)
 		case "service_tier":
-			if s := text(v); s != "" && s != m.obs.ServiceTier {
+			if s, _ := in.Text(); s != "" && s != m.obs.ServiceTier {
 				m.obs.ServiceTier = strings.Clone(s)
 			}
 		case "choices":
-			m.choices(v, &c)
+			m.choices(&in, &c)
 		case "usage":
-			c.usage = m.usage(v)
+			c.usage = m.usage(readUsage(&in))
 		case "x_groq":
 			if !c.usage {
-				c.usage = m.usage(v.Get("usage"))
+				c.usage = m.usage(readGroq(&in))
 			}
 		case "error":
-			c.failed = c.failed || !isNull(v)
+			c.failed = c.failed || in.Peek() != 'n'
 		case "object":
-			c.failed = c.failed || v.Str == "error"
+			s, _ := in.Text()
+			c.failed = c.failed || s == "error"
 		}
-		return true
-	})
+	}
 	m.known = m.obs.ID != "" && m.obs.Model != ""
 	if c.failed {
-		return m.fail(v)
+		return m.fail(data)
 	}
 	sig := m.output(c.bytes)
 	if c.usage && c.choices == 0 {
@@ -150,38 +147,33 @@ type chunkFacts struct {
 	usage, failed bool
 }
 
-func (m *meter) usage(v gjson.Result) bool {
-	u, ok := parseUsage(v)
+func (m *meter) usage(u conversation.Usage, ok bool) bool {
 	if ok {
 		m.obs.Usage, m.obs.UsageKnown = u, true
 	}
 	return ok
 }
 
-func (m *meter) choices(v gjson.Result, c *chunkFacts) {
-	if !v.IsArray() {
-		return
-	}
-	v.ForEach(func(_, choice gjson.Result) bool {
+func (m *meter) choices(in *jsonedit.Reader, c *chunkFacts) {
+	for ok := in.Array(); ok; ok = in.Next() {
 		c.choices++
 		m.answered = true
 		var finish string
 		var whole, partial int64
-		choice.ForEach(func(key, v gjson.Result) bool {
-			switch key.Str {
+		for ok := in.Object(); ok; ok = in.Next() {
+			switch in.Key() {
 			case "delta":
-				partial += m.message(v)
+				partial += m.message(in)
 			case "message":
-				whole += m.message(v)
+				whole += m.message(in)
 			case "text": // legacy completions
-				partial += int64(len(text(v)))
+				partial += textLen(in)
 			case "finish_reason":
-				finish = text(v)
+				finish, _ = in.Text()
 			case "error":
-				c.failed = c.failed || !isNull(v)
+				c.failed = c.failed || in.Peek() != 'n'
 			}
-			return true
-		})
+		}
 		// Perplexity repeats the whole message so far beside every delta.
 		if partial == 0 && m.obs.OutputBytes == 0 {
 			partial = whole
@@ -190,87 +182,89 @@ func (m *meter) choices(v gjson.Result, c *chunkFacts) {
 		if s := stopReason(finish); s != conversation.StopUnknown {
 			m.obs.Stop = settleStop(s, m.calls, m.refused)
 		}
-		return true
-	})
+	}
 }
 
 // message counts the output in a message or a delta.
-func (m *meter) message(v gjson.Result) (n int64) {
-	if !v.IsObject() {
-		return 0
-	}
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
+func (m *meter) message(in *jsonedit.Reader) (n int64) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "content":
-			n += contentLength(v)
+			n += contentLength(in)
 		case "reasoning_content", "reasoning":
-			n += int64(len(text(v)))
+			n += textLen(in)
 		case "refusal":
-			m.refused = m.refused || text(v) != ""
-			n += int64(len(text(v)))
+			length := textLen(in)
+			m.refused = m.refused || length > 0
+			n += length
 		case "tool_calls":
-			if v.IsArray() {
-				v.ForEach(func(_, call gjson.Result) bool {
-					n += m.call(call)
-					return true
-				})
+			for ok := in.Array(); ok; ok = in.Next() {
+				for ok := in.Object(); ok; ok = in.Next() {
+					if key := in.Key(); key == "function" || key == "custom" {
+						n += m.callBody(in)
+					}
+				}
 			}
 		case "function_call":
-			n += m.callBody(v)
+			n += m.callBody(in)
 		case "audio":
-			n += int64(len(text(v.Get("data"))) + len(text(v.Get("transcript"))))
+			for ok := in.Object(); ok; ok = in.Next() {
+				if key := in.Key(); key == "data" || key == "transcript" {
+					n += textLen(in)
+				}
+			}
 		case "images":
-			n += int64(len(v.Raw))
+			n += int64(len(in.Raw()))
 		}
-		return true
-	})
+	}
 	return n
 }
 
-func (m *meter) call(v gjson.Result) int64 {
-	n := m.callBody(v.Get("function"))
-	return n + m.callBody(v.Get("custom"))
-}
-
 // callBody counts the name, too: a call without arguments is output as well.
-func (m *meter) callBody(v gjson.Result) (n int64) {
-	if !v.IsObject() {
-		return 0
-	}
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
+func (m *meter) callBody(in *jsonedit.Reader) (n int64) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "name", "arguments", "input":
-			n += int64(len(v.String()))
+			switch in.Peek() {
+			case '"':
+				n += textLen(in)
+			case 'n':
+			default:
+				n += int64(len(in.Raw()))
+			}
 		}
-		return true
-	})
+	}
 	m.calls = m.calls || n > 0
 	return n
 }
 
 // contentLength counts the text of a content: a string, or Mistral's list of chunks.
-func contentLength(v gjson.Result) (n int64) {
-	if !v.IsArray() {
-		return int64(len(text(v)))
+func contentLength(in *jsonedit.Reader) (n int64) {
+	if in.Peek() == '"' {
+		return textLen(in)
 	}
-	v.ForEach(func(_, part gjson.Result) bool {
-		part.ForEach(func(key, v gjson.Result) bool {
-			switch key.Str {
+	for ok := in.Array(); ok; ok = in.Next() {
+		for ok := in.Object(); ok; ok = in.Next() {
+			switch in.Key() {
 			case "text":
-				n += int64(len(text(v)))
+				n += textLen(in)
 			case "thinking":
-				n += contentLength(v)
+				n += contentLength(in)
 			}
-			return true
-		})
-		return true
-	})
+		}
+	}
 	return n
 }
 
-func setOnce(dst *string, v gjson.Result) {
+func textLen(in *jsonedit.Reader) int64 {
+	n, _ := in.TextLen()
+	return int64(n)
+}
+
+func setOnce(dst *string, in *jsonedit.Reader) {
 	if *dst == "" {
-		*dst = strings.Clone(text(v))
+		s, _ := in.Text()
+		*dst = strings.Clone(s)
 	}
 }
 

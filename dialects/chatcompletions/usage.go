@@ -4,8 +4,6 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -24,42 +22,52 @@ type usageReport struct {
 	invalid                            bool
 }
 
-// parseUsage reads a usage object into disjoint classes. It reports false when there is none, and when one of its
-// main counts is negative, absurd or no number: such a report is no report.
-func parseUsage(v gjson.Result) (conversation.Usage, bool) {
-	if !v.IsObject() {
-		return conversation.Usage{}, false
-	}
+// readUsage reads a usage object into disjoint classes. It reports false when there is none, and when one of its main
+// counts is negative, absurd or no number: such a report is no report.
+func readUsage(in *jsonedit.Reader) (conversation.Usage, bool) {
 	var r usageReport
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "prompt_tokens", "input_tokens":
-			r.count(v, &r.prompt, &r.hasPrompt)
+			r.count(in, &r.prompt, &r.hasPrompt)
 		case "completion_tokens", "output_tokens":
-			r.count(v, &r.completion, &r.hasCompletion)
+			r.count(in, &r.completion, &r.hasCompletion)
 		case "total_tokens":
-			r.count(v, &r.total, &r.hasTotal)
+			r.count(in, &r.total, &r.hasTotal)
 		case "prompt_tokens_details", "input_tokens_details":
-			r.promptDetails(v)
+			r.promptDetails(in)
 		case "completion_tokens_details", "output_tokens_details":
-			r.completionDetails(v)
+			r.completionDetails(in)
 		case "prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens":
 			// DeepSeek, Moonshot and Mistral; the same number may stand in the details as well.
-			r.cached = max(r.cached, detail(v))
+			r.cached = max(r.cached, detail(in))
 		case "server_tool_use":
-			r.searches = detail(v.Get("web_search_requests"))
+			for ok := in.Object(); ok; ok = in.Next() {
+				if in.Key() == "web_search_requests" {
+					r.searches = detail(in)
+				}
+			}
 		}
-		return true
-	})
+	}
 	return r.classes()
 }
 
+// readGroq reads the usage that Groq wraps in an object of its own.
+func readGroq(in *jsonedit.Reader) (u conversation.Usage, known bool) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		if in.Key() == "usage" {
+			u, known = readUsage(in)
+		}
+	}
+	return u, known
+}
+
 // count reads one of the main counts.
-func (r *usageReport) count(v gjson.Result, n *int64, has *bool) {
-	if v.Type == gjson.Null {
+func (r *usageReport) count(in *jsonedit.Reader, n *int64, has *bool) {
+	if in.Peek() == 'n' {
 		return
 	}
-	c, ok := wholeNumber(v)
+	c, ok := wholeNumber(in)
 	if !ok || c < 0 || c > maxTokenCount {
 		r.invalid = true
 		return
@@ -68,44 +76,36 @@ func (r *usageReport) count(v gjson.Result, n *int64, has *bool) {
 }
 
 // detail reads a count that is a part of another. What cannot be true counts as not reported.
-func detail(v gjson.Result) int64 {
-	n, ok := wholeNumber(v)
+func detail(in *jsonedit.Reader) int64 {
+	n, ok := wholeNumber(in)
 	if !ok || n < 0 || n > maxTokenCount {
 		return 0
 	}
 	return n
 }
 
-func (r *usageReport) promptDetails(v gjson.Result) {
-	if !v.IsObject() {
-		return
-	}
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
+func (r *usageReport) promptDetails(in *jsonedit.Reader) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "cached_tokens":
-			r.cached = max(r.cached, detail(v))
+			r.cached = max(r.cached, detail(in))
 		case "cache_write_tokens":
-			r.written = detail(v)
+			r.written = detail(in)
 		case "audio_tokens":
-			r.audioIn = detail(v)
+			r.audioIn = detail(in)
 		}
-		return true
-	})
+	}
 }
 
-func (r *usageReport) completionDetails(v gjson.Result) {
-	if !v.IsObject() {
-		return
-	}
-	v.ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
+func (r *usageReport) completionDetails(in *jsonedit.Reader) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "reasoning_tokens":
-			r.reasoning = detail(v)
+			r.reasoning = detail(in)
 		case "audio_tokens":
-			r.audioOut = detail(v)
+			r.audioOut = detail(in)
 		}
-		return true
-	})
+	}
 }
 
 // classes takes the parts out of the wholes. Parts may overlap (OpenRouter reports the same tokens as read from and
@@ -144,22 +144,14 @@ func (r *usageReport) splitReasoning() {
 }
 
 // wholeNumber reads an integer that may be spelled 7, 7.0, 7e0 or "7".
-func wholeNumber(v gjson.Result) (int64, bool) {
-	switch v.Type {
-	case gjson.Number:
-		return parseWhole(v.Raw)
-	case gjson.String:
-		return parseWhole(v.Str)
-	}
-	return 0, false
-}
-
-// readWhole is wholeNumber for what comes next in a document.
-func readWhole(in *jsonedit.Reader) (int64, bool) {
+func wholeNumber(in *jsonedit.Reader) (int64, bool) {
 	if in.Peek() == '0' {
 		return parseWhole(view(in.Raw()))
 	}
-	s, _ := in.Text()
+	s, ok := in.Text()
+	if !ok {
+		return 0, false
+	}
 	return parseWhole(s)
 }
 

@@ -3,10 +3,14 @@ package chatcompletions
 import (
 	"testing"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
+
+func usageOf(doc string) (conversation.Usage, bool) {
+	in := jsonedit.NewReader([]byte(doc))
+	return readUsage(&in)
+}
 
 func TestUsageIsSplitIntoDisjointClasses(t *testing.T) {
 	for _, tt := range []struct {
@@ -57,7 +61,7 @@ func TestUsageIsSplitIntoDisjointClasses(t *testing.T) {
 		{"searches", `{"prompt_tokens":3,"completion_tokens":4,"server_tool_use":{"web_search_requests":2}}`, conversation.Usage{Input: 3, Output: 4, WebSearches: 2}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, ok := parseUsage(gjson.Parse(tt.doc))
+			got, ok := usageOf(tt.doc)
 			if !ok || got != tt.want {
 				t.Errorf("got %+v, %v; want %+v", got, ok, tt.want)
 			}
@@ -71,7 +75,7 @@ func TestUsageThatCannotBeTrueIsNoUsage(t *testing.T) {
 		`{"prompt_tokens":1,"completion_tokens":9223372036854775808}`, `{"prompt_tokens":1,"completion_tokens":2e9}`,
 		`{"prompt_tokens":1.5}`, `{"prompt_tokens":"many"}`, `{"prompt_tokens":[1]}`,
 	} {
-		if u, ok := parseUsage(gjson.Parse(doc)); ok {
+		if u, ok := usageOf(doc); ok {
 			t.Errorf("%s was taken for %+v", doc, u)
 		}
 	}
@@ -82,7 +86,7 @@ func TestUsageIsReadBackAsItWasWritten(t *testing.T) {
 		{}, {Input: 1, Output: 2}, {Input: 1, CacheRead: 2, CacheWrite: 3, InputAudio: 4, Output: 5, Reasoning: 6, OutputAudio: 7, WebSearches: 8},
 	} {
 		doc := appendUsage(nil, want)
-		if got, ok := parseUsage(mustValid(t, doc)); !ok || got != want {
+		if got, ok := usageOf(mustValid(t, doc).Raw); !ok || got != want {
 			t.Errorf("%s: got %+v, %v; want %+v", doc, got, ok, want)
 		}
 	}

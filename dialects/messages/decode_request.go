@@ -111,7 +111,7 @@ func (d *requestDecoder) number(key string, v gjson.Result) *float64 {
 }
 
 func (d *requestDecoder) integer(key string, v gjson.Result) *int64 {
-	n, ok := count(v)
+	n, ok := count(v.Raw)
 	if !ok || v.Type != gjson.Number {
 		d.fail(key, "input should be a valid integer")
 		return nil

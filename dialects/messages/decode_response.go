@@ -15,50 +15,57 @@ var errNoContent = errors.New("the provider's answer has no content")
 // DecodeResponse reads a unary answer, whose parts may alias body. An error object in place of one is returned as a
 // *conversation.Error.
 func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
-	var obj jsonedit.Object
-	if err := jsonedit.Scan(body, nil, jsonedit.Limits{}, &obj); err != nil {
+	if err := jsonedit.Validate(body, jsonedit.Limits{}); err != nil {
 		return nil, fmt.Errorf("the provider's answer is not valid: %w", err)
 	}
-	doc := gjson.Parse(view(body))
-	if doc.Get("type").Str == "error" {
-		return nil, streamError(doc)
+	var (
+		in         = jsonedit.NewReader(body)
+		r          = &conversation.Response{Origin: origin, Choices: make([]conversation.Choice, 1)}
+		c          = &r.Choices[0]
+		usage      counts
+		kind       string
+		hasContent bool
+	)
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "type":
+			kind, _ = in.Text()
+		case "id":
+			r.ID, _ = in.Text()
+		case "model":
+			r.Model, _ = in.Text()
+		case "content":
+			hasContent = in.Peek() == '['
+			c.Blocks = responseBlocks(&in)
+		case "stop_reason":
+			s, _ := in.Text()
+			c.Stop = parseStop(s)
+		case "stop_sequence":
+			c.StopSequence, _ = in.Text()
+		case "stop_details":
+			c.StopDetail = textIn(&in, "explanation")
+		case "usage":
+			usage.merge(&in)
+		}
 	}
-	if !doc.Get("content").IsArray() {
+	switch {
+	case kind == "error":
+		return nil, streamError(gjson.Parse(view(body)))
+	case !hasContent:
 		return nil, errNoContent
 	}
-	var (
-		r     = &conversation.Response{Origin: origin}
-		c     conversation.Choice
-		usage counts
-	)
-	doc.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
-		case "id":
-			r.ID = v.Str
-		case "model":
-			r.Model = v.Str
-		case "content":
-			v.ForEach(func(_, v gjson.Result) bool {
-				if v.IsObject() {
-					c.Blocks = append(c.Blocks, responseBlock(v))
-				}
-				return true
-			})
-		case "stop_reason":
-			c.Stop = parseStop(v.Str)
-		case "stop_sequence":
-			c.StopSequence = v.Str
-		case "stop_details":
-			c.StopDetail = v.Get("explanation").Str
-		case "usage":
-			usage.merge(v)
-			r.ServiceTier = v.Get("service_tier").Str
-		}
-		return true
-	})
-	r.Usage, r.UsageKnown = usage.usage(), usage.known()
-	r.Choices = []conversation.Choice{c}
+	r.Usage, r.UsageKnown, r.ServiceTier = usage.usage(), usage.known(), usage.tier
 	return r, nil
+}
+
+// responseBlocks reads the content of an answer. What is no block is left out.
+func responseBlocks(in *jsonedit.Reader) (blocks []conversation.Block) {
+	for ok := in.Array(); ok; ok = in.Next() {
+		if in.Peek() == '{' {
+			blocks = append(blocks, responseBlock(gjson.Parse(view(in.Raw()))))
+		}
+	}
+	return blocks
 }
 
 // responseBlock reads a block of an answer. One that is not as it should be is passed on untouched rather than lost.

@@ -42,6 +42,15 @@ func (e *event) raw(key string) string {
 	return ""
 }
 
+// read reads a member; where it is missing, there is nothing to read.
+func (e *event) read(key string) jsonedit.Reader {
+	m, ok := e.outer.Get(key)
+	if !ok {
+		return jsonedit.Reader{}
+	}
+	return jsonedit.NewReader(m.Raw(e.data))
+}
+
 // delta is what a content_block_delta event adds. The slices point into its data.
 type delta struct {
 	kind string // "text_delta", "input_json_delta", ...

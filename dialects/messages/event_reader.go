@@ -78,7 +78,9 @@ func (r *eventReader) End(out []conversation.Event) ([]conversation.Event, error
 // messageStart reads the head of the message. In turns of programmatic tool calling the whole content is in it, and the
 // stop reason, too.
 func (r *eventReader) messageStart(out []conversation.Event, msg gjson.Result) []conversation.Event {
-	r.counts.merge(msg.Get("usage"))
+	usage := r.event.read("message")
+	usage.Seek(usage.Get("usage"))
+	r.counts.merge(&usage)
 	if r.started {
 		return out
 	}
@@ -229,11 +231,11 @@ func (r *eventReader) wholeBlock() json.RawMessage {
 
 func (r *eventReader) messageDelta(out []conversation.Event) []conversation.Event {
 	r.readStop(gjson.Parse(r.event.raw("delta")))
-	usage := gjson.Parse(r.event.raw("usage"))
-	if !usage.IsObject() {
+	usage := r.event.read("usage")
+	if usage.Peek() != '{' {
 		return out
 	}
-	r.counts.merge(usage)
+	r.counts.merge(&usage)
 	return append(out, conversation.Event{
 		Type: conversation.EventUsage, Usage: r.counts.usage(), UsageKnown: r.counts.known(),
 	})

@@ -8,10 +8,11 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
-// meter watches one response. Ordinary deltas are only measured; the few other events are read with gjson.
+// meter watches one response. Ordinary deltas are only measured.
 type meter struct {
 	obs    dialects.Observation
 	counts counts
@@ -45,11 +46,14 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 	case "content_block_delta":
 		return m.delta()
 	case "content_block_start":
-		return m.block(gjson.Parse(m.event.raw("content_block")))
+		in := m.event.read("content_block")
+		return m.block(&in)
 	case "message_start":
-		return m.message(gjson.Parse(m.event.raw("message")))
+		in := m.event.read("message")
+		return m.message(&in)
 	case "message_delta":
-		m.messageDelta(gjson.Parse(view(ev.Data)))
+		in := jsonedit.NewReader(ev.Data)
+		m.messageDelta(&in)
 	case "message_stop":
 		m.obs.UsageFinal = m.obs.UsageKnown
 		return dialects.SignalTerminal
@@ -75,29 +79,45 @@ func (m *meter) delta() dialects.Signal {
 }
 
 // block signals content for blocks that say something before their first delta: calls, and whatever comes whole.
-func (m *meter) block(b gjson.Result) dialects.Signal {
-	switch b.Get("type").Str {
+func (m *meter) block(in *jsonedit.Reader) dialects.Signal {
+	var kind, text, thinking, model string
+	var input int
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "type":
+			kind, _ = in.Text()
+		case "text":
+			text, _ = in.Text()
+		case "thinking":
+			thinking, _ = in.Text()
+		case "input":
+			input = len(in.Raw())
+		case "to":
+			model = textIn(in, "model")
+		}
+	}
+	switch kind {
 	case "text":
-		return m.visible(b.Get("text"))
+		return m.visible(text)
 	case "thinking":
-		return m.visible(b.Get("thinking"))
+		return m.visible(thinking)
 	case "tool_use":
-		if input := b.Get("input"); len(input.Raw) > len("{}") {
-			m.obs.OutputBytes += int64(len(input.Raw))
+		if input > len("{}") {
+			m.obs.OutputBytes += int64(input)
 		}
 		return dialects.SignalContent
 	case "compaction", "":
 		return 0
 	case "fallback":
-		m.setModel(b.Get("to.model"))
+		m.setModel(model)
 		return 0
 	}
 	return dialects.SignalContent
 }
 
-func (m *meter) visible(text gjson.Result) dialects.Signal {
-	m.obs.OutputBytes += int64(len(text.Str))
-	if text.Str == "" {
+func (m *meter) visible(text string) dialects.Signal {
+	m.obs.OutputBytes += int64(len(text))
+	if text == "" {
 		return 0
 	}
 	return dialects.SignalContent
@@ -105,71 +125,99 @@ func (m *meter) visible(text gjson.Result) dialects.Signal {
 
 // message reads a message object. That of message_start is empty but in turns of programmatic tool calling, where it
 // holds the finished calls and the stop reason.
-func (m *meter) message(msg gjson.Result) (sig dialects.Signal) {
-	msg.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
+func (m *meter) message(in *jsonedit.Reader) (sig dialects.Signal) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "id":
-			m.obs.ID = strings.Clone(v.Str)
+			if s, _ := in.Text(); s != m.obs.ID {
+				m.obs.ID = strings.Clone(s)
+			}
 		case "model":
-			m.setModel(v)
+			s, _ := in.Text()
+			m.setModel(s)
 		case "stop_reason":
-			m.setStop(v)
+			m.setStop(in)
 		case "usage":
-			m.usage(v)
+			m.usage(in)
 		case "content":
-			v.ForEach(func(_, b gjson.Result) bool {
-				sig |= m.block(b)
-				return true
-			})
+			for ok := in.Array(); ok; ok = in.Next() {
+				sig |= m.block(in)
+			}
 		}
-		return true
-	})
+	}
 	return sig
 }
 
-func (m *meter) messageDelta(doc gjson.Result) {
-	m.setStop(doc.Get("delta.stop_reason"))
-	usage := doc.Get("usage")
-	m.usage(usage)
-	if _, ok := count(usage.Get("output_tokens")); ok {
-		m.obs.UsageFinal = m.obs.UsageKnown
+func (m *meter) messageDelta(in *jsonedit.Reader) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "delta":
+			for ok := in.Object(); ok; ok = in.Next() {
+				if in.Key() == "stop_reason" {
+					m.setStop(in)
+				}
+			}
+		case "usage":
+			if m.usage(in) {
+				m.obs.UsageFinal = m.obs.UsageKnown
+			}
+		}
 	}
 }
 
-func (m *meter) usage(v gjson.Result) {
-	m.counts.merge(v)
-	m.obs.Usage, m.obs.UsageKnown = m.counts.billed(), m.counts.known()
-	if tier := v.Get("service_tier"); tier.Type == gjson.String {
-		m.obs.ServiceTier = strings.Clone(tier.Str)
+// usage reads a usage object, and reports whether it has the output.
+func (m *meter) usage(in *jsonedit.Reader) (output bool) {
+	output = m.counts.merge(in)
+	m.obs.Usage, m.obs.UsageKnown, m.obs.ServiceTier = m.counts.billed(), m.counts.known(), m.counts.tier
+	return output
+}
+
+func (m *meter) setModel(name string) {
+	if name != "" && name != m.obs.Model {
+		m.obs.Model = strings.Clone(name)
 	}
 }
 
-func (m *meter) setModel(v gjson.Result) {
-	if v.Type == gjson.String && v.Str != "" {
-		m.obs.Model = strings.Clone(v.Str)
-	}
-}
-
-func (m *meter) setStop(v gjson.Result) {
-	if v.Type == gjson.String {
-		m.obs.Stop = parseStop(v.Str)
+func (m *meter) setStop(in *jsonedit.Reader) {
+	if s, ok := in.Text(); ok {
+		m.obs.Stop = parseStop(s)
 	}
 }
 
 // Body looks at a unary answer. The answer to count_tokens, {"input_tokens":n}, is free of charge: it changes nothing.
 func (m *meter) Body(body []byte) dialects.Signal {
-	doc := gjson.Parse(view(body))
-	if doc.Get("type").Str == "error" {
+	in := jsonedit.NewReader(body)
+	start, answer, kind := in.Mark(), false, ""
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "type":
+			kind, _ = in.Text()
+		case "content":
+			answer = in.Peek() == '['
+		}
+	}
+	if kind == "error" {
 		m.err = streamError(gjson.ParseBytes(body))
 		m.obs.Stop = conversation.StopError
 		return dialects.SignalError
 	}
-	if !doc.Get("content").IsArray() {
+	if !answer {
 		return 0
 	}
-	m.message(doc)
+	in.Seek(start)
+	m.message(&in)
 	m.obs.UsageFinal = m.obs.UsageKnown
 	return dialects.SignalContent | dialects.SignalTerminal
+}
+
+// textIn reads a text out of an object.
+func textIn(in *jsonedit.Reader, key string) (s string) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		if in.Key() == key {
+			s, _ = in.Text()
+		}
+	}
+	return s
 }
 
 var _ dialects.Meter = (*meter)(nil)

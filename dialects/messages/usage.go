@@ -4,9 +4,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // maxCount bounds a token count that is believed. No request comes near it, and a thousand of them fit an int64 price.
@@ -20,60 +19,84 @@ type counts struct {
 	// compacted is what the compaction of the history took: it is billed, but not part of the top level.
 	compactedIn, compactedOut  int64
 	gotInput, gotOutput, split bool
+	tier                       string // the service tier, which is reported along with the counts
 }
 
 // known says that both sides of the bill were reported. Half a report is none: the missing half would count as zero.
 func (c *counts) known() bool { return c.gotInput && c.gotOutput }
 
-// merge reads a usage object. A member that is missing, negative or absurd changes nothing; output never shrinks.
-func (c *counts) merge(usage gjson.Result) {
-	if !usage.IsObject() {
-		return
-	}
-	usage.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
+// merge reads a usage object. A member that is missing, negative or absurd changes nothing; output never shrinks. It
+// reports whether the object says how much output there was.
+func (c *counts) merge(in *jsonedit.Reader) (output bool) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "input_tokens":
-			c.gotInput = set(&c.input, v) || c.gotInput
+			c.gotInput = read(&c.input, in) || c.gotInput
 		case "output_tokens":
-			if n, ok := count(v); ok {
+			var n int64
+			if output = read(&n, in); output {
 				c.output, c.gotOutput = max(c.output, n), true
 			}
 		case "cache_read_input_tokens":
-			set(&c.read, v)
+			read(&c.read, in)
 		case "cache_creation_input_tokens":
-			set(&c.write, v)
+			read(&c.write, in)
 		case "cache_creation":
-			c.split = set(&c.write5m, v.Get("ephemeral_5m_input_tokens")) || c.split
-			c.split = set(&c.write1h, v.Get("ephemeral_1h_input_tokens")) || c.split
+			c.mergeWrites(in)
 		case "output_tokens_details":
-			if n, ok := count(v.Get("thinking_tokens")); ok {
-				c.thinking = max(c.thinking, n)
-			}
+			var n int64
+			readIn(&n, in, "thinking_tokens")
+			c.thinking = max(c.thinking, n)
 		case "server_tool_use":
-			set(&c.searches, v.Get("web_search_requests"))
+			readIn(&c.searches, in, "web_search_requests")
 		case "iterations":
-			c.mergeIterations(v)
+			c.mergeIterations(in)
+		case "service_tier":
+			if s, ok := in.Text(); ok && s != c.tier {
+				c.tier = strings.Clone(s)
+			}
 		}
-		return true
-	})
+	}
+	return output
+}
+
+// mergeWrites reads the cache writes by lifetime.
+func (c *counts) mergeWrites(in *jsonedit.Reader) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "ephemeral_5m_input_tokens":
+			c.split = read(&c.write5m, in) || c.split
+		case "ephemeral_1h_input_tokens":
+			c.split = read(&c.write1h, in) || c.split
+		}
+	}
 }
 
 // mergeIterations picks out the compactions. The other iterations are in the top level already, or were made by
 // another model whose price is not this one's.
-func (c *counts) mergeIterations(list gjson.Result) {
-	if !list.IsArray() {
+func (c *counts) mergeIterations(in *jsonedit.Reader) {
+	if in.Peek() != '[' {
 		return
 	}
 	c.compactedIn, c.compactedOut = 0, 0
-	list.ForEach(func(_, it gjson.Result) bool {
-		if it.Get("type").Str == "compaction" {
-			in, _ := count(it.Get("input_tokens"))
-			out, _ := count(it.Get("output_tokens"))
-			c.compactedIn = min(c.compactedIn+in, maxCount)
-			c.compactedOut = min(c.compactedOut+out, maxCount)
+	for ok := in.Array(); ok; ok = in.Next() {
+		var kind string
+		var input, output int64
+		for ok := in.Object(); ok; ok = in.Next() {
+			switch in.Key() {
+			case "type":
+				kind, _ = in.Text()
+			case "input_tokens":
+				read(&input, in)
+			case "output_tokens":
+				read(&output, in)
+			}
 		}
-		return true
-	})
+		if kind == "compaction" {
+			c.compactedIn = min(c.compactedIn+input, maxCount)
+			c.compactedOut = min(c.compactedOut+output, maxCount)
+		}
+	}
 }
 
 // usage is the counts in disjoint classes, as the top level has them.
@@ -102,21 +125,34 @@ func (c *counts) billed() conversation.Usage {
 	return u
 }
 
-func set(n *int64, v gjson.Result) bool {
-	x, ok := count(v)
+// read reads a token count, if what comes next is one.
+func read(n *int64, in *jsonedit.Reader) bool {
+	var raw string
+	if in.Peek() == '0' {
+		raw = view(in.Raw())
+	} else {
+		raw, _ = in.Text()
+	}
+	x, ok := count(raw)
 	if ok {
 		*n = x
 	}
 	return ok
 }
 
-// count reads a token count: an integer, or what sloppy servers make of one (7.0, 1e3, "7"). It refuses what cannot be
-// a count.
-func count(v gjson.Result) (int64, bool) {
-	raw := v.Raw
-	if v.Type == gjson.String {
-		raw = v.Str
-	} else if v.Type != gjson.Number {
+// readIn reads a token count out of an object.
+func readIn(n *int64, in *jsonedit.Reader, key string) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		if in.Key() == key {
+			read(n, in)
+		}
+	}
+}
+
+// count is a token count: an integer, or what sloppy servers make of one (7.0, 1e3, "7"). It refuses what cannot be a
+// count.
+func count(raw string) (int64, bool) {
+	if raw == "" {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(raw, 10, 64)

@@ -1,11 +1,11 @@
 // Package jsonedit validates JSON documents in one pass, finds the members of the top-level object while doing so, and
-// replaces members in place without touching any other byte.
+// replaces members in place without touching any other byte. What has been validated can be read with a [Reader].
 //
 // Request bodies are up to 32 MiB and mostly strings, so the scanner skips strings eight bytes at a time; decoding into
 // maps would cost 12 to 45 times the size of the body in memory.
 //
 // Strings that need no unescaping are views of the document and not copies: a document must not be changed, nor its
-// buffer be used for another one, as long as an [Object] or a string that came from it is in use.
+// buffer be used for another one, as long as an [Object], a [Reader] or a string that came from it is in use.
 package jsonedit
 
 import "fmt"

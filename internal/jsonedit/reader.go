@@ -1,5 +1,7 @@
 package jsonedit
 
+import "unicode/utf8"
+
 // Reader reads a document that is known to be valid, because [Scan] or another parser has accepted it. It goes from
 // front to back, so that each byte is looked at once whatever the nesting:
 //
@@ -16,7 +18,7 @@ package jsonedit
 //
 // A value that is not read is skipped by Next. A container that was entered has to be left by calling Next until it
 // returns false; loops that have seen enough call Stop. A value that is only of use once others are known is kept as a
-// [Mark] and gone back to with Seek.
+// [Mark] and gone back to with Seek; afterwards, Seek has to return to where the reader was.
 //
 // Texts are views of the document when they have no escapes. The others share a few large allocations: keeping one of
 // them keeps some tens of kilobytes alive. A document that is not valid gives senseless values, but no panic and no
@@ -24,8 +26,8 @@ package jsonedit
 type Reader struct {
 	doc []byte
 	at  int
-	// free is room for texts that have escapes.
-	free []byte
+	// free is room for texts that have escapes. largest is the largest room there was, for the next document.
+	free, largest []byte
 }
 
 // Mark is the place of a value in the document of a [Reader]. Zero is no place: there every value is missing.
@@ -34,6 +36,12 @@ type Mark int // the offset, plus one
 // NewReader returns a reader before the value that doc consists of.
 func NewReader(doc []byte) Reader {
 	return Reader{doc: doc, at: skipSpace(doc, 0)}
+}
+
+// Reset goes on with another document. Texts with escapes that were read before become invalid: their memory is used
+// again.
+func (r *Reader) Reset(doc []byte) {
+	r.doc, r.at, r.free = doc, skipSpace(doc, 0), r.largest
 }
 
 // Peek tells what comes next by its first byte: '{', '[', '"', 't', 'f', 'n', or '0' for any number. It is 0 when there
@@ -111,6 +119,30 @@ func (r *Reader) Text() (s string, ok bool) {
 		return stringOf(r.doc[start:end]), true
 	}
 	return r.unescaped(start, end), true
+}
+
+// TextLen reads a string as Text does, and returns only how many bytes the text has.
+func (r *Reader) TextLen() (n int, ok bool) {
+	if r.at >= len(r.doc) || r.doc[r.at] != '"' {
+		return 0, false
+	}
+	i := r.at + 1
+	for {
+		end := skipText(r.doc, i)
+		n += end - i
+		if end >= len(r.doc) || r.doc[end] == '"' {
+			r.at = min(end+1, len(r.doc))
+			return n, true
+		}
+		if end+1 < len(r.doc) && r.doc[end+1] == 'u' {
+			var c rune
+			c, i = escapedRune(r.doc, end)
+			n += utf8.RuneLen(c)
+			continue
+		}
+		n++
+		i = min(end+2, len(r.doc))
+	}
 }
 
 // Raw reads a value as it stands in the document.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // tree reads what comes next the way encoding/json does, with numbers as they stand.
@@ -27,8 +28,14 @@ func tree(r *Reader) any {
 		}
 		return list
 	case '"':
-		s, _ := r.Text()
-		return s
+		m := r.Mark()
+		n, _ := r.TextLen()
+		end := r.Mark()
+		r.Seek(m)
+		if s, _ := r.Text(); len(s) == n && r.Mark() == end {
+			return s
+		}
+		return "another length"
 	case '0':
 		return json.Number(r.Raw())
 	default:
@@ -69,7 +76,7 @@ func TestReaderReadsAsEncodingJSONDoes(t *testing.T) {
 		checkReader(t, []byte(doc))
 	}
 	rnd := rand.New(rand.NewPCG(5, 6))
-	for range 30_000 {
+	for range 10_000 {
 		doc := []byte(randomValue(rnd, 0))
 		checkReader(t, doc)
 		doc[rnd.IntN(len(doc))] = fragments[rnd.IntN(len(fragments))][0]
@@ -152,6 +159,25 @@ func TestReaderAllocatesInLargePieces(t *testing.T) {
 	r := NewReader(small)
 	if s, _ := r.Text(); s != "a\nb" || len(r.free) > 2*textSlack {
 		t.Errorf("%q took %d bytes more", s, len(r.free))
+	}
+}
+
+func TestAResetReaderUsesItsMemoryAgain(t *testing.T) {
+	docs := []struct{ doc, want string }{
+		{`"a\nb"`, "a\nb"}, {` "c\nd" `, "c\nd"}, {`{}`, ""}, {`"a long text\nthat needs more room"`, "a long text\nthat needs more room"},
+	}
+	var r Reader
+	step := func() {
+		for _, d := range docs {
+			r.Reset(unsafe.Slice(unsafe.StringData(d.doc), len(d.doc)))
+			if s, _ := r.Text(); s != d.want {
+				t.Fatalf("got %q of %s", s, d.doc)
+			}
+		}
+	}
+	step()
+	if n := testing.AllocsPerRun(20, step); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 

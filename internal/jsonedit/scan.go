@@ -3,7 +3,8 @@ package jsonedit
 import "strconv"
 
 // Scan validates a whole document in one pass and lists the members of its top-level object in o. The document must be
-// one JSON object (RFC 8259) in UTF-8 without a byte order mark; white space may stand around it.
+// one JSON object (RFC 8259) in UTF-8 without a byte order mark; white space may stand around it. See [Validate] for
+// documents whose members are not needed.
 //
 // A parser that comes later may read the last or the first of two members with the same name, or take "Model" for
 // "model" as encoding/json does. So that the gateway bills what the provider serves, a key of known that is there
@@ -29,6 +30,27 @@ func Scan(doc []byte, known []string, lim Limits, o *Object) error {
 		return s.err
 	}
 	o.Start, o.End = start, end
+	return nil
+}
+
+// Validate is Scan for a document that is read with a [Reader]: it lists no members, and allows any keys.
+func Validate(doc []byte, lim Limits) error {
+	lim = lim.withDefaults()
+	s := scanner{doc: doc, left: lim.Values, lim: lim}
+	start := skipSpace(doc, 0)
+	if start >= len(doc) || doc[start] != '{' {
+		s.fail(start, notAnObject(doc[min(start, len(doc)):]))
+		return s.err
+	}
+	end := s.container(start, 0)
+	if end >= 0 {
+		if rest := skipSpace(doc, end); rest != len(doc) {
+			end = s.fail(rest, "unexpected data after the document")
+		}
+	}
+	if end < 0 {
+		return s.err
+	}
 	return nil
 }
 
@@ -127,7 +149,7 @@ func (s *scanner) key(i int) (value, end int) {
 // value reads the value of a member of the top-level object.
 func (s *scanner) value(i int) int {
 	if i < len(s.doc) && (s.doc[i] == '{' || s.doc[i] == '[') {
-		return s.container(i)
+		return s.container(i, 1)
 	}
 	if s.left--; s.left < 0 {
 		return s.failValues(i)
@@ -138,12 +160,12 @@ func (s *scanner) value(i int) int {
 	return i
 }
 
-// container reads the object or array that opens at doc[i], with everything in it. It does not recurse: one bit for
-// each open container says whether that is an object.
-func (s *scanner) container(i int) int {
+// container reads the object or array that opens at doc[i], with everything in it; it stands inside of outer others. It
+// does not recurse: one bit for each open container says whether that is an object.
+func (s *scanner) container(i, outer int) int {
 	var objects [maxDepth/64 + 1]uint64
 	doc, left := s.doc, s.left
-	depth, closing := 1, byte('}') // inside the top-level object
+	depth, closing := outer, byte(0)
 	for {
 		// A value starts here.
 		if left--; left < 0 {
@@ -195,7 +217,7 @@ func (s *scanner) container(i int) int {
 			if c != closing {
 				return s.fail(i-1, `expected "," or "`+string(rune(closing))+`"`)
 			}
-			if depth--; depth == 1 {
+			if depth--; depth == outer {
 				s.left = left
 				return i
 			}

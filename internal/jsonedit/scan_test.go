@@ -165,6 +165,9 @@ func TestScanKeepsLimits(t *testing.T) {
 			if d := time.Since(start); d > 2*time.Second {
 				t.Errorf("took %v", d)
 			}
+			if bare := Validate([]byte(tt.doc), tt.lim); !strings.HasSuffix(tt.reason, "members") && fmt.Sprint(bare) != fmt.Sprint(err) {
+				t.Errorf("Validate says %v, Scan %v", bare, err)
+			}
 			var e *Error
 			if tt.reason == "" && err != nil || tt.reason != "" && (!errors.As(err, &e) || e.Reason != tt.reason) {
 				t.Errorf("got %v, want %q", err, tt.reason)
@@ -207,6 +210,9 @@ func agree(t *testing.T, doc []byte) {
 	var e *Error
 	if errors.As(err, &e) && (strings.HasPrefix(e.Reason, "more than") || strings.HasPrefix(e.Reason, "nested")) {
 		return // the others have no such limits
+	}
+	if bare := Validate(doc, Limits{Depth: maxDepth}); (bare == nil) != (err == nil) || bare != nil && bare.Error() != err.Error() {
+		t.Fatalf("Validate says %v, Scan %v, of %q", bare, err, doc)
 	}
 	isObject := gjson.ParseBytes(doc).IsObject()
 	want := isObject && json.Valid(doc) && utf8.Valid(doc)

@@ -61,8 +61,11 @@ func skipString(doc []byte, i int) int {
 
 // skipSpecial skips the escapes or the multi-byte characters that stand in a row at doc[i].
 func skipSpecial(doc []byte, i int) int {
-	if doc[i] < ' ' {
+	switch c := doc[i]; {
+	case c < ' ':
 		return ^i
+	case c == '\\' && i+1 < len(doc) && escapes[doc[i+1]] != 0:
+		return i + 2 // in most languages an escape stands alone
 	}
 	// Text that is not Latin is a long run of one or the other.
 	for uint(i) < uint(len(doc)) && doc[i] == '\\' {
@@ -133,13 +136,12 @@ func escapeLen(doc []byte, i int) int {
 	if i+1 >= len(doc) {
 		return 0
 	}
-	switch doc[i+1] {
-	case 'n', '"', '\\', 't', 'r', '/', 'b', 'f':
+	c := doc[i+1]
+	if escapes[c] != 0 {
 		return 2
-	case 'u':
-		if i+6 <= len(doc) && isHex(doc[i+2]) && isHex(doc[i+3]) && isHex(doc[i+4]) && isHex(doc[i+5]) {
-			return 6
-		}
+	}
+	if c == 'u' && i+6 <= len(doc) && isHex(doc[i+2]) && isHex(doc[i+3]) && isHex(doc[i+4]) && isHex(doc[i+5]) {
+		return 6
 	}
 	return 0
 }

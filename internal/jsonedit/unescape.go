@@ -36,6 +36,9 @@ func (r *Reader) unescaped(start, i int) string {
 	if shared || len(dst)-j > len(r.free) {
 		r.free = dst[j:]
 	}
+	if !shared && len(dst) > len(r.largest) {
+		r.largest = dst
+	}
 	return stringOf(dst[:j])
 }
 

@@ -1,0 +1,172 @@
+package llmgateway
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// held counts what the pools hold: states of upstreams, and references to the default transport.
+func held() string {
+	states := 0
+	upstreamStates.Range(func(any, any) bool { states++; return true })
+	refs, _ := transports.References(defaultTransport)
+	return fmt.Sprint(states, " states, ", refs, " transports")
+}
+
+func TestEveryReferenceToThePoolsIsGivenBack(t *testing.T) {
+	openai := func(name string, keys ...string) *ProviderConfig {
+		return &ProviderConfig{Name: name, ProviderRaw: []byte(`{"kind":"openai"}`), APIKeys: keys}
+	}
+	for name, tc := range map[string]struct {
+		providers []*ProviderConfig
+		ok        bool
+	}{
+		"after a configuration that was used":       {[]*ProviderConfig{openai("a", "k1", "k2"), openai("b", "k1")}, true},
+		"when the second key of a provider is bad":  {[]*ProviderConfig{openai("a", "k1"), openai("b", "k2", "")}, false},
+		"when a provider has no key":                {[]*ProviderConfig{openai("a", "k1"), openai("b", "{env.LLMGATEWAY_TEST_UNSET}")}, false},
+		"when the second endpoint of one is bad":    {[]*ProviderConfig{{Name: "a", ProviderRaw: []byte(`{"kind":"openai"}`), BaseURLs: []string{"http://x", "nonsense"}}}, false},
+		"when a provider is of an unknown kind":     {[]*ProviderConfig{openai("a", "k1"), {Name: "b", ProviderRaw: []byte(`{"kind":"nonsense"}`)}}, false},
+		"when a provider is declared twice":         {[]*ProviderConfig{openai("a", "k1"), openai("a", "k2")}, false},
+		"when the models are wrong, after all that": {[]*ProviderConfig{openai("a", "k1"), openai("b", "k2"), openai("models", "k3")}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := held()
+			h := &Handler{Providers: tc.providers, MetricsOff: true}
+			if strings.HasPrefix(name, "when the models") {
+				h.Models = []*ModelConfig{model("m", "nobody/x")}
+			}
+			err := provision(t, h)
+			if (err == nil) != tc.ok {
+				t.Fatal(err)
+			}
+			for range 2 { // Caddy cleans up once; a second time must not take what others hold
+				if err := h.Cleanup(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if after := held(); after != before {
+				t.Errorf("%s are held, and %s before", after, before)
+			}
+		})
+	}
+}
+
+func TestCleaningUpAHandlerThatWasNeverProvisioned(t *testing.T) {
+	if err := new(Handler).Cleanup(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHealthSurvivesAReload(t *testing.T) {
+	load := func() *gateway {
+		return newGateway(t, withProvider("reloaded", respond(429, rateLimited, "Retry-After", "60")), withModel("m", "reloaded/x"), retries(0))
+	}
+	old := load()
+	old.post(chatPath, ask("m"))
+	fresh := load()
+	if err := old.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	if w := fresh.post(chatPath, ask("m")); w.Code != 429 || fresh.up["reloaded"].count() != 0 {
+		t.Errorf("%d after %d calls: the cooldown was forgotten", w.Code, fresh.up["reloaded"].count())
+	}
+}
+
+func TestARequestOfAnOldConfigurationGoesOnAfterItWasCleanedUp(t *testing.T) {
+	release := make(chan struct{})
+	started := make(chan struct{})
+	slow := func(r *http.Request) (*http.Response, error) {
+		close(started)
+		<-release
+		return stream(chatStream)(r)
+	}
+	g := newGateway(t, withProvider("old", slow), withModel("m", "old/x"))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if w := g.post(chatPath, askStream("m")); w.Code != 200 || !strings.Contains(w.Body.String(), "[DONE]") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+	<-started
+	if err := g.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	wg.Wait()
+	if len(g.entries()) != 1 {
+		t.Errorf("%d entries", len(g.entries()))
+	}
+}
+
+func TestTheSameEndpointAndKeyShareTheirHealthWhateverTheyAreCalled(t *testing.T) {
+	h := &Handler{MetricsOff: true, Providers: []*ProviderConfig{
+		{Name: "one", ProviderRaw: []byte(`{"kind":"openai"}`), APIKeys: []string{"k"}},
+		{Name: "two", ProviderRaw: []byte(`{"kind":"openai"}`), APIKeys: []string{"k"}},
+		{Name: "three", ProviderRaw: []byte(`{"kind":"openai"}`), APIKeys: []string{"other"}},
+	}}
+	if err := provision(t, h); err != nil {
+		t.Fatal(err)
+	}
+	state := func(i int) *upstreamState { return h.providers[i].upstreams[0].state }
+	if state(0) != state(1) || state(0) == state(2) {
+		t.Error("health is shared by the wrong ones")
+	}
+	upstreamStates.Range(func(key, _ any) bool {
+		if strings.Contains(key.(string), "other") {
+			t.Errorf("the pool's key %q holds a credential", key)
+		}
+		return true
+	})
+}
+
+func TestAKeyFromTheEnvironmentGoesToTheVendorOnly(t *testing.T) {
+	t.Setenv("OPENAI_API_KEY", "sk-from-the-environment")
+	for base, want := range map[string]bool{"": false, "http://127.0.0.1:1/v1": true} {
+		c := &ProviderConfig{Name: "openai"}
+		if base != "" {
+			c.BaseURLs = []string{base}
+		}
+		h := &Handler{MetricsOff: true, Providers: []*ProviderConfig{c}}
+		if err := provision(t, h); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.providers[0].upstreams[0].key.Empty(); got != want {
+			t.Errorf("base %q: without a key: %v", base, got)
+		}
+	}
+}
+
+func TestSeveralEndpointsAndKeysAreAllCombined(t *testing.T) {
+	g := newGateway(t, withProviderConfig("a", `{}`, func(c *ProviderConfig) {
+		c.BaseURLs, c.APIKeys = []string{"http://one.invalid", "http://two.invalid"}, []string{"k1", "k2"}
+	}, respond(200, chatAnswer)), withModel("m", "a/x"))
+	seen := map[string]int{}
+	for range 8 {
+		g.post(chatPath, ask("m"))
+		c := g.up["a"].last(t)
+		seen[c.host+" "+c.key]++
+	}
+	if len(seen) != 4 {
+		t.Errorf("%v", seen)
+	}
+	for who, n := range seen {
+		if n != 2 {
+			t.Errorf("%s got %d of 8 requests", who, n)
+		}
+	}
+}
+
+func TestPassiveHealthOfAProviderReplacesThatOfTheHandler(t *testing.T) {
+	g := newGateway(t, withProviderConfig("a", `{}`, func(c *ProviderConfig) { c.PassiveHealth = &PassiveHealth{UnhealthyStatus: []int{418}, MaxFails: 1} },
+		respond(418, `{}`)), withProvider("b", respond(200, chatAnswer)), withModel("m", "a/x", "b/x"), retries(0),
+		with(func(h *Handler) { h.PassiveHealth = &PassiveHealth{MaxFails: 100} }))
+	if first := g.post(chatPath, ask("m")); first.Code != 418 {
+		t.Errorf("%d", first.Code)
+	}
+	if second := g.post(chatPath, ask("m")); second.Code != 200 {
+		t.Errorf("%d %s", second.Code, second.Body)
+	}
+}
