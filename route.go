@@ -181,7 +181,7 @@ func (t *table) tiers(c *ModelConfig, asked, label string, via []string) ([][]*t
 		if other := t.h.modelConfig(f); other != nil {
 			name := other.Name
 			if strings.Contains(name, "*") {
-				if name = asked; !matches(other.Name, name) {
+				if name = asked; !strings.Contains(asked, "*") && !matches(other.Name, name) {
 					return nil, fmt.Errorf("fallback %s: %q does not match this pattern; fall back to a model or to <provider>/<model>", f, asked)
 				}
 			}
