@@ -43,13 +43,15 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	}
 	x.attempts = append(x.attempts, attempt{target: c.target, slot: c.slot, dialect: dialect, start: time.Now()})
 	a := &x.attempts[len(x.attempts)-1]
-	limit, cause := x.route.firstToken, errFirstToken
-	if !x.head.Stream {
-		limit, cause = x.deadline.Sub(a.start), errRequestTimeout
+	if x.head.Stream {
+		ctx, wd := newWatchdog(x.r.Context(), x.route.firstToken, errFirstToken, x.deadline)
+		defer wd.stop()
+		f = x.call(ctx, wd, a, out)
+	} else {
+		ctx, cancel := context.WithDeadlineCause(x.r.Context(), x.deadline, errRequestTimeout)
+		defer cancel()
+		f = x.call(ctx, nil, a, out)
 	}
-	ctx, wd := newWatchdog(x.r.Context(), limit, cause, x.deadline)
-	defer wd.stop()
-	f = x.call(ctx, wd, a, out)
 	a.latency = time.Since(a.start)
 	if f != nil {
 		a.fault = f
@@ -68,7 +70,7 @@ func (x *exchange) refuse(err error) *providers.Fault {
 	return &providers.Fault{Class: providers.ClassInvalid, Message: err.Error()}
 }
 
-// call sends the request and relays the response.
+// call sends the request and relays the response. Only streams have a watchdog.
 func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgoing) *providers.Fault {
 	p := a.target.provider
 	req, err := p.guest.Prepare(ctx, &providers.Call{

@@ -31,8 +31,9 @@ type exchange struct {
 	start time.Time
 
 	endpoint
-	codec dialects.Codec
-	head  dialects.Head
+	authID string // of the user that Caddy authenticated; empty for an anonymous client
+	codec  dialects.Codec
+	head   dialects.Head
 
 	body    []byte
 	bodyBuf *providers.Shared
@@ -110,10 +111,7 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
 func (h *Handler) newExchange(w http.ResponseWriter, r *http.Request, ep endpoint) *exchange {
 	x := exchanges.Get().(*exchange)
-	*x = exchange{
-		h: h, w: w, r: r, id: newID(), start: time.Now(), endpoint: ep,
-		attempts: x.attempts[:0], pool: x.pool[:0], poolAt: x.poolAt[:0],
-	}
+	x.h, x.w, x.r, x.id, x.start, x.endpoint = h, w, r, newID(), time.Now(), ep
 	x.repl, _ = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if x.repl == nil {
 		x.repl = caddy.NewEmptyReplacer()
@@ -132,14 +130,24 @@ func (x *exchange) recycle() {
 	exchanges.Put(x)
 }
 
-// identify resolves who pays, once.
+// userID is what every authentication of Caddy's sets.
+const userID = "http.auth.user.id"
+
+// identify resolves who Caddy says the client is and who pays, once.
 func (x *exchange) identify() {
 	if x.keep.values != nil {
 		return
 	}
+	x.authID, _ = x.repl.GetString(userID)
 	x.keep.values = x.keep.arr[:0]
 	for i := range x.h.scopes {
-		x.keep.values = append(x.keep.values, x.h.scopes[i].value(x.repl))
+		s := &x.h.scopes[i]
+		switch {
+		case s.builtin && x.authID == "": // then nothing else is known about the user either
+			x.keep.values = append(x.keep.values, "")
+		default:
+			x.keep.values = append(x.keep.values, s.value(x.repl))
+		}
 	}
 }
 

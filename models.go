@@ -18,7 +18,7 @@ func (h *Handler) serveModels(w http.ResponseWriter, r *http.Request, ep endpoin
 	}
 	x := h.newExchange(w, r, ep)
 	x.identify()
-	if !h.authorized(r, x.repl) {
+	if !x.authorized() {
 		return x.unauthorized()
 	}
 	t := h.currentTable()

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -46,7 +45,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // serve walks the request: authorise, read, plan, run.
 func (x *exchange) serve() error {
 	x.identify()
-	if !x.h.authorized(x.r, x.repl) {
+	if !x.authorized() {
 		return x.unauthorized()
 	}
 	if err := checkEncoding(x.r); err != nil {
@@ -76,12 +75,7 @@ func (x *exchange) serve() error {
 // anonymous clients are allowed. The address is the one that Caddy determined, trusted proxies included.
 //
 // Only what Caddy's authentication says counts: a scope may be identified from a header, which anybody can send.
-func (h *Handler) authorized(r *http.Request, repl *caddy.Replacer) bool {
-	if id, _ := repl.GetString("http.auth.user.id"); id != "" {
-		return true
-	}
-	return h.anonymousAllowed(r)
-}
+func (x *exchange) authorized() bool { return x.authID != "" || x.h.anonymousAllowed(x.r) }
 
 func (h *Handler) anonymousAllowed(r *http.Request) bool {
 	ip, ok := clientAddr(r)

@@ -116,8 +116,9 @@ func loadPolicy(ctx caddy.Context, lb *LoadBalancing) (balancing.Policy, error) 
 
 // scope is a ScopeConfig ready for use.
 type scope struct {
-	name string
-	keys []string // placeholder names without braces, or whole templates with them
+	name    string
+	keys    []string // placeholder names without braces, or whole templates with them
+	builtin bool     // filled from Caddy's authentication
 }
 
 // value returns the first of the scope's placeholders that is not empty.
@@ -159,9 +160,9 @@ func cleanLabel(v string, n int) string {
 
 func (h *Handler) provisionScopes() error {
 	builtin := []scope{
-		{name: "user", keys: []string{"http.auth.user.id"}},
-		{name: "team", keys: []string{"http.auth.user.team"}},
-		{name: "key", keys: []string{"http.auth.user.key"}},
+		{name: "user", keys: []string{userID}, builtin: true},
+		{name: "team", keys: []string{"http.auth.user.team"}, builtin: true},
+		{name: "key", keys: []string{"http.auth.user.key"}, builtin: true},
 	}
 	seen := map[string]int{}
 	for i, s := range builtin {
