@@ -147,12 +147,16 @@ var operationNames = map[providers.Operation]string{
 // unsupported says why a target cannot be given a request. Clients that count tokens do it themselves on a 404.
 func (x *exchange) unsupported(t *target) error {
 	if name := operationNames[x.operation]; name != "" {
-		return &dialects.RequestError{Status: http.StatusNotFound, Param: "model", Code: "unsupported_operation",
-			Message: "the provider " + t.provider.name + " has no " + name + " in this dialect"}
+		return &dialects.RequestError{
+			Status: http.StatusNotFound, Param: "model", Code: "unsupported_operation",
+			Message: "the provider " + t.provider.name + " has no " + name + " in this dialect",
+		}
 	}
-	return &dialects.RequestError{Param: "model", Code: "unsupported_dialect",
+	return &dialects.RequestError{
+		Param: "model", Code: "unsupported_dialect",
 		Message: "the provider " + t.provider.name + " does not speak the " + string(x.dialect) + " dialect, and requests in it cannot be translated: " +
-			"ask in the chat or messages dialect, or for a model of a provider that speaks it"}
+			"ask in the chat or messages dialect, or for a model of a provider that speaks it",
+	}
 }
 
 // transportFault classifies an error that came instead of a response.

@@ -99,8 +99,10 @@ func benchGateway(tb testing.TB, speaks string, a answer) *Handler {
 	id := tb.Name()
 	scripts.Store(id, quiet{a})
 	tb.Cleanup(func() { scripts.Delete(id) })
-	h := &Handler{UsageLogOff: true, Models: []*ModelConfig{model("m", "up/x")},
-		Providers: []*ProviderConfig{{Name: "up", ProviderRaw: []byte(`{"kind":"scripted","script":"` + id + `","speaks":["` + speaks + `"]}`)}}}
+	h := &Handler{
+		UsageLogOff: true, Models: []*ModelConfig{model("m", "up/x")},
+		Providers: []*ProviderConfig{{Name: "up", ProviderRaw: []byte(`{"kind":"scripted","script":"` + id + `","speaks":["` + speaks + `"]}`)}},
+	}
 	if err := provision(tb, h); err != nil {
 		tb.Fatal(err)
 	}

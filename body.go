@@ -118,8 +118,10 @@ func (x *exchange) scan() error {
 // without asking first.
 func checkEncoding(r *http.Request) error {
 	if ce := r.Header.Get("Content-Encoding"); ce != "" && !strings.EqualFold(ce, "identity") {
-		return &dialects.RequestError{Status: http.StatusUnsupportedMediaType, Code: "unsupported_encoding",
-			Message: "request bodies with a content-encoding are not accepted; send plain JSON"}
+		return &dialects.RequestError{
+			Status: http.StatusUnsupportedMediaType, Code: "unsupported_encoding",
+			Message: "request bodies with a content-encoding are not accepted; send plain JSON",
+		}
 	}
 	ct := r.Header.Get("Content-Type")
 	if ct == "" && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == "" {
@@ -132,6 +134,8 @@ func checkEncoding(r *http.Request) error {
 	if sub, ok := strings.CutPrefix(strings.ToLower(ct), "application/"); ok && strings.HasSuffix(sub, "+json") {
 		return nil
 	}
-	return &dialects.RequestError{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
-		Message: "the content-type of a request must be application/json"}
+	return &dialects.RequestError{
+		Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
+		Message: "the content-type of a request must be application/json",
+	}
 }

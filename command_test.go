@@ -51,10 +51,20 @@ func TestWhatTheQuickStartPrints(t *testing.T) {
 		listen string
 		want   []string
 	}{
-		{"with a key in the environment", findings{vendors: []string{"openai"}}, []string{"openai"}, ":8080",
-			[]string{"openai (its API key is in the environment)", "OPENAI_BASE_URL=http://localhost:8080/v1", "ANTHROPIC_BASE_URL=http://localhost:8080\n", "openai/gpt-5-mini"}},
-		{"with a model server on this machine", findings{local: []string{"ollama"}}, []string{"ollama"}, "0.0.0.0:80",
-			[]string{"ollama (it answers on this machine)", "http://localhost:80", "ollama/llama3.2"}},
+		{
+			"with a key in the environment",
+			findings{vendors: []string{"openai"}},
+			[]string{"openai"},
+			":8080",
+			[]string{"openai (its API key is in the environment)", "OPENAI_BASE_URL=http://localhost:8080/v1", "ANTHROPIC_BASE_URL=http://localhost:8080\n", "openai/gpt-5-mini"},
+		},
+		{
+			"with a model server on this machine",
+			findings{local: []string{"ollama"}},
+			[]string{"ollama"},
+			"0.0.0.0:80",
+			[]string{"ollama (it answers on this machine)", "http://localhost:80", "ollama/llama3.2"},
+		},
 		{"with nothing", findings{}, []string{"simulated"}, "[::]:9", []string{"answers are simulated", "http://localhost:9", "simulated/demo"}},
 		{"with a provider that was asked for", findings{}, []string{"vllm"}, "10.0.0.1:80", []string{"vllm (asked for with --provider)", "http://10.0.0.1:80", "vllm/<model>"}},
 	} {

@@ -95,8 +95,10 @@ func (x *exchange) note(notes []string) error {
 		return nil
 	}
 	if x.h.Strict {
-		return &dialects.RequestError{Status: http.StatusBadRequest, Param: notes[0], Code: "unsupported_parameter",
-			Message: "the provider of this model cannot be given " + strings.Join(notes, ", ") + ", and this gateway is set to refuse rather than drop (strict)"}
+		return &dialects.RequestError{
+			Status: http.StatusBadRequest, Param: notes[0], Code: "unsupported_parameter",
+			Message: "the provider of this model cannot be given " + strings.Join(notes, ", ") + ", and this gateway is set to refuse rather than drop (strict)",
+		}
 	}
 	x.drop(notes)
 	return nil

@@ -177,8 +177,10 @@ func (x *exchange) plan() error {
 		return t.unknown(name)
 	}
 	if len(x.route.tiers) == 0 {
-		return &dialects.RequestError{Status: http.StatusNotFound, Param: "model", Code: "model_not_found",
-			Message: "no target of the model " + strconv.Quote(name) + " may be used: its price limit excludes them all"}
+		return &dialects.RequestError{
+			Status: http.StatusNotFound, Param: "model", Code: "model_not_found",
+			Message: "no target of the model " + strconv.Quote(name) + " may be used: its price limit excludes them all",
+		}
 	}
 	limit := x.route.request
 	if x.head.Stream {

@@ -119,8 +119,10 @@ func respond(status int, body string, headers ...string) answer {
 		for i := 0; i+1 < len(headers); i += 2 {
 			h.Set(headers[i], headers[i+1])
 		}
-		return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body)),
-			ContentLength: int64(len(body)), Request: r}, nil
+		return &http.Response{
+			StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body)),
+			ContentLength: int64(len(body)), Request: r,
+		}, nil
 	}
 }
 
@@ -132,8 +134,10 @@ func stream(body string) answer {
 // streamFrom answers with a stream that is read from body.
 func streamFrom(body func(context.Context) io.ReadCloser) answer {
 	return func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}},
-			Body: body(r.Context()), ContentLength: -1, Request: r}, nil
+		return &http.Response{
+			StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}},
+			Body: body(r.Context()), ContentLength: -1, Request: r,
+		}, nil
 	}
 }
 

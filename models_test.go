@@ -15,10 +15,14 @@ func TestModelsAreListedInTheShapeOfTheCaller(t *testing.T) {
 		name, path, header string
 		want               map[string]string
 	}{
-		{"OpenAI", "/v1/models", "", map[string]string{"object": "list", "data.#": "2", "data.0.id": "fast", "data.0.object": "model",
-			"data.0.owned_by": "llm_gateway", "data.1.id": `odd "name"/x`, "data.0.created": "1735689600"}},
-		{"Anthropic", "/v1/models", "Anthropic-Version", map[string]string{"data.#": "2", "data.0.type": "model", "data.0.id": "fast", "data.0.display_name": "fast",
-			"has_more": "false", "first_id": "fast", "last_id": `odd "name"/x`}},
+		{"OpenAI", "/v1/models", "", map[string]string{
+			"object": "list", "data.#": "2", "data.0.id": "fast", "data.0.object": "model",
+			"data.0.owned_by": "llm_gateway", "data.1.id": `odd "name"/x`, "data.0.created": "1735689600",
+		}},
+		{"Anthropic", "/v1/models", "Anthropic-Version", map[string]string{
+			"data.#": "2", "data.0.type": "model", "data.0.id": "fast", "data.0.display_name": "fast",
+			"has_more": "false", "first_id": "fast", "last_id": `odd "name"/x`,
+		}},
 		{"Gemini", "/v1beta/models", "", map[string]string{"models.#": "2", "models.0.name": "models/fast", "models.1.name": `models/odd "name"--x`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -92,8 +92,10 @@ type metrics struct{ inFlight prometheus.Gauge }
 // newMetrics registers the collectors with the registry of the configuration being loaded. Several handlers share them.
 func newMetrics(reg *prometheus.Registry) (*metrics, error) {
 	c := &collectors
-	for _, x := range []prometheus.Collector{c.requests, c.errors, c.attempts, c.fallbacks, c.tokens, c.cost, c.interrupted,
-		c.duration, c.ttft, c.overhead, c.inFlight, healthCollector} {
+	for _, x := range []prometheus.Collector{
+		c.requests, c.errors, c.attempts, c.fallbacks, c.tokens, c.cost, c.interrupted,
+		c.duration, c.ttft, c.overhead, c.inFlight, healthCollector,
+	} {
 		var already prometheus.AlreadyRegisteredError
 		if err := reg.Register(x); err != nil && !errors.As(err, &already) {
 			return nil, err

@@ -177,8 +177,10 @@ func FuzzRecognise(f *testing.F) {
 			return
 		}
 		prefix := path
-		for _, end := range []string{"/models", "/chat/completions", "/messages", "/responses", "/embeddings", "/completions", "/moderations",
-			"/rerank", "/images/generations", "/audio/speech"} {
+		for _, end := range []string{
+			"/models", "/chat/completions", "/messages", "/responses", "/embeddings", "/completions", "/moderations",
+			"/rerank", "/images/generations", "/audio/speech",
+		} {
 			if i := strings.Index(prefix, end); i >= 0 {
 				prefix = prefix[:i]
 			}

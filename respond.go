@@ -24,8 +24,7 @@ const statusOverloaded = 529
 // reject answers a request that is at fault itself. No provider was asked.
 func (x *exchange) reject(err error) error {
 	e := conversation.Error{Status: http.StatusBadRequest, Type: "invalid_request_error", Message: err.Error()}
-	var re *dialects.RequestError
-	if errors.As(err, &re) {
+	if re, ok := errors.AsType[*dialects.RequestError](err); ok {
 		if re.Status != 0 {
 			e.Status = re.Status
 		}

@@ -256,9 +256,21 @@ func TestMatchingPatterns(t *testing.T) {
 		pattern, name, captured string
 		ok                      bool
 	}{
-		{"*", "", "", true}, {"*", "x", "x", true}, {"a*", "abc", "bc", true}, {"*c", "abc", "ab", true}, {"a*c", "abc", "b", true},
-		{"a*c", "ac", "", true}, {"a*c", "a", "", false}, {"aa*aa", "aaa", "", false}, {"a", "a", "", true}, {"a", "b", "", false},
-		{"a*b*c", "a1b2c", "1", true}, {"a*b*c", "a1b2", "", false}, {"**", "x", "", true}, {"", "", "", true}, {"", "x", "", false},
+		{"*", "", "", true},
+		{"*", "x", "x", true},
+		{"a*", "abc", "bc", true},
+		{"*c", "abc", "ab", true},
+		{"a*c", "abc", "b", true},
+		{"a*c", "ac", "", true},
+		{"a*c", "a", "", false},
+		{"aa*aa", "aaa", "", false},
+		{"a", "a", "", true},
+		{"a", "b", "", false},
+		{"a*b*c", "a1b2c", "1", true},
+		{"a*b*c", "a1b2", "", false},
+		{"**", "x", "", true},
+		{"", "", "", true},
+		{"", "x", "", false},
 	} {
 		if got, ok := matchPattern(tc.pattern, tc.name); ok != tc.ok || ok && got != tc.captured {
 			t.Errorf("%q of %q: %q, %v", tc.pattern, tc.name, got, ok)
@@ -273,8 +285,14 @@ func TestNearestNames(t *testing.T) {
 		n    int
 		want string
 	}{
-		{"gpt5", 1, "gpt-5"}, {"GPT-5", 1, "gpt-5"}, {"claude-opus", 1, "claude-opus-5"}, {"gpt-5", 2, "gpt-5 gpt-5-mini"},
-		{"zzzzzz", 3, ""}, {"", 1, ""}, {strings.Repeat("x", maxModelName+1), 3, ""}, {"lama", 3, "llama"},
+		{"gpt5", 1, "gpt-5"},
+		{"GPT-5", 1, "gpt-5"},
+		{"claude-opus", 1, "claude-opus-5"},
+		{"gpt-5", 2, "gpt-5 gpt-5-mini"},
+		{"zzzzzz", 3, ""},
+		{"", 1, ""},
+		{strings.Repeat("x", maxModelName+1), 3, ""},
+		{"lama", 3, "llama"},
 	} {
 		if got := strings.Join(nearest(tc.name, names, tc.n), " "); got != tc.want {
 			t.Errorf("%.20q: %q, want %q", tc.name, got, tc.want)

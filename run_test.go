@@ -59,8 +59,10 @@ func TestWhatFollowsAFailedAttempt(t *testing.T) {
 		{"a mistake of the client is not repeated", two(fails(400, `{"error":{"message":"no","type":"invalid_request_error"}}`), ok), "400 a:invalid"},
 		{"a model that is not there is not looked for elsewhere", two(fails(404, `{}`), ok), "404 a:not_found"},
 		{"content that is refused is not tried elsewhere", two(fails(400, `{"error":{"code":"content_filter"}}`), ok), "400 a:content_filter"},
-		{"three attempts are the most", []option{withProvider("a", fails(500, serverError)), withProvider("b", fails(500, serverError)), withProvider("c", fails(500, serverError)),
-			withProvider("d", ok), withModel("m", "a/x", "b/x", "c/x", "d/x")}, "500 a:server_error b:server_error c:server_error"},
+		{"three attempts are the most", []option{
+			withProvider("a", fails(500, serverError)), withProvider("b", fails(500, serverError)), withProvider("c", fails(500, serverError)),
+			withProvider("d", ok), withModel("m", "a/x", "b/x", "c/x", "d/x"),
+		}, "500 a:server_error b:server_error c:server_error"},
 		{"no retries means one attempt", append(two(fails(500, serverError), ok), retries(0)), "500 a:server_error"},
 		{"a single target is asked twice", []option{withProvider("a", fails(500, serverError)), withModel("m", "a/x")}, "500 a:server_error a:server_error"},
 		{"a single target may have recovered", []option{withProvider("a", fails(500, serverError), ok), withModel("m", "a/x")}, "200 a:server_error a:ok"},
@@ -332,13 +334,20 @@ func TestTheClassesOfBalancingAreThoseOfTheProviders(t *testing.T) {
 		balancing string
 		provider  providers.Class
 	}{
-		{balancing.ClassConnect, providers.ClassConnect}, {balancing.ClassTLS, providers.ClassTLS},
-		{balancing.ClassTimeout, providers.ClassTimeout}, {balancing.ClassRateLimit, providers.ClassRateLimit},
-		{balancing.ClassOverloaded, providers.ClassOverloaded}, {balancing.ClassServerError, providers.ClassServerError},
-		{balancing.ClassAuth, providers.ClassAuth}, {balancing.ClassBilling, providers.ClassBilling},
-		{balancing.ClassContextLength, providers.ClassContextLength}, {balancing.ClassContentFilter, providers.ClassContentFilter},
-		{balancing.ClassInvalid, providers.ClassInvalid}, {balancing.ClassNotFound, providers.ClassNotFound},
-		{balancing.ClassCanceled, providers.ClassCanceled}, {balancing.ClassInternal, providers.ClassInternal},
+		{balancing.ClassConnect, providers.ClassConnect},
+		{balancing.ClassTLS, providers.ClassTLS},
+		{balancing.ClassTimeout, providers.ClassTimeout},
+		{balancing.ClassRateLimit, providers.ClassRateLimit},
+		{balancing.ClassOverloaded, providers.ClassOverloaded},
+		{balancing.ClassServerError, providers.ClassServerError},
+		{balancing.ClassAuth, providers.ClassAuth},
+		{balancing.ClassBilling, providers.ClassBilling},
+		{balancing.ClassContextLength, providers.ClassContextLength},
+		{balancing.ClassContentFilter, providers.ClassContentFilter},
+		{balancing.ClassInvalid, providers.ClassInvalid},
+		{balancing.ClassNotFound, providers.ClassNotFound},
+		{balancing.ClassCanceled, providers.ClassCanceled},
+		{balancing.ClassInternal, providers.ClassInternal},
 	} {
 		if c.balancing != string(c.provider) {
 			t.Errorf("balancing calls %q what the providers call %q", c.balancing, c.provider)

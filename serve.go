@@ -111,19 +111,25 @@ func (x *exchange) rejectBody(err error) error {
 	switch {
 	case errors.Is(err, errBodyTooLarge), errors.As(err, &tooLarge):
 		x.w.Header().Set("Connection", "close")
-		return x.reject(&dialects.RequestError{Status: http.StatusRequestEntityTooLarge, Code: "request_too_large",
-			Message: "the request body is larger than the " + strconv.FormatInt(x.h.MaxBody, 10) + " bytes allowed here (max_body)"})
+		return x.reject(&dialects.RequestError{
+			Status: http.StatusRequestEntityTooLarge, Code: "request_too_large",
+			Message: "the request body is larger than the " + strconv.FormatInt(x.h.MaxBody, 10) + " bytes allowed here (max_body)",
+		})
 	case errors.Is(err, errBodyMemory):
 		x.w.Header().Set("Retry-After", "1")
 		x.w.Header().Set("Connection", "close")
-		return x.reject(&dialects.RequestError{Status: http.StatusServiceUnavailable, Code: "overloaded",
-			Message: "the gateway holds too many large requests at the moment; try again shortly"})
+		return x.reject(&dialects.RequestError{
+			Status: http.StatusServiceUnavailable, Code: "overloaded",
+			Message: "the gateway holds too many large requests at the moment; try again shortly",
+		})
 	case x.r.Context().Err() != nil:
 		x.keep.Status, x.keep.Class = statusClientClosed, providers.ClassCanceled
 		return nil
 	}
-	return x.reject(&dialects.RequestError{Status: http.StatusBadRequest, Code: "unreadable_body",
-		Message: "the request body could not be read to its end"})
+	return x.reject(&dialects.RequestError{
+		Status: http.StatusBadRequest, Code: "unreadable_body",
+		Message: "the request body could not be read to its end",
+	})
 }
 
 // currentTable returns the routes. Discovered providers are looked for when the first request comes in, because loading

@@ -45,8 +45,10 @@ const (
 // so that an error in place of an answer can still be retried.
 func (x *exchange) relayStream(ctx context.Context, wd *watchdog, a *attempt, resp *http.Response, out outgoing) *providers.Fault {
 	codec := dialects.Lookup(a.dialect)
-	r := &relay{x: x, a: a, wd: wd, rd: sse.NewReader(resp.Body, maxEvent), meter: codec.NewMeter(),
-		hideUsage: out.hideUsage, buf: getBuffer(), contentType: resp.Header["Content-Type"]}
+	r := &relay{
+		x: x, a: a, wd: wd, rd: sse.NewReader(resp.Body, maxEvent), meter: codec.NewMeter(),
+		hideUsage: out.hideUsage, buf: getBuffer(), contentType: resp.Header["Content-Type"],
+	}
 	defer func() {
 		r.rd.Release()
 		a.obs = *r.meter.Observation()

@@ -46,13 +46,19 @@ var importRules = []importRule{
 	{"providers", []string{importsCaddyfile, importsGJSON}, "the contract of providers; the Caddyfile is for what kinds share when they parse themselves"},
 
 	{"dialects", []string{"dialects/conversation", "internal/jsonedit", "internal/sse", "providers"}, "the contract of codecs"},
-	{"dialects/*", []string{"dialects", "dialects/conversation", "internal/jsonedit", "internal/sse", "providers", importsGJSON},
-		"a dialect is a language: it meets the others only in the neutral form, and it neither logs nor counts nor configures"},
+	{
+		"dialects/*",
+		[]string{"dialects", "dialects/conversation", "internal/jsonedit", "internal/sse", "providers", importsGJSON},
+		"a dialect is a language: it meets the others only in the neutral form, and it neither logs nor counts nor configures",
+	},
 
 	{"providers/simulated", []string{"providers", "internal/fakellm", importsCaddy, importsCaddyfile}, "the one provider with a model of its own"},
 	{"providers/providertest", []string{"providers"}, "the conformance suite of a contract needs the contract"},
-	{"providers/*", []string{"providers", "internal/jsonedit", importsCaddy, importsCaddyfile},
-		"a provider is where and as whom; in which language is not its business, nor are other providers"},
+	{
+		"providers/*",
+		[]string{"providers", "internal/jsonedit", importsCaddy, importsCaddyfile},
+		"a provider is where and as whom; in which language is not its business, nor are other providers",
+	},
 
 	{"accounting/ledgertest", []string{"accounting"}, "the conformance suite of a contract needs the contract"},
 	{"accounting/logledger", []string{"accounting", importsCaddy, importsCaddyfile, importsZap, importsZapcore}, "a ledger is a Caddy module; this one is a log"},

@@ -132,10 +132,14 @@ func TestEmbeddingsAreMetered(t *testing.T) {
 
 func TestCountingTokensIsPassedOnAndFree(t *testing.T) {
 	for _, tc := range []struct{ name, kind, path, up, body, sent, answer string }{
-		{"messages", "anthropic", "/v1/messages/count_tokens", "/v1/messages/count_tokens",
-			`{"model":"m","messages":[]}`, `{"model":"up-1","messages":[]}`, `{"input_tokens":14}`},
-		{"gemini", "gemini", "/v1beta/models/m:countTokens", "/v1beta/models/up-1:countTokens",
-			`{"contents":[]}`, `{"contents":[]}`, `{"totalTokens":14}`},
+		{
+			"messages", "anthropic", "/v1/messages/count_tokens", "/v1/messages/count_tokens",
+			`{"model":"m","messages":[]}`, `{"model":"up-1","messages":[]}`, `{"input_tokens":14}`,
+		},
+		{
+			"gemini", "gemini", "/v1beta/models/m:countTokens", "/v1beta/models/up-1:countTokens",
+			`{"contents":[]}`, `{"contents":[]}`, `{"totalTokens":14}`,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			up := gwServe(t, gwJSON(200, tc.answer))

@@ -306,7 +306,6 @@ func gwEvent(name, data string) string { return "event: " + name + "\ndata: " + 
 var (
 	gwMsgStart = gwEvent("message_start", `{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-up","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":10,"output_tokens":1}}}`)
 	gwMsgBlock = gwEvent("content_block_start", `{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`)
-	gwMsgPing  = gwEvent("ping", `{"type":"ping"}`)
 	gwMsgEnd   = gwEvent("content_block_stop", `{"type":"content_block_stop","index":0}`) +
 		gwEvent("message_delta", `{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":5}}`) +
 		gwEvent("message_stop", `{"type":"message_stop"}`)
@@ -314,11 +313,6 @@ var (
 
 func gwMsgText(text string) string {
 	return gwEvent("content_block_delta", fmt.Sprintf(`{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":%q}}`, text))
-}
-
-// gwMessagesStream is a complete stream of a text in two pieces.
-func gwMessagesStream() gwReply {
-	return gwStream(gwMsgStart, gwMsgBlock, gwMsgPing, gwMsgText("Hello "), gwMsgText("there"), gwMsgEnd)
 }
 
 const gwGeminiUnary = `{"candidates":[{"content":{"parts":[{"text":"Hello there"}],"role":"model"},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5,"totalTokenCount":15},"modelVersion":"gemini-up","responseId":"r1"}`

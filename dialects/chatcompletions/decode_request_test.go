@@ -18,34 +18,54 @@ func TestTheOrderOfMembersDoesNotMatter(t *testing.T) {
 	for _, tt := range []struct{ name, a, b string }{
 		{"of a message", ask(`{"role":"user","name":"ada","content":"x\n"}`, ""), ask(`{"content":"x\n","name":"ada","role":"user"}`, "")},
 		{"of a result", ask(`{"role":"tool","tool_call_id":"c","content":{"n":1}}`, ""), ask(`{"content":{"n":1},"tool_call_id":"c","role":"tool"}`, "")},
-		{"of thoughts",
+		{
+			"of thoughts",
 			ask(`{"role":"assistant","reasoning":"a","reasoning_content":"b","content":[{"type":"text","text":"c"}],"refusal":"d","audio":{"id":"e"}}`, ""),
-			ask(`{"audio":{"id":"e"},"refusal":"d","content":[{"text":"c","type":"text"}],"reasoning_content":"b","reasoning":"a","role":"assistant"}`, "")},
-		{"of thoughts that are null", ask(`{"role":"assistant","content":"x","reasoning":"a","reasoning_content":null}`, ""),
-			ask(`{"role":"assistant","content":"x","reasoning_content":null,"reasoning":"a"}`, "")},
-		{"of a call",
+			ask(`{"audio":{"id":"e"},"refusal":"d","content":[{"text":"c","type":"text"}],"reasoning_content":"b","reasoning":"a","role":"assistant"}`, ""),
+		},
+		{
+			"of thoughts that are null", ask(`{"role":"assistant","content":"x","reasoning":"a","reasoning_content":null}`, ""),
+			ask(`{"role":"assistant","content":"x","reasoning_content":null,"reasoning":"a"}`, ""),
+		},
+		{
+			"of a call",
 			ask(`{"role":"assistant","tool_calls":[{"id":"i","type":"function","function":{"name":"f","arguments":"{\"a\": 1}"}}]}`, ""),
-			ask(`{"tool_calls":[{"function":{"arguments":"{\"a\": 1}","name":"f"},"type":"function","id":"i"}],"role":"assistant"}`, "")},
-		{"of a free-text call",
+			ask(`{"tool_calls":[{"function":{"arguments":"{\"a\": 1}","name":"f"},"type":"function","id":"i"}],"role":"assistant"}`, ""),
+		},
+		{
+			"of a free-text call",
 			ask(`{"role":"assistant","tool_calls":[{"type":"custom","id":"i","custom":{"name":"f","input":"x"},"function":null}]}`, ""),
-			ask(`{"role":"assistant","tool_calls":[{"function":null,"custom":{"input":"x","name":"f"},"id":"i","type":"custom"}]}`, "")},
-		{"of parts",
+			ask(`{"role":"assistant","tool_calls":[{"function":null,"custom":{"input":"x","name":"f"},"id":"i","type":"custom"}]}`, ""),
+		},
+		{
+			"of parts",
 			ask(`{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com","detail":"low"},"cache_control":{"type":"ephemeral","ttl":"1h"}}]}`, ""),
-			ask(`{"role":"user","content":[{"cache_control":{"ttl":"1h","type":"ephemeral"},"image_url":{"detail":"low","url":"https://example.com"},"type":"image_url"}]}`, "")},
-		{"of tools",
+			ask(`{"role":"user","content":[{"cache_control":{"ttl":"1h","type":"ephemeral"},"image_url":{"detail":"low","url":"https://example.com"},"type":"image_url"}]}`, ""),
+		},
+		{
+			"of tools",
 			ask(`{"role":"user","content":"x"}`, `,"tools":[{"type":"function","cache_control":{},"function":{"name":"f","strict":true,"parameters":{}}}]`),
-			ask(`{"role":"user","content":"x"}`, `,"tools":[{"function":{"parameters":{},"strict":true,"name":"f"},"cache_control":{},"type":"function"}]`)},
-		{"of flat tools",
+			ask(`{"role":"user","content":"x"}`, `,"tools":[{"function":{"parameters":{},"strict":true,"name":"f"},"cache_control":{},"type":"function"}]`),
+		},
+		{
+			"of flat tools",
 			ask(`{"role":"user","content":"x"}`, `,"tools":[{"type":"function","name":"f","cache_control":{},"parameters":{}}]`),
-			ask(`{"role":"user","content":"x"}`, `,"tools":[{"parameters":{},"cache_control":{},"name":"f","type":"function"}]`)},
-		{"of a tool choice",
+			ask(`{"role":"user","content":"x"}`, `,"tools":[{"parameters":{},"cache_control":{},"name":"f","type":"function"}]`),
+		},
+		{
+			"of a tool choice",
 			ask(`{"role":"user","content":"x"}`, `,"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"f"}}]}}`),
-			ask(`{"role":"user","content":"x"}`, `,"tool_choice":{"allowed_tools":{"tools":[{"function":{"name":"f"},"type":"function"}],"mode":"auto"},"type":"allowed_tools"}`)},
-		{"of a format",
+			ask(`{"role":"user","content":"x"}`, `,"tool_choice":{"allowed_tools":{"tools":[{"function":{"name":"f"},"type":"function"}],"mode":"auto"},"type":"allowed_tools"}`),
+		},
+		{
+			"of a format",
 			ask(`{"role":"user","content":"x"}`, `,"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{}}}`),
-			ask(`{"role":"user","content":"x"}`, `,"response_format":{"json_schema":{"schema":{},"name":"n"},"type":"json_schema"}`)},
-		{"of reasoning", ask(`{"role":"user","content":"x"}`, `,"reasoning":{"enabled":true,"max_tokens":7}`),
-			ask(`{"role":"user","content":"x"}`, `,"reasoning":{"max_tokens":7,"enabled":true}`)},
+			ask(`{"role":"user","content":"x"}`, `,"response_format":{"json_schema":{"schema":{},"name":"n"},"type":"json_schema"}`),
+		},
+		{
+			"of reasoning", ask(`{"role":"user","content":"x"}`, `,"reasoning":{"enabled":true,"max_tokens":7}`),
+			ask(`{"role":"user","content":"x"}`, `,"reasoning":{"max_tokens":7,"enabled":true}`),
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a, b := mustDecode(t, tt.a), mustDecode(t, tt.b)
