@@ -26,15 +26,16 @@ func TestDecodeResponseReportsWhatIsNoAnswer(t *testing.T) {
 
 func TestDecodeResponseReadsTheEnd(t *testing.T) {
 	for members, want := range map[string]conversation.Choice{
-		`"stop_reason":"end_turn"`:                                                      {Stop: conversation.StopEnd},
-		`"stop_reason":"stop_sequence","stop_sequence":"X"`:                             {Stop: conversation.StopSequence, StopSequence: "X"},
-		`"stop_reason":"max_tokens"`:                                                    {Stop: conversation.StopLength},
-		`"stop_reason":"model_context_window_exceeded"`:                                 {Stop: conversation.StopLength},
-		`"stop_reason":"tool_use"`:                                                      {Stop: conversation.StopToolCalls},
-		`"stop_reason":"pause_turn"`:                                                    {Stop: conversation.StopPause},
+		`"stop_reason":"end_turn"`:                          {Stop: conversation.StopEnd},
+		`"stop_reason":"stop_sequence","stop_sequence":"X"`: {Stop: conversation.StopSequence, StopSequence: "X"},
+		`"stop_reason":"max_tokens"`:                        {Stop: conversation.StopLength},
+		`"stop_reason":"model_context_window_exceeded"`:     {Stop: conversation.StopLength},
+		`"stop_reason":"tool_use"`:                          {Stop: conversation.StopToolCalls},
+		`"stop_reason":"pause_turn"`:                        {Stop: conversation.StopPause},
+		`"stop_reason":null`:                                {},
+		`"stop_reason":"tired"`:                             {Stop: conversation.StopEnd},
+
 		`"stop_reason":"refusal","stop_details":{"type":"refusal","explanation":"No."}`: {Stop: conversation.StopRefusal, StopDetail: "No."},
-		`"stop_reason":null`:                                                            {},
-		`"stop_reason":"tired"`:                                                         {Stop: conversation.StopEnd},
 	} {
 		r, err := Codec{}.DecodeResponse([]byte(`{"id":"m","content":[],` + members + `}`))
 		if err != nil {
