@@ -41,7 +41,7 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	if err != nil {
 		return x.refuse(err), false
 	}
-	x.attempts = append(x.attempts, attempt{target: c.target, slot: c.slot, dialect: dialect, start: time.Now()})
+	x.attempts = append(x.attempts, attempt{choice: c, dialect: dialect, start: time.Now()})
 	a := &x.attempts[len(x.attempts)-1]
 	if x.head.Stream {
 		ctx, wd := newWatchdog(x.r.Context(), x.route.firstToken, errFirstToken, x.deadline)
@@ -56,7 +56,7 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	if f != nil {
 		a.fault = f
 	}
-	x.learn(c, a)
+	x.learn(a)
 	x.settle(a)
 	x.teach(a)
 	return f, true
@@ -226,16 +226,27 @@ const (
 	minRedacted = 4
 )
 
-// learn feeds the outcome of an attempt into the health of its endpoint, its credential and its model.
-func (x *exchange) learn(c choice, a *attempt) {
-	now := time.Now()
-	up, model := c.slot.up.state.health, c.slot.model.health
-	f := a.fault
-	if f == nil {
-		x.h.report(c.slot, up.Success(now, c.upPass, 0))
-		x.h.report(c.slot, model.Success(now, c.mdPass, a.ttft))
+// succeeded notes that a target answers: at the first token of a stream, which may take minutes to its last one, or when a
+// unary response is there.
+func (x *exchange) succeeded(a *attempt) {
+	if a.told {
 		return
 	}
+	a.told = true
+	now := time.Now()
+	x.h.report(a.slot, a.slot.up.state.health.Success(now, a.upPass, 0))
+	x.h.report(a.slot, a.slot.model.health.Success(now, a.mdPass, a.ttft))
+}
+
+// learn feeds the outcome of an attempt into the health of its endpoint, its credential and its model.
+func (x *exchange) learn(a *attempt) {
+	c, f := a.choice, a.fault
+	if f == nil {
+		x.succeeded(a)
+		return
+	}
+	now := time.Now()
+	up, model := c.slot.up.state.health, c.slot.model.health
 	class := string(f.Class)
 	switch f.Class {
 	case providers.ClassCanceled, providers.ClassInternal:

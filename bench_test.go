@@ -211,7 +211,7 @@ func finished(tb testing.TB) *exchange {
 		tb.Fatal(err)
 	}
 	t := x.route.tiers[0][0]
-	x.attempts = append(x.attempts, attempt{target: t, slot: t.slots[0], dialect: "chat", start: x.start, ttft: time.Millisecond})
+	x.attempts = append(x.attempts, attempt{choice: choice{target: t, slot: t.slots[0]}, dialect: "chat", start: x.start, ttft: time.Millisecond})
 	x.keep.Attempts, x.keep.Status, x.keep.Provider, x.keep.TTFT = 1, 200, "up", time.Millisecond
 	return x
 }

@@ -80,9 +80,8 @@ type summary struct {
 
 // attempt is the record of one call to a provider.
 type attempt struct {
-	id        string
-	target    *target
-	slot      *slot
+	id string
+	choice
 	dialect   providers.Dialect
 	start     time.Time
 	ttft      time.Duration
@@ -94,6 +93,7 @@ type attempt struct {
 	usage     accounting.Usage
 	cost      accounting.Money
 	requestID string // the provider's
+	told      bool   // its health knows that it answers
 }
 
 // newID makes the id of a request or an attempt: a UUIDv7, which sorts by time.

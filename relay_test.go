@@ -99,6 +99,29 @@ func TestAStreamIsHeldBackUntilItsFirstContent(t *testing.T) {
 	})
 }
 
+func TestTheLatencyOfATargetIsKnownFromItsFirstToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, withProvider("slow", paced(false, chatRole, chatDelta, chatDelta, chatDelta, chatFinish, chatDone)))
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			g.post(chatPath, askStream("slow/first-token"))
+		}()
+		time.Sleep(3500 * time.Millisecond) // virtual: the first content came after two seconds, the end comes after six
+		synctest.Wait()
+		var seen *targetState
+		for _, s := range targetStates(time.Now(), false) {
+			if s.Model == "first-token" {
+				seen = &s
+			}
+		}
+		if seen == nil || seen.InFlight != 1 || seen.LatencyMS < 1500 || seen.LatencyMS > 2000 {
+			t.Errorf("got %+v, want a request in flight and a latency of two seconds", seen)
+		}
+		<-done
+	})
+}
+
 func TestEventsThatArriveTogetherAreFlushedOnce(t *testing.T) {
 	g := newGateway(t, withProvider("up", stream(chatStream)))
 	w := newTimeline()

@@ -148,7 +148,7 @@ func TestCountingTokensIsFree(t *testing.T) {
 
 func TestAnAttemptWithoutAPriceIsUnpricedUnlessItWasRefused(t *testing.T) {
 	target := &target{provider: &provider{}}
-	a := &attempt{target: target}
+	a := &attempt{choice: choice{target: target}}
 	if a.price() != nil || a.priced() {
 		t.Error("an attempt at a target without a price has one")
 	}
@@ -172,7 +172,7 @@ func TestTheTotalOfARequestIsOnlyAsCertainAsItsLeastCertainAttempt(t *testing.T)
 	} {
 		x := &exchange{keep: new(summary)}
 		for _, c := range tc.attempts {
-			x.attempts = append(x.attempts, attempt{target: &target{provider: &provider{}}, certainty: c, usage: accounting.Usage{Input: 1}})
+			x.attempts = append(x.attempts, attempt{choice: choice{target: &target{provider: &provider{}}}, certainty: c, usage: accounting.Usage{Input: 1}})
 		}
 		if x.total(); x.keep.Certainty != tc.want || x.keep.Usage.Input != int64(len(tc.attempts)) {
 			t.Errorf("%v add up to %s, %d tokens", tc.attempts, x.keep.Certainty, x.keep.Usage.Input)

@@ -80,6 +80,7 @@ func (r *relay) run(ctx context.Context) *providers.Fault {
 		if sig&dialects.SignalContent != 0 && r.a.ttft == 0 {
 			r.a.ttft = time.Since(r.a.start)
 			r.wd.watch(r.x.route.idle, &errIdle)
+			r.x.succeeded(r.a)
 		} else if r.a.ttft > 0 && !r.terminal {
 			r.wd.touch()
 		}
