@@ -75,15 +75,18 @@ func (b Body) clone() []byte {
 	return out
 }
 
-// smallBody is up to what size a body is copied rather than shared.
-const smallBody = 3 << 10
+// SmallBody is up to what size a body is copied rather than shared.
+const SmallBody = 3 << 10
 
 // Reader returns a new reader of the body. It holds the underlying buffer until it is closed.
 //
 // A small body is copied into a reader of a type that net/http knows to be in memory: it then sends headers and body in
 // one write instead of two, which is worth far more than the copy.
 func (b Body) Reader() io.ReadCloser {
-	if b.size <= smallBody {
+	if b.size <= SmallBody {
+		if b.buf == nil { // nobody will reuse the memory
+			return io.NopCloser(bytes.NewReader(b.Bytes()))
+		}
 		return io.NopCloser(bytes.NewReader(b.clone()))
 	}
 	b.buf.Retain()

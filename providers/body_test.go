@@ -36,7 +36,7 @@ func TestABodyIsItsSegmentsInOrder(t *testing.T) {
 func TestABufferIsFreedWhenTheLastReaderCloses(t *testing.T) {
 	freed := 0
 	buf := NewShared(func() { freed++ })
-	b := NewBody(buf, bytes.Repeat([]byte("a"), smallBody), []byte("bc"))
+	b := NewBody(buf, bytes.Repeat([]byte("a"), SmallBody), []byte("bc"))
 	first, second := b.Reader(), b.Reader()
 	buf.Release()
 	for i, r := range []io.ReadCloser{first, first, second} {
@@ -71,7 +71,7 @@ func TestASmallBodyDoesNotHoldItsBuffer(t *testing.T) {
 }
 
 func TestALargeBodyIsWrittenWithoutACopy(t *testing.T) {
-	head, tail := bytes.Repeat([]byte("a"), smallBody), []byte("tail")
+	head, tail := bytes.Repeat([]byte("a"), SmallBody), []byte("tail")
 	r, ok := NewBody(nil, head, tail).Reader().(BodyReader)
 	if !ok {
 		t.Fatal("no BodyReader")

@@ -101,10 +101,15 @@ type Classifier interface {
 type Transporter interface{ RoundTripper() http.RoundTripper }
 
 // Secret is a credential. It prints as "***" everywhere, so that it cannot reach a log, an error or /config by accident.
-type Secret struct{ value string }
+type Secret struct{ value, bearer string }
 
 // NewSecret wraps a credential.
-func NewSecret(v string) Secret { return Secret{v} }
+func NewSecret(v string) Secret {
+	if v == "" {
+		return Secret{}
+	}
+	return Secret{value: v, bearer: "Bearer " + v} // as most requests need it
+}
 
 // Reveal returns the credential itself. Only code that writes it into an upstream request calls this.
 func (s Secret) Reveal() string { return s.value }

@@ -69,9 +69,4 @@ func NewRequest(ctx context.Context, c *Call, u *url.URL, header, credential str
 }
 
 // Bearer is the value of an Authorization header; empty for no credential.
-func Bearer(s Secret) string {
-	if s.Empty() {
-		return ""
-	}
-	return "Bearer " + s.Reveal()
-}
+func Bearer(s Secret) string { return s.bearer }
