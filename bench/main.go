@@ -28,7 +28,11 @@ type options struct {
 	profile string         // a folder for profiles instead of measuring; empty to measure
 	only    *regexp.Regexp // run only the scenarios whose names match; nil for all
 	extra   string         // lines added to both gateway blocks
+	rounds  int            // 0: as many as the plan has
 }
+
+// maxRounds bounds how long a run can be made to take.
+const maxRounds = 500
 
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == providerCommand {
@@ -59,6 +63,7 @@ func parseOptions(args []string) (options, error) {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.StringVar(&o.caddy, "caddy", "", "Caddy `binary` with the gateway (default: build ./cmd/caddy)")
 	fs.BoolVar(&o.quick, "quick", false, "about 20 seconds instead of 3 minutes; noisier")
+	fs.IntVar(&o.rounds, "rounds", 0, "rounds of unary slices (default: 20, or 3 with -quick); more narrow the quartiles")
 	fs.BoolVar(&o.json, "json", false, "print JSON instead of the table")
 	fs.StringVar(&o.profile, "profile", "", "write CPU and allocation profiles of every loaded lane to `dir` instead of measuring")
 	fs.StringVar(&o.extra, "options", "", "Caddyfile `lines` added to the llm_gateway block of both gateway lanes")
@@ -113,6 +118,9 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	b := &bench{dir: dir, binary: binary, cores: cores, plan: fullPlan, extra: o.extra, progress: progress}
 	if o.quick {
 		b.plan = quickPlan
+	}
+	if o.rounds > 0 {
+		b.plan.rounds = min(o.rounds, maxRounds)
 	}
 	defer b.close()
 	if err := b.start(ctx); err != nil {
