@@ -1,6 +1,10 @@
 package llmgateway
 
-import "github.com/caddy-llm/llmgateway/providers"
+import (
+	"bytes"
+
+	"github.com/caddy-llm/llmgateway/providers"
+)
 
 // wantsArray reports whether the client wants a stream as one JSON array.
 func (x *exchange) wantsArray() bool {
@@ -25,6 +29,17 @@ func (a *jsonArray) element(data []byte) []byte {
 	}
 	a.buf = append(append(a.buf[:0], sep...), data...)
 	return a.buf
+}
+
+// elements appends the elements for whole events as a writer of the dialect wrote them: each is one line of data. Comments
+// have no place in an array.
+func (a *jsonArray) elements(dst, events []byte) []byte {
+	for line := range bytes.SplitSeq(events, []byte("\r\n")) {
+		if data, ok := bytes.CutPrefix(line, []byte("data: ")); ok {
+			dst = append(dst, a.element(data)...)
+		}
+	}
+	return dst
 }
 
 // end returns the bytes that close the array; none for a stream that is not one.

@@ -76,17 +76,22 @@ func (x *exchange) streamUnary(a *attempt, codec dialects.Codec, contentType []s
 	enc, readable := codec.(dialects.Encoder)
 	_, writable := x.codec.(dialects.Decoder)
 	switch {
+	case a.dialect == providers.Gemini && x.dialect == providers.Gemini && x.wantsArray():
+		x.writeUnary(a, contentType, append(append([]byte("["), body...), ']'))
+		return nil
+	case a.dialect == providers.Gemini && x.dialect == providers.Gemini:
+		*out = sse.AppendData((*out)[:0], body) // an event of this dialect is a whole response
 	case readable && writable:
 		r, err := enc.DecodeResponse(body)
 		if err != nil {
 			return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response could not be understood", Billed: providers.BilledYes}
 		}
 		*out = x.foldIntoStream((*out)[:0], r)
-	case x.dialect == providers.Gemini && !x.wantsArray():
-		*out = sse.AppendData((*out)[:0], body) // an event of this dialect is a whole response
-	case x.dialect == providers.Gemini:
-		x.writeUnary(a, contentType, append(append([]byte("["), body...), ']'))
-		return nil
+		if x.wantsArray() {
+			var array jsonArray
+			x.writeUnary(a, contentTypeJSON, append(array.elements(nil, *out), array.end()...))
+			return nil
+		}
 	default:
 		x.writeUnary(a, contentType, body)
 		return nil

@@ -26,6 +26,7 @@ type relay struct {
 	reader dialects.EventReader
 	writer dialects.EventWriter
 	events []conversation.Event
+	frames []byte // what the writer wrote, before it became elements of array
 
 	contentType []string
 	hideUsage   bool
@@ -100,7 +101,7 @@ func (r *relay) forward(ev sse.Event, sig dialects.Signal) (*providers.Fault, bo
 	switch {
 	case r.hideUsage && sig&dialects.SignalUsageOnly != 0:
 		bytes = nil
-	case r.array != nil:
+	case r.array != nil && r.reader == nil:
 		bytes = r.array.element(ev.Data)
 	}
 	if r.reader != nil {
@@ -125,7 +126,7 @@ func (r *relay) send(sig dialects.Signal, raw []byte, flush bool) (*providers.Fa
 		x.commit(r.contentType)
 		raw, flush = *r.buf, true
 	} else if r.writer != nil {
-		*r.buf = r.append((*r.buf)[:0], nil)
+		*r.buf = r.append((*r.buf)[:0], raw)
 		raw = *r.buf
 	}
 	if len(raw) > 0 {
@@ -155,10 +156,17 @@ func (r *relay) append(dst, raw []byte) []byte {
 	if r.writer == nil {
 		return append(dst, raw...)
 	}
-	for i := range r.events {
-		dst = r.writer.Append(dst, &r.events[i])
+	if r.array == nil {
+		for i := range r.events {
+			dst = r.writer.Append(dst, &r.events[i])
+		}
+		return append(dst, raw...)
 	}
-	return dst
+	r.frames = r.frames[:0]
+	for i := range r.events {
+		r.frames = r.writer.Append(r.frames, &r.events[i])
+	}
+	return append(r.array.elements(dst, r.frames), raw...)
 }
 
 // end handles the end of the provider's stream, clean or not.

@@ -303,3 +303,36 @@ func TestAFallbackMayCrossDialects(t *testing.T) {
 		}
 	})
 }
+
+func TestAStreamForAGeminiClientIsAnArrayWhoeverAnswers(t *testing.T) {
+	for _, p := range []*gwClient{gwChat, gwMessages, gwGemini} {
+		for name, tt := range map[string]struct {
+			reply gwReply
+			tail  string // a path that only the last element has
+		}{
+			"complete":     {p.ok(true), "candidates.0.finishReason"},
+			"in one piece": {p.ok(false), "candidates.0.finishReason"},
+			"broken":       {gwStream(p.start, p.text("Hello "), p.text("there"), gwCut{}), "error.message"},
+		} {
+			t.Run(p.name+" "+name, func(t *testing.T) {
+				up := gwServe(t, tt.reply)
+				c := gwStart(t, gwSite("provider p {{kind}} k {{up}}"), "{{up}}", up.url, "{{kind}}", p.kind)
+				a := c.post("/v1beta/models/p--m:streamGenerateContent", gwGemini.request("", true, "x"))
+				list := gjson.Parse(a.body)
+				if a.status != 200 || !gjson.Valid(a.body) || !list.IsArray() || !strings.HasPrefix(a.header.Get("Content-Type"), "application/json") {
+					t.Fatalf("%d %s %s", a.status, a.header.Get("Content-Type"), a.body)
+				}
+				said := ""
+				for i, chunk := range list.Array() {
+					said += chunk.Get("candidates.0.content.parts.0.text").Str
+					if last := int64(i) == list.Get("#").Int()-1; chunk.Get(tt.tail).Exists() != last {
+						t.Errorf("element %d is %s", i, chunk.Raw)
+					}
+				}
+				if strings.Join(strings.Fields(said), " ") != "Hello there" {
+					t.Errorf("said %q in %s", said, a.body)
+				}
+			})
+		}
+	}
+}

@@ -55,3 +55,28 @@ func isObject(s string) bool {
 }
 
 func hasSchema(raw json.RawMessage) bool { return isSet(string(raw)) }
+
+// compact is a valid JSON document as a string, without the white space between its tokens. It is a view when there is
+// none.
+func compact(doc []byte) string {
+	inside, escaped := false, false
+	out := doc[:0:0]
+	from := 0
+	for i, c := range doc {
+		switch {
+		case escaped:
+			escaped = false
+		case inside:
+			escaped, inside = c == '\\', c != '"'
+		case c == '"':
+			inside = true
+		case isBlank(c):
+			out = append(out, doc[from:i]...)
+			from = i + 1
+		}
+	}
+	if from == 0 {
+		return view(doc)
+	}
+	return view(append(out, doc[from:]...))
+}

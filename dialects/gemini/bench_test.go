@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -57,5 +58,47 @@ func BenchmarkEncodeRequest(b *testing.B) {
 		if _, _, err := (Codec{}).EncodeRequest(dst, &r, dialects.EncodeOptions{Model: "gemini-3-pro"}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// requests are a question of 200 bytes and an agent's turn of 100 KB.
+var requests = map[string]string{
+	"200B": `{"systemInstruction":{"parts":[{"text":"Be brief and polite, and answer in the language of the question."}]},"contents":[{"role":"user","parts":[{"text":"What is new?"}]}],"generationConfig":{"temperature":0.5}}`,
+	"100KB": `{"systemInstruction":{"parts":[{"text":"` + strings.Repeat("Follow the rules of the project. ", 600) + `"}]},"tools":[{"functionDeclarations":[` +
+		strings.Repeat(`{"name":"read_file","description":"`+strings.Repeat("Reads a file. ", 60)+`","parameters":{"type":"OBJECT","properties":{"path":{"type":"STRING"}}}},`, 40) + `{"name":"last"}]}],` +
+		`"contents":[{"role":"user","parts":[{"text":"` + strings.Repeat(`line\n`, 6000) + `"}]},{"role":"model","parts":[{"functionCall":{"name":"last","args":{"path":"x"}}}]},{"role":"user","parts":[{"functionResponse":{"name":"last","response":{"output":"ok"}}}]}]}`,
+}
+
+func BenchmarkDecodeRequest(b *testing.B) {
+	for name, body := range requests {
+		b.Run(name, func(b *testing.B) {
+			doc, h := []byte(body), dialects.Head{Model: "m"}
+			b.SetBytes(int64(len(doc)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := (Codec{}).DecodeRequest(doc, h); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkWriteDelta(b *testing.B) {
+	w := Codec{}.NewEventWriter(dialects.WriterOptions{Model: "m"})
+	dst := w.Append(nil, &conversation.Event{Type: conversation.EventBlockStart, Block: &conversation.Block{Text: "x"}})
+	ev := conversation.Event{Type: conversation.EventDelta, Text: " a few words,\nand a line"}
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = w.Append(dst[:0], &ev)
+		w.(*eventWriter).choices[0].said = w.(*eventWriter).choices[0].said[:0] // an answer has an end
+	}
+}
+
+func BenchmarkEncodeResponse(b *testing.B) {
+	r, dst := foreign(), make([]byte, 0, 4<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = Codec{}.EncodeResponse(dst[:0], r, "m")
 	}
 }

@@ -179,5 +179,6 @@ func isNull(doc []byte, m jsonedit.Member) bool { return string(doc[m.Start:m.En
 
 var (
 	_ dialects.Codec   = Codec{}
+	_ dialects.Decoder = Codec{}
 	_ dialects.Encoder = Codec{}
 )

@@ -1,7 +1,7 @@
 // Package gemini is the wire dialect of Google's generateContent, as the Gemini API and Vertex AI speak it.
 //
-// It can be passed through, and translated to: [Codec] also encodes requests from package conversation and decodes
-// responses and streams into it.
+// It can be passed through and translated, both from and to: [Codec] reads requests into package conversation and writes
+// responses and streams from it, and the other way round.
 //
 // # Peculiarities of the dialect
 //
@@ -11,6 +11,9 @@
 //   - Members whose value is zero are left out, token counts too.
 //   - A stream is SSE with CRLF line ends, every event a whole response with new parts. There is no end marker: a
 //     stream is complete when each candidate had its finishReason, or when the prompt was blocked.
+//   - Calls have IDs only sometimes. Results without one answer the calls of their name in order. A call is given an ID
+//     that follows from the calls before it, so that each request of a conversation has the same.
+//   - Schemas are those of OpenAPI 3.0 or JSON Schema. The former are rewritten, with their keys in order.
 //   - Calls end with finishReason STOP like everything else.
 //
 // # Thought signatures
@@ -18,5 +21,7 @@
 // A part may carry a thoughtSignature, an opaque proof that has to come back in the same part. It is kept as the
 // Signature of the block with Origin "gemini" and sent back only from there. Gemini 3 refuses a conversation in which
 // the first call of a step has none; for calls that other models made, the documented value
-// skip_thought_signature_validator takes its place.
+// skip_thought_signature_validator takes its place. A client gets that same value, in standard base64, with the first
+// call of an answer that another vendor gave; the signatures of others are not shown to it, for what it got as a
+// thoughtSignature it may send to Gemini. The thoughts themselves are.
 package gemini

@@ -10,9 +10,6 @@ import (
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// skipSignature is what Google documents for calls that have no signature because another model made them.
-const skipSignature = "skip_thought_signature_validator"
-
 // conversation appends systemInstruction and contents.
 //
 // System and developer messages are hoisted wherever they stand, in their order. A request of nothing else becomes
@@ -195,14 +192,6 @@ func (e *encoder) noteBlock(b *conversation.Block) {
 	}
 }
 
-// ownSignature is the signature of a block that Gemini itself signed.
-func ownSignature(b *conversation.Block) string {
-	if b.Origin != origin {
-		return ""
-	}
-	return b.Signature
-}
-
 // text appends a text part. Empty ones are refused by Google, unless they carry a signature.
 func (e *encoder) text(b *conversation.Block) {
 	signature := ownSignature(b)
@@ -255,17 +244,7 @@ func (e *encoder) functionCall(b *conversation.Block, first bool) {
 	}
 	e.dst = append(appendComma(e.dst), `{"functionCall":{`...)
 	e.dst = appendStringMember(e.dst, "name", name)
-	e.dst = appendKey(e.dst, "args")
-	switch {
-	case strings.TrimSpace(c.Arguments) == "" && !c.Custom:
-		e.dst = append(e.dst, "{}"...)
-	case isObject(c.Arguments) && !c.Custom:
-		e.dst = append(e.dst, c.Arguments...)
-	default:
-		e.dst = append(e.dst, `{"input":`...)
-		e.dst = jsonedit.AppendString(e.dst, c.Arguments)
-		e.dst = append(e.dst, '}')
-	}
+	e.dst = appendArguments(appendKey(e.dst, "args"), c)
 	if c.ID != "" {
 		e.dst = appendStringMember(e.dst, "id", c.ID)
 	}
@@ -275,6 +254,17 @@ func (e *encoder) functionCall(b *conversation.Block, first bool) {
 		signature = skipSignature
 	}
 	e.endPart(signature)
+}
+
+func appendArguments(dst []byte, c *conversation.ToolCall) []byte {
+	switch {
+	case strings.TrimSpace(c.Arguments) == "" && !c.Custom:
+		return append(dst, "{}"...)
+	case isObject(c.Arguments) && !c.Custom:
+		return append(dst, c.Arguments...)
+	}
+	dst = append(dst, `{"input":`...)
+	return append(jsonedit.AppendString(dst, c.Arguments), '}')
 }
 
 // result appends a tool's answer. It has to be an object: text that is one is taken as it stands, other text becomes

@@ -3,9 +3,11 @@ package gemini
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // maxStops is how many stop sequences the dialect takes.
@@ -60,6 +62,11 @@ func (e *encoder) config() {
 	e.logprobs()
 	e.format()
 	e.thinking()
+	for _, f := range e.r.Extra {
+		if name, ok := strings.CutPrefix(f.Name, configPrefix); ok && e.r.Origin == origin {
+			e.extra(name, f.Value)
+		}
+	}
 	if len(e.dst) == empty {
 		e.dst = e.dst[:before]
 		return
@@ -129,14 +136,21 @@ func (e *encoder) format() {
 	}
 }
 
+func (e *encoder) extra(name string, value []byte) {
+	e.dst = append(jsonedit.AppendString(appendComma(e.dst), name), ':')
+	e.dst = append(e.dst, value...)
+}
+
 // extras appends what came from this very dialect as it stood, and notes what the dialect has no place for. A tier or
 // a parallel setting that asks for the default is no loss.
 func (e *encoder) extras() {
 	r := e.r
 	for _, f := range r.Extra {
-		if r.Origin == origin {
-			e.dst = append(appendKey(e.dst, f.Name), f.Value...)
-		} else {
+		switch own := r.Origin == origin; {
+		case own && strings.HasPrefix(f.Name, configPrefix): // written by config
+		case own && !strings.Contains(f.Name, "."):
+			e.extra(f.Name, f.Value)
+		default:
 			e.note(f.Name)
 		}
 	}

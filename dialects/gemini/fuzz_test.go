@@ -2,12 +2,90 @@ package gemini
 
 import (
 	"bytes"
+	"encoding/json"
 	"testing"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
+
+// FuzzDecodeRequest holds that whatever is accepted can be encoded to valid JSON, and that this is accepted again, with
+// the same conversation in it but for what wraps a tool's answer.
+func FuzzDecodeRequest(f *testing.F) {
+	for _, seed := range []string{
+		ask(`{"text":"hi"},{"inline_data":{"mime_type":"text/plain","data":"aGk="}}`),
+		`{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f"}},{"x":{}}]},{"parts":[{"functionResponse":{"name":"f","response":{"output": [1]},"parts":[{"fileData":{"fileUri":"https://x/a.png"}}]}}]}]}`,
+		with(`"tools":[{"functionDeclarations":[{"name":"f","parameters":{"type":"OBJECT","nullable":true,"properties":{"a":{"any_of":[{"type":1}]}}}}],"x":{}}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["f"]}}`),
+		with(`"generation_config":{"responseSchema":{"enum":["a"]},"seed":"1","thinkingConfig":{"thinkingBudget":-1},"a\"b":1},"a\"b":2`),
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := decode(string(body))
+		if err != nil {
+			return
+		}
+		o := dialects.EncodeOptions{Model: "gemini-3-flash"}
+		once, _, err := Codec{}.EncodeRequest(nil, r, o)
+		if err != nil {
+			return
+		}
+		if !json.Valid(once) {
+			t.Fatalf("not JSON: %s", once)
+		}
+		again, err := decode(string(once))
+		if err != nil {
+			t.Fatalf("%v in %s", err, once)
+		}
+		twice, _, err := Codec{}.EncodeRequest(nil, again, o)
+		if err != nil {
+			t.Fatalf("%v\nonce  %s\ntwice %s", err, once, twice)
+		}
+		if a, b := gjson.GetBytes(once, "contents.#.parts.#"), gjson.GetBytes(twice, "contents.#.parts.#"); a.Raw != b.Raw {
+			t.Fatalf("once  %s\ntwice %s", once, twice)
+		}
+	})
+}
+
+// FuzzEventWriter holds that a stream that could be read is written as one that reads the same.
+func FuzzEventWriter(f *testing.F) {
+	for _, s := range streams {
+		f.Add([]byte(s.stream))
+	}
+	f.Add([]byte(stream(foreign())))
+	f.Add([]byte(stream(own())))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		var out []byte
+		failed := false
+		r, w := Codec{}.NewEventReader(), Codec{}.NewEventWriter(dialects.WriterOptions{Model: "m"})
+		take := func(events []conversation.Event, err error) {
+			failed = failed || err != nil
+			for i := range events {
+				failed = failed || events[i].Type == conversation.EventError
+				out = w.Append(out, &events[i])
+			}
+		}
+		eachFrame(t, bytes.NewReader(src), func(ev sse.Event) {
+			if !failed {
+				take(r.Read(ev, nil))
+			}
+		})
+		if !failed {
+			take(r.End(nil))
+		}
+		documents(t, string(out))
+		if failed {
+			return
+		}
+		if _, err := transcript(t, bytes.NewReader(out)); err != nil {
+			t.Fatalf("%v in %q", err, out)
+		}
+	})
+}
 
 func FuzzMeter(f *testing.F) {
 	for _, s := range streams {

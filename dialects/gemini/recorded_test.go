@@ -253,3 +253,95 @@ func TestRecordedRequestsAreAccepted(t *testing.T) {
 		})
 	}
 }
+
+func TestRecordedRequestsAreDecoded(t *testing.T) {
+	eachRecorded(t, "gemini.generate", func(t *testing.T, x *exchange) {
+		if x.Request == nil || len(x.Request.Body) == 0 || x.Request.Body[0] != '{' || x.Response.Status/100 != 2 {
+			t.Skip("no request that was answered")
+		}
+		r := mustDecode(t, string(x.Request.Body))
+		calls, results := 0, 0
+		open := map[string]string{}
+		for _, m := range r.Messages {
+			for _, b := range m.Blocks {
+				switch b.Kind {
+				case conversation.Call:
+					calls++
+					open[b.Call.ID] = b.Call.Name
+				case conversation.Result:
+					results++
+					if open[b.Result.CallID] != b.Result.Name {
+						t.Errorf("a result of %s answers the call %s of %q", b.Result.Name, b.Result.CallID, open[b.Result.CallID])
+					}
+				}
+			}
+		}
+		doc := string(x.Request.Body)
+		if n := strings.Count(doc, `"functionCall":`) + strings.Count(doc, `"function_call":`); n != calls || len(open) != calls {
+			t.Errorf("%d calls, want %d", calls, n)
+		}
+		if n := strings.Count(doc, `"functionResponse":`) + strings.Count(doc, `"function_response":`); n != results {
+			t.Errorf("%d results, want %d", results, n)
+		}
+		out, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: "gemini-3-pro"})
+		if err != nil || !json.Valid(out) {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if len(notes) > 0 {
+			t.Logf("dropped: %v", notes)
+		}
+	})
+}
+
+func TestRecordedResponsesAreWritten(t *testing.T) {
+	eachRecorded(t, "gemini.generate", func(t *testing.T, x *exchange) {
+		if x.Response.Status != 200 {
+			t.Skip("an error")
+		}
+		want := x.said()
+		if !x.Streaming {
+			r, err := Codec{}.DecodeResponse([]byte(x.Response.Body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := Codec{}.EncodeResponse(nil, r, r.Model)
+			again, err := Codec{}.DecodeResponse(out)
+			if err != nil {
+				t.Fatalf("%v in %s", err, out)
+			}
+			var got said
+			got.add(again)
+			if got != want {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+			// In a stream, arguments stand in one line.
+			var streamed said
+			streamed.add(fold(t, stream(r)))
+			streamed.calls, want.calls = flat(streamed.calls), flat(want.calls)
+			if streamed != want {
+				t.Errorf("streamed %+v\nwant     %+v", streamed, want)
+			}
+			return
+		}
+		var out []byte
+		r, w := Codec{}.NewEventReader(), Codec{}.NewEventWriter(dialects.WriterOptions{Model: "m"})
+		take := func(events []conversation.Event, err error) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range events {
+				out = w.Append(out, &events[i])
+			}
+		}
+		eachFrame(t, strings.NewReader(x.Response.Body), func(ev sse.Event) { take(r.Read(ev, nil)) })
+		take(r.End(nil))
+		var got said
+		got.add(fold(t, string(out)))
+		if got != want {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	})
+}
+
+// flat is s without line ends.
+func flat(s string) string { return strings.NewReplacer("\n", " ", "\r", " ").Replace(s) }

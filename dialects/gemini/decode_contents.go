@@ -1,0 +1,252 @@
+package gemini
+
+import (
+	"slices"
+
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+)
+
+// system reads systemInstruction: a content, a list of parts, or a mere string. Its role means nothing.
+func (d *requestDecoder) system(p *place) {
+	m := conversation.Message{Role: conversation.System}
+	if s, ok := d.in.Text(); ok {
+		m.Blocks = d.text(nil, s, "")
+	} else {
+		m.Blocks, _ = d.content(p)
+	}
+	for i := range m.Blocks {
+		if m.Blocks[i].Kind != conversation.Text {
+			d.fail(p, "systemInstruction can hold text only")
+			return
+		}
+	}
+	if len(m.Blocks) > 0 {
+		d.req.Messages = append(d.req.Messages, m)
+	}
+}
+
+func (d *requestDecoder) contents(p *place) {
+	before := len(d.req.Messages)
+	e := p.at(0)
+	ok, single := d.list(p)
+	for ; ok; ok = !single && d.in.Next() {
+		d.turn(&e)
+		e.index++
+	}
+	if d.err == nil && len(d.req.Messages) == before {
+		d.fail(p, "contents must hold at least one content that is not empty")
+	}
+}
+
+// turn reads one content. The old role "function" is the user's; a content without a role is the user's too.
+func (d *requestDecoder) turn(p *place) {
+	if d.in.Peek() != '{' {
+		d.fail(p, "a content must be an object")
+		return
+	}
+	here := d.in.Mark()
+	var m conversation.Message
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		if d.key() != "role" || d.in.Peek() == 'n' {
+			continue
+		}
+		switch role := d.scalar(); role {
+		case "model":
+			m.Role = conversation.Assistant
+		case "user", "function", "tool", "":
+		default:
+			in := p.in("role")
+			d.fail(&in, "please use a valid role: user, model")
+			return
+		}
+	}
+	if m.Role == conversation.Assistant {
+		d.modelTurn()
+	} else {
+		d.userTurn()
+	}
+	d.in.Seek(here)
+	blocks, results := d.content(p)
+	switch {
+	case results && m.Role == conversation.Assistant:
+		in := p.in("parts")
+		d.fail(&in, "a functionResponse must stand in a content of the user")
+	case results:
+		// The neutral form has results first.
+		slices.SortStableFunc(blocks, func(a, b conversation.Block) int { return rank(&a) - rank(&b) })
+	case m.Role == conversation.User && hasCall(blocks):
+		in := p.in("parts")
+		d.fail(&in, "a functionCall must stand in a content of the model")
+	}
+	if m.Blocks = blocks; len(blocks) > 0 {
+		d.req.Messages = append(d.req.Messages, m)
+	}
+}
+
+func rank(b *conversation.Block) int {
+	if b.Kind == conversation.Result {
+		return 0
+	}
+	return 1
+}
+
+func hasCall(blocks []conversation.Block) bool {
+	return slices.ContainsFunc(blocks, func(b conversation.Block) bool { return b.Kind == conversation.Call })
+}
+
+// content reads the parts of a content. results reports whether answers of tools are among them.
+func (d *requestDecoder) content(p *place) (blocks []conversation.Block, results bool) {
+	if d.in.Peek() == '[' {
+		return d.parts(p)
+	}
+	var parts, text jsonedit.Mark
+	for ok := d.object(p); ok; ok = d.in.Next() {
+		switch d.key() {
+		case "parts":
+			parts = d.in.Mark()
+		case "text":
+			text = d.in.Mark()
+		}
+	}
+	end := d.in.Mark()
+	if text != 0 && parts == 0 { // a part that stands for its content
+		d.in.Seek(text)
+		s, _ := d.in.Text()
+		blocks = d.text(nil, s, "")
+	} else if parts != 0 {
+		d.in.Seek(parts)
+		in := p.in("parts")
+		blocks, results = d.parts(&in)
+	}
+	if d.err == nil {
+		d.in.Seek(end)
+	}
+	return blocks, results
+}
+
+func (d *requestDecoder) parts(p *place) (blocks []conversation.Block, results bool) {
+	e := p.at(0)
+	ok, single := d.list(p)
+	for ; ok; ok = !single && d.in.Next() {
+		if d.in.Peek() != '{' {
+			d.fail(&e, "a part must be an object")
+			break
+		}
+		n := len(blocks)
+		blocks = d.part(blocks, &e)
+		results = results || len(blocks) > n && blocks[n].Kind == conversation.Result
+		e.index++
+	}
+	return blocks, results
+}
+
+// wirePart is a part as it stands, its members found in one pass.
+type wirePart struct {
+	text, signature string
+	said, thought   bool
+	// kind is the name of what else is in it, payload where it stands.
+	kind    string
+	payload jsonedit.Mark
+}
+
+// part appends the block of one part; none when the part says nothing.
+func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversation.Block {
+	start := d.in.Mark()
+	var w wirePart
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		key := d.key()
+		if d.in.Peek() == 'n' {
+			continue
+		}
+		switch key {
+		case "text":
+			in := p.in(key)
+			w.text, w.said = d.str(&in), true
+		case "thought":
+			w.thought = d.in.Peek() == 't'
+		case "thoughtSignature":
+			in := p.in(key)
+			w.signature = replayed(d.str(&in))
+		case "videoMetadata", "partMetadata", "mediaResolution":
+		default:
+			w.kind, w.payload = key, d.in.Mark()
+		}
+	}
+	end := d.in.Mark()
+	if d.err != nil {
+		return blocks
+	}
+	switch in := p.in(w.kind); {
+	case w.kind == "" && w.thought:
+		if w.text != "" || w.signature != "" {
+			blocks = d.add(blocks, conversation.Block{Kind: conversation.Thinking, Text: w.text, Signature: w.signature, Origin: origin})
+		}
+	case w.kind == "":
+		blocks = d.text(blocks, w.text, w.signature)
+	default:
+		d.in.Seek(w.payload)
+		b, known := d.payload(&in, w.kind)
+		if !known {
+			d.in.Seek(start)
+			b = conversation.Block{Kind: conversation.Opaque, Raw: d.in.Raw(), Origin: origin}
+		} else if w.signature != "" {
+			b.Signature, b.Origin = w.signature, origin
+		}
+		blocks = d.add(blocks, b)
+	}
+	if d.err == nil {
+		d.in.Seek(end)
+	}
+	return blocks
+}
+
+// payload reads what a part holds besides text. Code that Google ran, calls of its server-side tools and what is yet
+// unknown mean something to this dialect alone.
+func (d *requestDecoder) payload(p *place, kind string) (b conversation.Block, known bool) {
+	switch kind {
+	case "inlineData":
+		return d.inlineData(p), true
+	case "fileData":
+		return d.fileData(p), true
+	case "functionCall":
+		return conversation.Block{Kind: conversation.Call, Call: d.functionCall(p)}, true
+	case "functionResponse":
+		return conversation.Block{Kind: conversation.Result, Result: d.functionResponse(p)}, true
+	}
+	return b, false
+}
+
+// text appends a text. One that is empty but for a signature, as streams end with, is the signature of the text before
+// it; alone it says nothing.
+func (d *requestDecoder) text(blocks []conversation.Block, s, signature string) []conversation.Block {
+	b := conversation.Block{Text: s}
+	if signature != "" {
+		b.Signature, b.Origin = signature, origin
+	}
+	n := len(blocks)
+	switch {
+	case s != "":
+		return d.add(blocks, b)
+	case signature == "":
+	case n > 0 && blocks[n-1].Kind == conversation.Text && blocks[n-1].Signature == "":
+		blocks[n-1].Signature, blocks[n-1].Origin = signature, origin
+	default:
+		return d.add(blocks, b)
+	}
+	return blocks
+}
+
+// add appends a block to those of a message. Most messages have a single one, for which there is room that many
+// messages share.
+func (d *requestDecoder) add(blocks []conversation.Block, b conversation.Block) []conversation.Block {
+	if len(blocks) > 0 {
+		return append(blocks, b)
+	}
+	n := len(d.blocks)
+	if n == cap(d.blocks) {
+		d.blocks, n = make([]conversation.Block, 0, min(max(2*n, 2), 32)), 0
+	}
+	d.blocks = append(d.blocks, b)
+	return d.blocks[n : n+1 : n+1]
+}

@@ -1,0 +1,105 @@
+package gemini
+
+import (
+	"crypto/rand"
+
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
+
+// EncodeResponse implements [dialects.Decoder]. Where the provider named no ID, one is made up: clients log it.
+func (Codec) EncodeResponse(dst []byte, r *conversation.Response, requestModel string) []byte {
+	dst = append(dst, `{"candidates":[`...)
+	for i := range r.Choices {
+		dst = appendCandidate(appendComma(dst), &r.Choices[i], i)
+	}
+	dst = append(dst, ']')
+	if r.UsageKnown {
+		dst = appendUsage(appendKey(dst, "usageMetadata"), r.Usage)
+	}
+	model := requestModel
+	if model == "" {
+		model = r.Model
+	}
+	return append(appendIdentity(dst, r.ID, model), '}')
+}
+
+// appendIdentity appends the members that are the same in every chunk of a stream.
+func appendIdentity(dst []byte, id, model string) []byte {
+	if id == "" {
+		id = rand.Text()
+	}
+	dst = appendStringMember(dst, "modelVersion", model)
+	return appendStringMember(dst, "responseId", id)
+}
+
+func appendCandidate(dst []byte, c *conversation.Choice, index int) []byte {
+	dst = append(dst, `{"content":{"parts":[`...)
+	var g grounding
+	first, parts := true, 0
+	for i := range c.Blocks {
+		b, before := &c.Blocks[i], len(dst)
+		dst = appendPart(dst, b, first)
+		if len(dst) == before {
+			continue
+		}
+		g.add(parts, b.Text, b.Citations)
+		first = first && b.Kind != conversation.Call
+		parts++
+	}
+	dst = append(dst, `],"role":"model"}`...)
+	dst = appendFinish(dst, c.Stop, c.StopDetail)
+	dst = g.append(dst)
+	dst = appendLogprobs(dst, c.Logprobs)
+	return append(appendIntMember(dst, "index", int64(index)), '}')
+}
+
+// appendFinish appends the members that say why a candidate ended.
+func appendFinish(dst []byte, stop conversation.StopReason, detail string) []byte {
+	dst = appendStringMember(dst, "finishReason", finishReason(stop))
+	if detail != "" {
+		dst = appendStringMember(dst, "finishMessage", detail)
+	}
+	return dst
+}
+
+// finishReason is a stop reason in the dialect's words. Calls end like everything else. A refusal is the nearest to what
+// Google's filters do, and the message says more; a pause, and an end without reason, leave a whole answer.
+func finishReason(stop conversation.StopReason) string {
+	switch stop {
+	case conversation.StopLength:
+		return "MAX_TOKENS"
+	case conversation.StopFiltered, conversation.StopRefusal:
+		return "SAFETY"
+	case conversation.StopError:
+		return "OTHER"
+	}
+	return "STOP"
+}
+
+// appendUsage appends usageMetadata: the prompt includes what came from a cache, the candidates exclude thoughts. What
+// was written to a cache is prompt like any other, for the dialect has no count of it.
+func appendUsage(dst []byte, u conversation.Usage) []byte {
+	dst = append(dst, '{')
+	dst = appendIntMember(dst, "promptTokenCount", u.TotalInput())
+	if u.CacheRead > 0 {
+		dst = appendIntMember(dst, "cachedContentTokenCount", u.CacheRead)
+	}
+	dst = appendIntMember(dst, "candidatesTokenCount", u.Output+u.OutputAudio)
+	if u.Reasoning > 0 {
+		dst = appendIntMember(dst, "thoughtsTokenCount", u.Reasoning)
+	}
+	dst = appendIntMember(dst, "totalTokenCount", u.TotalInput()+u.TotalOutput())
+	dst = appendAudio(dst, "promptTokensDetails", u.TotalInput(), u.InputAudio)
+	dst = appendAudio(dst, "candidatesTokensDetails", u.Output+u.OutputAudio, u.OutputAudio)
+	return append(dst, '}')
+}
+
+// appendAudio appends the counts by modality, where there is more than text.
+func appendAudio(dst []byte, key string, all, audio int64) []byte {
+	if audio <= 0 {
+		return dst
+	}
+	dst = append(appendKey(dst, key), `[{"modality":"TEXT"`...)
+	dst = append(appendIntMember(dst, "tokenCount", all-audio), `},{"modality":"AUDIO"`...)
+	return append(appendIntMember(dst, "tokenCount", audio), "}]"...)
+}

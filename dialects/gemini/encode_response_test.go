@@ -1,0 +1,264 @@
+package gemini
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/sse"
+)
+
+// golden compares with a file of testdata, which it writes when UPDATE_GOLDEN is set.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s\ngot  %s\nwant %s", file, got, want)
+	}
+}
+
+// foreign is an answer of another vendor with everything in it that the dialect can hold, and what it cannot.
+func foreign() *conversation.Response {
+	return &conversation.Response{
+		ID: "msg_1", Model: "claude-x", Origin: "messages", UsageKnown: true,
+		Usage: conversation.Usage{Input: 10, CacheRead: 5, CacheWrite: 2, InputAudio: 3, Output: 20, Reasoning: 7, OutputAudio: 1},
+		Choices: []conversation.Choice{
+			{
+				Stop: conversation.StopToolCalls,
+				Blocks: []conversation.Block{
+					{Kind: conversation.Thinking, Text: "Hm.\n", Signature: "c2ln", Origin: "messages"},
+					{Kind: conversation.Thinking, Signature: "ZGF0YQ", Redacted: true, Origin: "messages"},
+					{Kind: conversation.Opaque, Raw: json.RawMessage(`{"type":"server_tool_use"}`), Origin: "messages"},
+					{Kind: conversation.Text, Text: "Grüß \"Gott\" 日本", Citations: []conversation.Citation{
+						{URL: "https://x", Title: "X", Start: 0, End: 4}, {URL: "https://y", Title: "Y", Start: 12, End: 14}, {URL: "https://x", Title: "X"},
+					}},
+					{Kind: conversation.Refusal, Text: "No."},
+					{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "toolu_1", Name: "f", Arguments: "{\"n\":\n 1.50}"}},
+					{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "toolu_2", Name: "g"}},
+					{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "toolu_3", Name: "h", Arguments: `{"cut":`}},
+					{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "toolu_4", Name: "i", Arguments: `{}`, Custom: true}},
+					{Kind: conversation.Image, Media: &conversation.Media{MIME: "image/png", Data: "iVBO"}},
+				},
+			},
+			{Stop: conversation.StopLength, Blocks: []conversation.Block{{Text: "Second"}}},
+		},
+	}
+}
+
+// own is an answer of Gemini's.
+func own() *conversation.Response {
+	return &conversation.Response{
+		ID: "r1", Model: "gemini-3-pro", Origin: origin,
+		Choices: []conversation.Choice{{Stop: conversation.StopToolCalls, Blocks: []conversation.Block{
+			{Kind: conversation.Thinking, Text: "Hm.", Signature: "dGg=", Origin: origin},
+			{Text: "One", Signature: "dHg=", Origin: origin},
+			{Kind: conversation.Opaque, Raw: json.RawMessage(`{"executableCode":{"code":"1"}}`), Origin: origin},
+			{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "x", Name: "f", Arguments: `{}`}, Signature: "Y2E=", Origin: origin},
+			{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "y", Name: "f", Arguments: `{}`}},
+		}}},
+	}
+}
+
+func write(o dialects.WriterOptions, events ...conversation.Event) string {
+	w := Codec{}.NewEventWriter(o)
+	var dst []byte
+	for i := range events {
+		dst = w.Append(dst, &events[i])
+	}
+	return string(dst)
+}
+
+func stream(r *conversation.Response) string {
+	var events []conversation.Event
+	for ev := range r.Events() {
+		events = append(events, ev)
+	}
+	return write(dialects.WriterOptions{Model: "public-name"}, events...)
+}
+
+func TestAnswersAreWritten(t *testing.T) {
+	for name, r := range map[string]*conversation.Response{"foreign": foreign(), "own": own()} {
+		body := string(Codec{}.EncodeResponse(nil, r, "public-name"))
+		if !json.Valid([]byte(body)) {
+			t.Fatal(body)
+		}
+		golden(t, name+".json", body+"\n")
+		golden(t, name+".sse", stream(r))
+	}
+}
+
+// joined is a response whose neighbouring texts are one, as a client that reads a stream makes them. Citations are
+// compared where they are read from whole answers.
+func joined(r *conversation.Response) *conversation.Response {
+	for i := range r.Choices {
+		c := &r.Choices[i]
+		var blocks []conversation.Block
+		for _, b := range c.Blocks {
+			b.Citations = nil
+			if n := len(blocks); b.Kind == conversation.Text && n > 0 && blocks[n-1].Kind == conversation.Text {
+				blocks[n-1].Text += b.Text
+				continue
+			}
+			if b.Call != nil {
+				b.Call.Arguments = compact([]byte(b.Call.Arguments))
+			}
+			blocks = append(blocks, b)
+		}
+		c.Blocks = blocks
+	}
+	return r
+}
+
+// fold reads a stream to its end.
+func fold(t testing.TB, src string) *conversation.Response {
+	t.Helper()
+	var g grammar
+	r := &conversation.Response{Origin: origin}
+	take := func(events []conversation.Event, err error) {
+		if err != nil {
+			t.Fatalf("%v in %s", err, src)
+		}
+		for i := range events {
+			g.check(t, &events[i])
+			add(r, &events[i])
+		}
+	}
+	reader := Codec{}.NewEventReader()
+	eachFrame(t, strings.NewReader(src), func(ev sse.Event) { take(reader.Read(ev, nil)) })
+	take(reader.End(nil))
+	return r
+}
+
+func add(r *conversation.Response, ev *conversation.Event) {
+	if ev.UsageKnown {
+		r.Usage, r.UsageKnown = ev.Usage, true
+	}
+	for len(r.Choices) <= ev.Choice {
+		r.Choices = append(r.Choices, conversation.Choice{})
+	}
+	c := &r.Choices[ev.Choice]
+	last := func() *conversation.Block { return &c.Blocks[len(c.Blocks)-1] }
+	switch ev.Type {
+	case conversation.EventStart:
+		r.ID, r.Model = ev.ID, ev.Model
+	case conversation.EventBlockStart:
+		b := *ev.Block
+		if b.Call != nil {
+			call := *b.Call
+			b.Call = &call
+		}
+		c.Blocks = append(c.Blocks, b)
+	case conversation.EventDelta:
+		switch ev.Delta {
+		case conversation.DeltaText, conversation.DeltaThinking:
+			last().Text += strings.Clone(ev.Text)
+		case conversation.DeltaArguments:
+			last().Call.Arguments += strings.Clone(ev.Text)
+		case conversation.DeltaSignature:
+			last().Signature, last().Origin = strings.Clone(ev.Text), origin
+		}
+	case conversation.EventBlockStop:
+		if ev.Block != nil {
+			last().Signature, last().Origin = ev.Block.Signature, ev.Block.Origin
+		}
+	case conversation.EventStop:
+		c.Stop, c.StopDetail = ev.Stop, ev.StopDetail
+	}
+}
+
+func TestAStreamSaysWhatTheWholeAnswerSays(t *testing.T) {
+	for name, r := range map[string]*conversation.Response{"foreign": foreign(), "own": own()} {
+		whole, err := Codec{}.DecodeResponse(Codec{}.EncodeResponse(nil, r, "public-name"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if whole.UsageKnown != r.UsageKnown || whole.Usage.TotalInput() != r.Usage.TotalInput() || whole.Usage.TotalOutput() != r.Usage.TotalOutput() {
+			t.Errorf("%s: usage %+v", name, whole.Usage)
+		}
+		got, want := joined(fold(t, stream(r))), joined(whole)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s\ngot  %s\nwant %s", name, brief(t, got), brief(t, want))
+		}
+	}
+}
+
+func TestGeminisOwnAnswerIsReadAsItWas(t *testing.T) {
+	want := own()
+	got, err := Codec{}.DecodeResponse(Codec{}.EncodeResponse(nil, want, want.Model))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %s\nwant %s", brief(t, got), brief(t, want))
+	}
+}
+
+func TestCitationsKeepTheirPlace(t *testing.T) {
+	got, err := Codec{}.DecodeResponse(Codec{}.EncodeResponse(nil, foreign(), "m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := got.Choices[0].Blocks[1]
+	if s := describe(&text); s != `text Grüß "Gott" 日本 [0-4 https://x X ] [12-14 https://y Y ]` {
+		t.Error(s)
+	}
+}
+
+func TestSignaturesOfOthersAreNotShown(t *testing.T) {
+	r := foreign()
+	for _, out := range []string{string(Codec{}.EncodeResponse(nil, r, "m")), stream(r)} {
+		if strings.Contains(out, "c2ln") || strings.Contains(out, "ZGF0YQ") {
+			t.Errorf("a foreign signature in %s", out)
+		}
+		if n := strings.Count(out, `"thoughtSignature":"`+wireSkipSignature+`"`); n != 1 {
+			t.Errorf("%d calls are marked as another model's in %s", n, out)
+		}
+	}
+}
+
+func TestEveryReasonToStopHasAWord(t *testing.T) {
+	want := []string{"STOP", "STOP", "STOP", "MAX_TOKENS", "STOP", "SAFETY", "SAFETY", "STOP", "OTHER"}
+	for stop, word := range want {
+		if got := finishReason(conversation.StopReason(stop)); got != word {
+			t.Errorf("%s: %s, want %s", stopName(conversation.StopReason(stop)), got, word)
+		}
+	}
+}
+
+func TestLogprobsGoBackAndForth(t *testing.T) {
+	const chat = `{"content":[{"token":"a","logprob":-0.5,"bytes":[97],"top_logprobs":[{"token":"b","logprob":-1.25,"bytes":[98]}]}],"refusal":null}`
+	r := &conversation.Response{Choices: []conversation.Choice{{Stop: conversation.StopEnd, Logprobs: json.RawMessage(chat)}}}
+	got, err := Codec{}.DecodeResponse(Codec{}.EncodeResponse(nil, r, "m"))
+	if err != nil || string(got.Choices[0].Logprobs) != chat {
+		t.Errorf("%v %s", err, got.Choices[0].Logprobs)
+	}
+}
+
+func TestAnAnswerWithoutIDGetsOne(t *testing.T) {
+	r := &conversation.Response{Choices: []conversation.Choice{{}}}
+	a, b := fold(t, stream(r)), fold(t, stream(r))
+	whole, err := Codec{}.DecodeResponse(Codec{}.EncodeResponse(nil, r, "m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.ID == "" || a.ID == b.ID || whole.ID == "" {
+		t.Errorf("%q %q %q", a.ID, b.ID, whole.ID)
+	}
+}
