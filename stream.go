@@ -244,15 +244,14 @@ func (r *relay) fail(f *providers.Fault) *providers.Fault {
 	x.interrupted = byUpstream
 	x.keep.Class = f.Class
 	r.a.fault = f
-	var state dialects.Meter
-	if r.writer == nil {
-		state = r.meter
-	}
 	e := x.faultError(f)
-	if r.array != nil {
+	switch {
+	case r.array != nil:
 		r.sendLast(append(r.array.element(x.codec.AppendError(nil, e, x.id)), r.array.end()...))
-	} else {
-		r.sendLast(x.codec.AppendErrorEvent(nil, e, state))
+	case r.writer != nil: // which knows how the stream it wrote goes on
+		r.sendLast(r.writer.Append(nil, &conversation.Event{Type: conversation.EventError, Error: e}))
+	default:
+		r.sendLast(x.codec.AppendErrorEvent(nil, e, r.meter))
 	}
 	return nil
 }

@@ -12,6 +12,12 @@ import (
 
 func init() { dialects.Register(Codec{}) }
 
+// origin marks what only this dialect understands in the neutral form.
+const origin = string(providers.Responses)
+
+// includeReasoning asks for reasoning in a form that can be sent back without being stored.
+const includeReasoning = "reasoning.encrypted_content"
+
 // Codec is the Responses dialect.
 type Codec struct{}
 
@@ -93,4 +99,9 @@ func missing(param string) *dialects.RequestError {
 	return e
 }
 
-var _ dialects.Codec = Codec{}
+// Interface guards
+var (
+	_ dialects.Codec   = Codec{}
+	_ dialects.Decoder = Codec{}
+	_ dialects.Encoder = Codec{}
+)

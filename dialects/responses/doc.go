@@ -1,8 +1,16 @@
 // Package responses is the wire dialect of OpenAI's Responses API (POST /v1/responses), as OpenAI itself, Azure, xAI,
 // OpenRouter, LM Studio and others speak it.
 //
-// The dialect is passed through: requests are readdressed by replacing one member, and a meter reads usage, status and
-// errors off the response as it goes by.
+// Where client and provider both speak it, it is passed through: requests are readdressed by replacing one member, and a
+// meter reads usage, status and errors off the response as it goes by. Otherwise requests, responses and streams are
+// translated from and to package conversation.
+//
+// # What a translation keeps
+//
+// Nothing is stored, neither here nor at the provider: requests that continue a stored response, conversation, prompt or
+// item are refused with a hint to send the whole input. Reasoning goes back and forth in encrypted_content; that of
+// another dialect is labelled with the dialect's name on its way to the client, and known by it when it comes back.
+// Server-side tools and their items have no counterpart elsewhere.
 //
 // # What a stream looks like
 //

@@ -10,6 +10,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -81,6 +82,68 @@ func FuzzTextLen(f *testing.F) {
 		}
 		if lack := int64(len(s)) - n; lack < 0 || lack > int64(strings.Count(s, "\uFFFD")) {
 			t.Fatalf("%d for %q, which has %d bytes", n, raw, len(s))
+		}
+	})
+}
+
+// FuzzDecodeRequest holds that whatever is accepted can be encoded to valid JSON, and that this decodes and encodes to
+// itself.
+func FuzzDecodeRequest(f *testing.F) {
+	f.Add(`{"model":"m","instructions":"i","input":[{"type":"reasoning","summary":[],"encrypted_content":"s"},{"role":"assistant","content":[{"type":"refusal","refusal":"r"}]}]}`)
+	f.Add(`{"model":"m","input":[{"type":"function_call","call_id":"c","name":"f.x","arguments":{}},{"type":"function_call_output","call_id":"c","output":[{"type":"input_text","text":"t"}]}],"tools":[{"type":"function","name":"f"}]}`)
+	f.Add(`{"model":"m","input":[{"type":"x_call","call_id":"c"},{"type":"function_call_output","call_id":"c"}],"text":{"format":{"type":"json_schema","schema":{}}}}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		r, err := decode(body)
+		if err != nil {
+			return
+		}
+		o := dialects.EncodeOptions{Model: r.Model, Vendor: "openai"}
+		once, _, err := Codec{}.EncodeRequest(nil, r, o)
+		if err != nil {
+			return
+		}
+		if !json.Valid(once) {
+			t.Fatalf("not JSON: %s", once)
+		}
+		again, err := decode(string(once))
+		if err != nil {
+			if gjson.GetBytes(once, "input.0").Exists() {
+				t.Fatalf("%v in %s", err, once)
+			}
+			return // all of it was dropped
+		}
+		if twice, _, err := (Codec{}).EncodeRequest(nil, again, o); err != nil || !json.Valid(twice) {
+			t.Fatalf("%v\nonce  %s\ntwice %s", err, once, twice)
+		}
+	})
+}
+
+// FuzzEventReader holds that no stream, however broken, breaks the grammar of events; that what is written of it numbers
+// its events from zero and is JSON; and that it reads again.
+func FuzzEventReader(f *testing.F) {
+	f.Add([]byte(wholeStream))
+	for _, s := range meterStreams {
+		f.Add([]byte(s.stream))
+	}
+	f.Fuzz(func(t *testing.T, s []byte) {
+		if len(s) > 1<<16 {
+			return
+		}
+		events, err := readStream(t, bytes.NewReader(s))
+		if len(events) == 0 || events[len(events)-1].Type == conversation.EventError {
+			return
+		}
+		checkGrammar(t, events)
+		out := write(dialects.WriterOptions{Model: "m"}, events...)
+		n := int64(0)
+		eachFrame(t, strings.NewReader(out), func(ev sse.Event) {
+			if !json.Valid(ev.Data) || gjson.GetBytes(ev.Data, "sequence_number").Int() != n {
+				t.Fatalf("event %d is %s", n, ev.Data)
+			}
+			n++
+		})
+		if _, again := readStream(t, strings.NewReader(out)); err == nil && again != nil {
+			t.Fatalf("%v in %q", again, out)
 		}
 	})
 }

@@ -1,0 +1,290 @@
+package responses
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/providers"
+)
+
+// wireItem is an input item as it stands, its members found in one pass.
+type wireItem struct {
+	start        jsonedit.Mark
+	kind, role   string
+	content      jsonedit.Mark
+	callID, name string
+	arguments    string
+	badArguments bool
+	input        string
+	output       jsonedit.Mark
+}
+
+// input reads the conversation: one text of the user, or a list of items.
+func (d *requestDecoder) input(p *place) {
+	if s, ok := d.in.Text(); ok {
+		d.req.Messages = append(d.req.Messages, conversation.Message{Blocks: textBlocks(s)})
+		return
+	}
+	if d.in.Peek() != '[' {
+		d.fail(p, "input must be a string or an array of items")
+		return
+	}
+	e := p.at(0)
+	for ok := d.in.Array(); ok; ok = d.next(&e) {
+		if d.in.Peek() != '{' {
+			d.fail(&e, "an input item must be an object")
+			return
+		}
+		w := d.wireItem()
+		end := d.in.Mark()
+		d.item(&e, &w)
+		d.in.Seek(end)
+	}
+}
+
+func (d *requestDecoder) wireItem() wireItem {
+	w := wireItem{start: d.in.Mark()}
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "type":
+			w.kind = d.text()
+		case "role":
+			w.role = d.text()
+		case "content":
+			w.content = d.in.Mark()
+		case "call_id":
+			w.callID = d.text()
+		case "name":
+			w.name = d.text()
+		case "arguments":
+			switch d.in.Peek() {
+			case '"':
+				w.arguments = d.text()
+			case '{': // sloppy clients
+				w.arguments = view(d.in.Raw())
+			case 'n':
+			default:
+				w.badArguments = true
+			}
+		case "input":
+			w.input = d.text()
+		case "output":
+			w.output = d.in.Mark()
+		}
+	}
+	return w
+}
+
+func (d *requestDecoder) item(p *place, w *wireItem) {
+	switch w.kind {
+	case "", "message":
+		d.message(p, w)
+	case "function_call", "custom_tool_call":
+		d.call(p, w)
+	case "function_call_output", "custom_tool_call_output":
+		d.result(p, w)
+	case "reasoning":
+		d.in.Seek(w.start)
+		d.assistant(readThinking(&d.in))
+	case "item_reference":
+		d.fail(p, "item_reference refers to an item stored at another vendor than the one that answers here; send the item itself")
+	default: // only this dialect understands it
+		d.in.Seek(w.start)
+		b := conversation.Block{Kind: conversation.Opaque, Raw: d.in.Raw(), Origin: origin}
+		if w.callID != "" && strings.HasSuffix(w.kind, "_call") {
+			d.foreign = append(d.foreign, w.callID)
+		}
+		if strings.HasSuffix(w.kind, "_output") || strings.HasSuffix(w.kind, "_response") {
+			d.answer(b)
+		} else {
+			d.assistant(b)
+		}
+	}
+}
+
+func (d *requestDecoder) message(p *place, w *wireItem) {
+	var m conversation.Message
+	switch w.role {
+	case "user":
+	case "assistant":
+		m.Role = conversation.Assistant
+	case "system":
+		m.Role = conversation.System
+	case "developer":
+		m.Role = conversation.Developer
+	default:
+		in := p.in("role")
+		d.fail(&in, "the role of a message must be system, developer, user or assistant")
+		return
+	}
+	in := p.in("content")
+	d.in.Seek(w.content)
+	m.Blocks = d.content(&in)
+	if m.Role == conversation.Assistant && !d.separate() {
+		d.assistant(m.Blocks...)
+		return
+	}
+	d.req.Messages = append(d.req.Messages, m)
+}
+
+// separate reports whether a message of the assistant begins a message of its own: right after another text. Everything
+// else that the assistant does in a row is one turn, because other dialects demand that calls are answered at once.
+func (d *requestDecoder) separate() bool {
+	last := &d.req.Messages[len(d.req.Messages)-1]
+	if last.Role != conversation.Assistant || len(last.Blocks) == 0 {
+		return true
+	}
+	for i := range last.Blocks {
+		if last.Blocks[i].Kind == conversation.Call {
+			return false
+		}
+	}
+	return last.Blocks[len(last.Blocks)-1].Kind == conversation.Text
+}
+
+// assistant adds blocks to the assistant's turn, and begins one if the last message is of somebody else.
+func (d *requestDecoder) assistant(blocks ...conversation.Block) {
+	d.add(conversation.Assistant, blocks)
+}
+
+// answer adds a block to the results of tools.
+func (d *requestDecoder) answer(b conversation.Block) {
+	d.add(conversation.User, []conversation.Block{b})
+}
+
+func (d *requestDecoder) add(role conversation.Role, blocks []conversation.Block) {
+	if n := len(d.req.Messages) - 1; n > 0 {
+		last := &d.req.Messages[n]
+		if last.Role == role && (role == conversation.Assistant || isResults(last)) {
+			last.Blocks = append(last.Blocks, blocks...)
+			return
+		}
+	}
+	d.req.Messages = append(d.req.Messages, conversation.Message{Role: role, Blocks: blocks})
+}
+
+// isResults reports whether a message was made of the results of tools: those of the user hold none.
+func isResults(m *conversation.Message) bool {
+	return len(m.Blocks) > 0 && m.Blocks[0].Kind == conversation.Result
+}
+
+func (d *requestDecoder) call(p *place, w *wireItem) {
+	c := &conversation.ToolCall{ID: w.callID, Name: w.name, Arguments: w.arguments}
+	if w.kind == "custom_tool_call" {
+		c.Custom, c.Arguments = true, w.input
+	}
+	switch {
+	case c.Name == "":
+		in := p.in("name")
+		d.fail(&in, "a tool call must name its tool")
+	case c.ID == "":
+		in := p.in("call_id")
+		d.fail(&in, "a tool call must have a call_id")
+	case w.badArguments:
+		in := p.in("arguments")
+		d.fail(&in, "%s must be a string", in.path())
+	}
+	if d.names == nil {
+		d.names = make(map[string]string)
+	}
+	d.names[c.ID] = c.Name
+	d.assistant(conversation.Block{Kind: conversation.Call, Call: c})
+}
+
+func (d *requestDecoder) result(p *place, w *wireItem) {
+	if w.callID == "" {
+		in := p.in("call_id")
+		d.fail(&in, "the output of a tool must have the call_id of its call")
+		return
+	}
+	if slices.Contains(d.foreign, w.callID) { // it must go where its call goes
+		d.in.Seek(w.start)
+		d.answer(conversation.Block{Kind: conversation.Opaque, Raw: d.in.Raw(), Origin: origin})
+		return
+	}
+	r := &conversation.ToolResult{CallID: w.callID, Name: d.names[w.callID]}
+	d.in.Seek(w.output)
+	switch d.in.Peek() {
+	case '"', '[':
+		in := p.in("output")
+		r.Content = d.content(&in)
+	case 0, 'n':
+		in := p.in("output")
+		d.fail(&in, "%s must be a string or an array of parts", in.path())
+	default: // bare JSON, as sloppy clients send it
+		r.Content = textBlocks(view(d.in.Raw()))
+	}
+	d.answer(conversation.Block{Kind: conversation.Result, Result: r})
+}
+
+// readThinking reads a reasoning item. Its summary is what other dialects know as thinking; models with open reasoning
+// have the reasoning itself instead.
+func readThinking(in *jsonedit.Reader) conversation.Block {
+	b := conversation.Block{Kind: conversation.Thinking, Origin: origin}
+	var summary, content string
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "summary":
+			summary = joinTexts(in)
+		case "content":
+			content = joinTexts(in)
+		case "encrypted_content":
+			b.Signature, _ = in.Text()
+		}
+	}
+	if b.Text = summary; summary == "" {
+		b.Text = content
+	}
+	unlabel(&b)
+	return b
+}
+
+// joinTexts reads a list of parts, each with a text. They are paragraphs.
+func joinTexts(in *jsonedit.Reader) (all string) {
+	first := true
+	for ok := in.Array(); ok; ok = in.Next() {
+		var s string
+		for ok := in.Object(); ok; ok = in.Next() {
+			if in.Key() == "text" {
+				s, _ = in.Text()
+			}
+		}
+		if !first {
+			all += paragraph
+		}
+		all, first = all+s, false
+	}
+	return all
+}
+
+// paragraph separates the parts of a summary.
+const paragraph = "\n\n"
+
+// redactedLabel marks a signature that is all there is of the reasoning.
+const redactedLabel = "redacted:"
+
+// unlabel finds out whose the signature of a Thinking block is: a foreign one was labelled on its way to the client.
+func unlabel(b *conversation.Block) {
+	maker, rest, ok := strings.Cut(b.Signature, ":")
+	if !ok {
+		return
+	}
+	switch providers.Dialect(maker) {
+	case providers.Chat, providers.Messages, providers.Gemini:
+		b.Origin = maker
+		b.Signature, b.Redacted = strings.CutPrefix(rest, redactedLabel)
+	}
+}
+
+// label is the inverse of unlabel.
+func label(b *conversation.Block) string {
+	switch {
+	case b.Signature == "" || b.Origin == "" || b.Origin == origin:
+		return b.Signature
+	case b.Redacted:
+		return b.Origin + ":" + redactedLabel + b.Signature
+	}
+	return b.Origin + ":" + b.Signature
+}

@@ -1,0 +1,274 @@
+package responses
+
+import (
+	"strconv"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+)
+
+// requestDecoder reads one request body. Its methods read the value that comes next in the document. The first fault
+// ends the work.
+type requestDecoder struct {
+	in           jsonedit.Reader
+	req          *conversation.Request
+	instructions string
+	names        map[string]string // of tools by the ID of their calls, for the results
+	foreign      []string          // the IDs of calls that only this dialect understands
+	err          error
+}
+
+// DecodeRequest implements [dialects.Decoder]. A member that is null counts as absent. Requests that continue something
+// stored at a vendor are refused, because no other vendor has it.
+func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, error) {
+	d := requestDecoder{in: jsonedit.NewReader(doc), req: &conversation.Request{
+		Model: h.Model, Stream: h.Stream, CacheKey: h.CacheKey, User: h.EndUser, Origin: origin,
+		Messages: make([]conversation.Message, 1, 4), // the first is for the instructions, wherever they stand
+	}}
+	if d.in.Peek() != '{' {
+		return nil, dialects.BadRequest("", "the request body must be a JSON object")
+	}
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		if p := (place{key: d.in.Key()}); d.in.Peek() != 'n' {
+			d.member(&p)
+		}
+	}
+	if len(d.req.Messages) == 1 {
+		d.fail(&place{key: "input"}, "input must be a string or an array of at least one item")
+	}
+	if d.err != nil {
+		return nil, d.err
+	}
+	if d.instructions == "" {
+		d.req.Messages = d.req.Messages[1:]
+	} else {
+		d.req.Messages[0] = conversation.Message{Role: conversation.System, Blocks: textBlocks(d.instructions)}
+	}
+	return d.req, nil
+}
+
+func textBlocks(s string) []conversation.Block {
+	return []conversation.Block{{Kind: conversation.Text, Text: s}}
+}
+
+// fail records what is wrong with the value at p, and ends the reading.
+func (d *requestDecoder) fail(p *place, format string, args ...any) {
+	if d.err == nil {
+		d.err = dialects.BadRequest(p.path(), format, args...)
+		d.in.Stop()
+	}
+}
+
+func (d *requestDecoder) member(p *place) {
+	r := d.req
+	switch p.key {
+	case "model", "stream", "prompt_cache_key", "user", "safety_identifier":
+		// read by Head
+	case "instructions":
+		d.instructions = d.str(p)
+	case "input":
+		d.input(p)
+	case "previous_response_id", "conversation":
+		d.fail(p, "%s refers to a conversation stored at another vendor than the one that answers here; send the whole conversation in input", p.key)
+	case "prompt":
+		d.fail(p, "prompt refers to a template stored at another vendor than the one that answers here; send its text in instructions and input")
+	case "background":
+		if b := d.boolean(p); b != nil && *b {
+			d.fail(p, "a background response is stored at the vendor, and cannot be had from the one that answers here; leave background out")
+		}
+	case "tools":
+		d.tools(p)
+	case "tool_choice":
+		d.toolChoice(p)
+	case "parallel_tool_calls":
+		r.ParallelTools = d.boolean(p)
+	case "text":
+		d.textOptions(p)
+	case "reasoning":
+		d.reasoning(p)
+	case "service_tier":
+		r.ServiceTier = d.str(p)
+	case "metadata":
+		r.Metadata = d.in.Raw()
+	case "max_output_tokens":
+		r.MaxTokens = d.integer(p)
+	case "temperature":
+		r.Temperature = d.number(p)
+	case "top_p":
+		r.TopP = d.number(p)
+	case "top_logprobs":
+		r.TopLogprobs = d.integer(p)
+	default:
+		d.extra(p.key)
+	}
+}
+
+// extra keeps a member for targets of this dialect, unless it says no more than what happens anyway: nothing is stored
+// or cut where the dialect is translated, and reasoning always comes in a form that can be sent back.
+func (d *requestDecoder) extra(key string) {
+	raw := d.in.Raw()
+	switch {
+	case key == "store" && string(raw) == "false",
+		key == "truncation" && string(raw) == `"disabled"`,
+		key == "include" && isReasoningOnly(raw):
+		return
+	}
+	d.req.Extra = append(d.req.Extra, conversation.Field{Name: key, Value: raw})
+}
+
+// isReasoningOnly reports whether a list of things to include names no other than encrypted reasoning.
+func isReasoningOnly(raw []byte) bool {
+	in := jsonedit.NewReader(raw)
+	if in.Peek() != '[' {
+		return false
+	}
+	for ok := in.Array(); ok; ok = in.Next() {
+		if s, _ := in.Text(); s != includeReasoning {
+			return false
+		}
+	}
+	return true
+}
+
+// text reads a string, or "" for anything else.
+func (d *requestDecoder) text() string {
+	s, _ := d.in.Text()
+	return s
+}
+
+func (d *requestDecoder) str(p *place) string {
+	s, ok := d.in.Text()
+	if !ok {
+		d.fail(p, "%s must be a string", p.path())
+	}
+	return s
+}
+
+func (d *requestDecoder) boolean(p *place) *bool {
+	c := d.in.Peek()
+	if c != 't' && c != 'f' {
+		d.fail(p, "%s must be true or false", p.path())
+		return nil
+	}
+	b := c == 't'
+	return &b
+}
+
+func (d *requestDecoder) number(p *place) *float64 {
+	if d.in.Peek() != '0' {
+		d.fail(p, "%s must be a number", p.path())
+		return nil
+	}
+	f, err := strconv.ParseFloat(view(d.in.Raw()), 64)
+	if err != nil {
+		d.fail(p, "%s is out of range", p.path())
+	}
+	return &f
+}
+
+func (d *requestDecoder) integer(p *place) *int64 {
+	if d.in.Peek() == '0' {
+		if n, ok := count(view(d.in.Raw())); ok {
+			return &n
+		}
+	}
+	d.fail(p, "%s must be a positive integer", p.path())
+	return nil
+}
+
+// array enters an array, which must be one.
+func (d *requestDecoder) array(p *place) bool {
+	if d.in.Peek() != '[' {
+		d.fail(p, "%s must be an array", p.path())
+	}
+	return d.in.Array()
+}
+
+// object enters an object, which must be one.
+func (d *requestDecoder) object(p *place) bool {
+	if d.in.Peek() != '{' {
+		d.fail(p, "%s must be an object", p.path())
+	}
+	return d.in.Object()
+}
+
+// next goes on to the next element, whose place is then e.
+func (d *requestDecoder) next(e *place) bool {
+	e.index++
+	return d.in.Next()
+}
+
+func (d *requestDecoder) reasoning(p *place) {
+	var r conversation.Reasoning
+	for ok := d.object(p); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "effort":
+			r.Effort = d.text()
+		case "summary", "generate_summary": // the older name
+			if s := d.text(); s != "" {
+				r.Summary = s
+			}
+		}
+	}
+	r.Off = r.Effort == "none"
+	if r != (conversation.Reasoning{}) {
+		d.req.Reasoning = &r
+	}
+}
+
+// textOptions reads the format of the answer, and keeps how long-winded it may be.
+func (d *requestDecoder) textOptions(p *place) {
+	for ok := d.object(p); ok; ok = d.in.Next() {
+		key := d.in.Key()
+		in := p.in(key)
+		switch {
+		case d.in.Peek() == 'n':
+		case key == "format":
+			d.format(&in)
+		case key == "verbosity":
+			if raw := d.in.Raw(); string(raw) != `"medium"` { // what models do unasked
+				d.req.Extra = append(d.req.Extra, conversation.Field{Name: key, Value: raw})
+			}
+		}
+	}
+}
+
+func (d *requestDecoder) format(p *place) {
+	var kind string
+	f := &conversation.Format{}
+	for ok := d.object(p); ok; ok = d.in.Next() {
+		key := d.in.Key()
+		if d.in.Peek() == 'n' {
+			continue
+		}
+		in := p.in(key)
+		switch key {
+		case "type":
+			kind = d.str(&in)
+		case "name":
+			f.Name = d.str(&in)
+		case "description":
+			f.Description = d.str(&in)
+		case "schema":
+			f.Schema = d.in.Raw()
+		case "strict":
+			f.Strict = d.boolean(&in)
+		}
+	}
+	switch kind {
+	case "text":
+		return
+	case "json_object":
+		f = &conversation.Format{}
+	case "json_schema":
+		if f.Schema == nil || f.Schema[0] != '{' {
+			in := p.in("schema")
+			d.fail(&in, "text.format.schema must be an object")
+		}
+	default:
+		in := p.in("type")
+		d.fail(&in, "text.format.type must be text, json_object or json_schema")
+	}
+	d.req.Format = f
+}

@@ -1,0 +1,182 @@
+package responses
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+)
+
+var errNoOutput = errors.New("the provider's answer has no output")
+
+// DecodeResponse implements [dialects.Encoder]. What it returns may alias body. An error in place of an answer is
+// returned as a *conversation.Error.
+func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
+	if err := jsonedit.Validate(body, jsonedit.Limits{}); err != nil {
+		return nil, fmt.Errorf("the provider's answer is not valid: %w", err)
+	}
+	f := readFinal(body)
+	if f.failure != nil && len(f.response.Choices[0].Blocks) == 0 {
+		return nil, f.failure
+	}
+	if !f.hasOutput {
+		return nil, errNoOutput
+	}
+	return f.response, nil
+}
+
+// final is a response object.
+type final struct {
+	response  *conversation.Response
+	hasOutput bool
+	failure   *conversation.Error
+	output    jsonedit.Mark
+}
+
+// readFinal reads a response object, whether it came alone or at the end of a stream.
+func readFinal(body []byte) final {
+	in := jsonedit.NewReader(body)
+	r := &conversation.Response{Origin: origin, Choices: make([]conversation.Choice, 1)}
+	f := final{response: r}
+	c := &r.Choices[0]
+	var status string
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "id":
+			r.ID, _ = in.Text()
+		case "model":
+			r.Model, _ = in.Text()
+		case "created_at":
+			r.Created = int64(offset(&in))
+		case "service_tier":
+			r.ServiceTier, _ = in.Text()
+		case "status":
+			status, _ = in.Text()
+		case "output":
+			f.hasOutput, f.output = in.Peek() == '[', in.Mark()
+			for ok := in.Array(); ok; ok = in.Next() {
+				if in.Peek() == '{' {
+					c.Blocks = appendItem(c.Blocks, in.Raw())
+				}
+			}
+		case "usage":
+			r.Usage, r.UsageKnown = readUsage(view(in.Raw()))
+		case "error":
+			if raw := view(in.Raw()); isSet(raw) {
+				f.failure = new(conversation.Error)
+				readError(raw, f.failure)
+			}
+		}
+	}
+	if status == "failed" && f.failure == nil {
+		f.failure = &conversation.Error{Message: "the provider failed to answer"}
+	}
+	if f.failure != nil {
+		complete(f.failure, 500)
+	}
+	o := readOutput(gjson.GetBytes(body, "output"))
+	r.Usage.WebSearches = o.searches
+	if status == "" || status == "complete" { // seen instead of the documented word
+		status = "completed"
+	}
+	m := meter{calls: o.calls, refused: o.refused}
+	c.Stop = m.stopReason(status, view(body))
+	if c.Stop == conversation.StopError && f.failure != nil {
+		c.StopDetail = f.failure.Message
+	}
+	return f
+}
+
+// appendItem appends the blocks of an output item. Items that only this dialect has, such as the calls of server-side
+// tools, become opaque.
+func appendItem(blocks []conversation.Block, item []byte) []conversation.Block {
+	in := jsonedit.NewReader(item)
+	switch typeOf(view(item)) {
+	case "message":
+		return appendParts(blocks, &in)
+	case "reasoning":
+		if b := readThinking(&in); b.Text != "" || b.Signature != "" {
+			return append(blocks, b)
+		}
+		return blocks
+	case "function_call", "custom_tool_call":
+		return append(blocks, conversation.Block{Kind: conversation.Call, Call: readCall(&in)})
+	case "image_generation_call":
+		if m := readImage(&in); m != nil {
+			return append(blocks, conversation.Block{Kind: conversation.Image, Media: m, Raw: item, Origin: origin})
+		}
+	}
+	return append(blocks, conversation.Block{Kind: conversation.Opaque, Raw: item, Origin: origin})
+}
+
+// appendParts appends the texts and refusals of a message.
+func appendParts(blocks []conversation.Block, in *jsonedit.Reader) []conversation.Block {
+	in.Seek(in.Get("content"))
+	for ok := in.Array(); ok; ok = in.Next() {
+		var (
+			b    conversation.Block
+			kind string
+		)
+		for ok := in.Object(); ok; ok = in.Next() {
+			switch in.Key() {
+			case "type":
+				kind, _ = in.Text()
+			case "text", "refusal":
+				if s, ok := in.Text(); ok {
+					b.Text = s
+				}
+			case "annotations":
+				b.Citations = readCitations(in)
+			}
+		}
+		switch kind {
+		case "refusal":
+			b.Kind = conversation.Refusal
+			blocks = append(blocks, b)
+		case "output_text":
+			blocks = append(blocks, b)
+		}
+	}
+	return blocks
+}
+
+// readCall reads a call of a function or of a free-text tool.
+func readCall(in *jsonedit.Reader) *conversation.ToolCall {
+	c := &conversation.ToolCall{}
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "type":
+			kind, _ := in.Text()
+			c.Custom = kind == "custom_tool_call"
+		case "call_id":
+			c.ID, _ = in.Text()
+		case "name":
+			c.Name, _ = in.Text()
+		case "arguments", "input":
+			c.Arguments, _ = in.Text()
+		}
+	}
+	return c
+}
+
+// readImage reads an image that a server-side tool has made; nil when there is none yet.
+func readImage(in *jsonedit.Reader) *conversation.Media {
+	m := &conversation.Media{MIME: "image/png"}
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "result":
+			m.Data, _ = in.Text()
+		case "output_format":
+			if s, _ := in.Text(); s != "" {
+				m.MIME = "image/" + s
+			}
+		}
+	}
+	if m.Data == "" {
+		return nil
+	}
+	return m
+}

@@ -1,0 +1,227 @@
+package responses
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+)
+
+func (e *requestEncoder) message(m *conversation.Message) {
+	e.noteIf("name", m.Name != "")
+	switch m.Role {
+	case conversation.System:
+		e.spoken("system", m.Blocks)
+	case conversation.Developer:
+		role := "system"
+		if e.rules.openai {
+			role = "developer"
+		}
+		e.spoken(role, m.Blocks)
+	case conversation.Assistant:
+		e.assistant(m.Blocks)
+	default:
+		e.user(m.Blocks)
+	}
+}
+
+// user writes results as items of their own, and what the user said as a message after them.
+func (e *requestEncoder) user(blocks []conversation.Block) {
+	var rest []conversation.Block
+	for i := range blocks {
+		switch b := &blocks[i]; {
+		case b.Kind == conversation.Result:
+			e.result(b)
+		case isItem(b):
+			e.dst = append(appendComma(e.dst), b.Raw...)
+		default:
+			rest = append(rest, *b)
+		}
+	}
+	if len(rest) > 0 || len(blocks) == 0 {
+		e.spoken("user", rest)
+	}
+}
+
+// isItem tells items that only this dialect understands from parts of that kind.
+func isItem(b *conversation.Block) bool {
+	kind := rawType(b)
+	return b.Kind == conversation.Opaque && b.Origin == origin &&
+		(strings.HasSuffix(kind, "_output") || strings.HasSuffix(kind, "_response"))
+}
+
+// spoken writes a message that is not the model's: its content is a string where one text is all there is, else an array
+// of parts. One whose blocks all had to be dropped is left out.
+func (e *requestEncoder) spoken(role string, blocks []conversation.Block) {
+	start := len(e.dst)
+	e.dst = append(appendComma(e.dst), '{')
+	e.dst = appendKey(appendStringMember(e.dst, "role", role), "content")
+	if len(blocks) == 1 && blocks[0].Kind == conversation.Text && blocks[0].Cache == nil {
+		e.dst = append(jsonedit.AppendString(e.dst, blocks[0].Text), '}')
+		return
+	}
+	if !e.parts(blocks) && len(blocks) > 0 {
+		e.dst = e.dst[:start]
+		return
+	}
+	e.dst = append(e.dst, '}')
+}
+
+// parts writes an array of parts and reports whether it has any.
+func (e *requestEncoder) parts(blocks []conversation.Block) bool {
+	e.dst = append(e.dst, '[')
+	start := len(e.dst)
+	for i := range blocks {
+		e.part(&blocks[i])
+	}
+	said := len(e.dst) > start
+	e.dst = append(e.dst, ']')
+	return said
+}
+
+// assistant writes what the model did as items, in its order. Texts in a row are one message.
+func (e *requestEncoder) assistant(blocks []conversation.Block) {
+	e.pending = e.pending[:0]
+	open := false
+	for i := range blocks {
+		b := &blocks[i]
+		said := (b.Kind == conversation.Text || b.Kind == conversation.Refusal) && b.Text != ""
+		if open && !said && b.Kind != conversation.Text {
+			e.dst, open = append(e.dst, ']', '}'), false
+		}
+		switch b.Kind {
+		case conversation.Text, conversation.Refusal:
+			if !said {
+				continue
+			}
+			if !open {
+				e.dst = append(appendComma(e.dst), `{"type":"message","role":"assistant","content":[`...)
+				open = true
+			}
+			e.said(b)
+		case conversation.Call:
+			e.call(b.Call)
+		case conversation.Thinking:
+			e.thinking(b, i == len(blocks)-1)
+		case conversation.Opaque:
+			if b.Origin != origin {
+				e.note(rawType(b))
+				continue
+			}
+			e.dst = append(appendComma(e.dst), b.Raw...)
+		default:
+			if b.Origin == origin && len(b.Raw) > 0 {
+				e.dst = append(appendComma(e.dst), b.Raw...)
+				continue
+			}
+			e.note("assistant media")
+		}
+	}
+	if open {
+		e.dst = append(e.dst, ']', '}')
+	}
+}
+
+// said writes a part of a message of the model.
+func (e *requestEncoder) said(b *conversation.Block) {
+	e.noteIf("cache_control", b.Cache != nil)
+	e.noteIf("citations", len(b.Citations) > 0)
+	if b.Kind == conversation.Refusal {
+		e.dst = append(appendComma(e.dst), `{"type":"refusal","refusal":`...)
+	} else {
+		e.dst = append(appendComma(e.dst), `{"type":"output_text","text":`...)
+	}
+	e.dst = append(jsonedit.AppendString(e.dst, b.Text), '}')
+}
+
+// thinking replays reasoning that this dialect has encrypted. The API refuses reasoning that nothing follows.
+func (e *requestEncoder) thinking(b *conversation.Block, last bool) {
+	if b.Origin != origin || b.Signature == "" || last || e.rules.openai && !e.rules.reasoningModel {
+		e.note("thinking")
+		return
+	}
+	e.dst = append(appendComma(e.dst), `{"type":"reasoning","summary":[`...)
+	if b.Text != "" {
+		e.dst = append(e.dst, `{"type":"summary_text","text":`...)
+		e.dst = append(jsonedit.AppendString(e.dst, b.Text), '}')
+	}
+	e.dst = append(e.dst, `],"encrypted_content":`...)
+	e.dst = append(jsonedit.AppendString(e.dst, b.Signature), '}')
+}
+
+func (e *requestEncoder) call(c *conversation.ToolCall) {
+	id := c.ID
+	if id == "" {
+		e.made++
+		id = "call_" + hashID(c.Name+" "+strconv.Itoa(e.made), 12)
+		e.pending = append(e.pending, openCall{id, c.Name})
+	}
+	custom := c.Custom && e.rules.openai
+	kind, key, arguments := "function_call", "arguments", c.Arguments
+	switch {
+	case custom:
+		kind, key = "custom_tool_call", "input"
+		e.custom = append(e.custom, id)
+	case c.Custom:
+		arguments = string(append(appendStringMember([]byte{'{'}, "input", arguments), '}'))
+	case arguments == "":
+		arguments = "{}" // some servers parse it
+	}
+	e.dst = append(appendComma(e.dst), '{')
+	e.dst = appendStringMember(e.dst, "type", kind)
+	e.dst = appendStringMember(e.dst, "call_id", callID(id))
+	e.dst = appendStringMember(e.dst, "name", e.toolName(c.Name))
+	e.dst = append(appendStringMember(e.dst, key, arguments), '}')
+}
+
+// result writes the output of a tool: a string, or parts where it holds more than text. An error has no mark of its own.
+func (e *requestEncoder) result(b *conversation.Block) {
+	r := b.Result
+	e.noteIf("cache_control", b.Cache != nil)
+	id := e.resultID(r)
+	kind := "function_call_output"
+	if slices.Contains(e.custom, id) {
+		kind = "custom_tool_call_output"
+	}
+	e.dst = append(appendComma(e.dst), '{')
+	e.dst = appendStringMember(e.dst, "type", kind)
+	e.dst = appendStringMember(e.dst, "call_id", callID(id))
+	e.dst = appendKey(e.dst, "output")
+	texts, plain := make([]string, 0, 4), true
+	for i := range r.Content {
+		c := &r.Content[i]
+		if plain = plain && c.Kind == conversation.Text && c.Cache == nil; plain {
+			texts = append(texts, c.Text)
+		}
+	}
+	if plain {
+		e.dst = jsonedit.AppendString(e.dst, strings.Join(texts, "\n"))
+	} else if start := len(e.dst); !e.parts(r.Content) {
+		e.dst = append(e.dst[:start], `""`...)
+	}
+	e.dst = append(e.dst, '}')
+}
+
+// resultID is the ID of the call that a result answers. A dialect without IDs pairs them by name and order.
+func (e *requestEncoder) resultID(r *conversation.ToolResult) string {
+	if r.CallID != "" {
+		return r.CallID
+	}
+	for i, c := range e.pending {
+		if r.Name == "" || c.name == r.Name {
+			e.pending = slices.Delete(e.pending, i, i+1)
+			return c.id
+		}
+	}
+	e.refuse("messages", "a tool result answers no tool call")
+	return ""
+}
+
+// rawType names a block for the notes.
+func rawType(b *conversation.Block) string {
+	return orElse(gjson.GetBytes(b.Raw, "type").Str, "content")
+}

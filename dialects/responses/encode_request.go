@@ -1,0 +1,308 @@
+package responses
+
+import (
+	"hash/fnv"
+	"slices"
+	"strconv"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/providers"
+)
+
+const (
+	// maxUser is the longest name of an end user at OpenAI, in bytes. Longer ones are hashed.
+	maxUser = 64
+	// minOutput is the smallest output limit that the API accepts, in tokens.
+	minOutput = 16
+)
+
+// requestEncoder writes one request body.
+type requestEncoder struct {
+	dst   []byte
+	r     *conversation.Request
+	rules vendorRules
+	model string
+	notes []string
+	err   error
+	// custom are the ids of calls of free-text tools, whose results are of another type.
+	custom []string
+	// pending are the calls that came without an id and have not been answered yet.
+	pending []openCall
+	made    int
+}
+
+type openCall struct{ id, name string }
+
+// EncodeRequest implements [dialects.Encoder]. Nothing is stored at the vendor: the conversation is the client's.
+func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.EncodeOptions) ([]byte, []string, error) {
+	e := requestEncoder{dst: dst, r: r, rules: rulesFor(o.Vendor, o.Model), model: o.Model}
+	e.dst = append(e.dst, '{')
+	e.dst = appendStringMember(e.dst, "model", o.Model)
+	rest := e.instructions(r.Messages)
+	e.dst = append(appendKey(e.dst, "input"), '[')
+	for i := range rest {
+		e.message(&rest[i])
+	}
+	e.dst = append(e.dst, ']')
+	e.tools()
+	e.toolChoice()
+	e.limits(o.MaxOutput)
+	e.sampling()
+	e.textOptions()
+	e.reasoning()
+	e.identity()
+	e.extra()
+	if e.r.Stream {
+		e.dst = append(appendKey(e.dst, "stream"), "true"...)
+	}
+	if e.err != nil {
+		return dst, nil, e.err
+	}
+	return append(e.dst, '}'), e.notes, nil
+}
+
+// note names a member that was dropped, once.
+func (e *requestEncoder) note(name string) {
+	if !slices.Contains(e.notes, name) {
+		e.notes = append(e.notes, name)
+	}
+}
+
+func (e *requestEncoder) noteIf(name string, dropped bool) {
+	if dropped {
+		e.note(name)
+	}
+}
+
+// refuse ends the work: what the client asked for cannot be said to this vendor.
+func (e *requestEncoder) refuse(param, format string, args ...any) {
+	if e.err == nil {
+		e.err = dialects.BadRequest(param, format, args...)
+	}
+}
+
+// instructions writes the system prompt that the conversation begins with, and returns the messages after it. A
+// conversation of nothing else stays in the input, which must not be empty.
+func (e *requestEncoder) instructions(all []conversation.Message) []conversation.Message {
+	if len(all) < 2 || all[0].Role != conversation.System {
+		return all
+	}
+	text := ""
+	for i := range all[0].Blocks {
+		b := &all[0].Blocks[i]
+		if b.Kind != conversation.Text || b.Cache != nil && e.r.Origin == origin {
+			return all
+		}
+		e.noteIf("cache_control", b.Cache != nil)
+		if text != "" {
+			text += paragraph
+		}
+		text += b.Text
+	}
+	e.dst = appendText(e.dst, "instructions", text)
+	return all[1:]
+}
+
+func (e *requestEncoder) limits(maxOutput int64) {
+	if e.r.MaxTokens != nil {
+		n := max(*e.r.MaxTokens, minOutput)
+		if maxOutput > 0 {
+			n = min(n, maxOutput)
+		}
+		e.dst = appendIntMember(e.dst, "max_output_tokens", n)
+	}
+	if n := e.r.N; n != nil && *n != 1 {
+		e.refuse("n", "the provider gives one answer at a time, not %d", *n)
+	}
+	e.noteIf("stop", len(e.r.Stop) > 0)
+}
+
+func (e *requestEncoder) sampling() {
+	r := e.r
+	allowed := !e.rules.reasoningModel || r.Reasoning != nil && r.Reasoning.Off && e.rules.offEffort(e.model) == "none"
+	if allowed {
+		e.dst = appendFloatMember(e.dst, "temperature", r.Temperature)
+		e.dst = appendFloatMember(e.dst, "top_p", r.TopP)
+	} else {
+		e.noteIf("temperature", r.Temperature != nil)
+		e.noteIf("top_p", r.TopP != nil)
+	}
+	e.noteIf("top_k", r.TopK != nil)
+	e.noteIf("frequency_penalty", r.FrequencyPenalty != nil)
+	e.noteIf("presence_penalty", r.PresencePenalty != nil)
+	e.noteIf("seed", r.Seed != nil)
+	switch {
+	case r.TopLogprobs == nil:
+		e.noteIf("logprobs", r.Logprobs != nil && *r.Logprobs)
+	case allowed:
+		e.dst = appendIntMember(e.dst, "top_logprobs", *r.TopLogprobs)
+	default:
+		e.note("logprobs")
+	}
+}
+
+// textOptions writes the format of the answer and how long-winded it may be, which chat completions has as well.
+func (e *requestEncoder) textOptions() {
+	var verbosity []byte
+	for _, f := range e.r.Extra {
+		if f.Name == "verbosity" && (e.r.Origin == origin || e.r.Origin == string(providers.Chat)) {
+			verbosity = f.Value
+		}
+	}
+	f := e.r.Format
+	if f == nil && verbosity == nil {
+		return
+	}
+	e.dst = append(appendKey(e.dst, "text"), '{')
+	switch {
+	case f == nil:
+	case f.Schema == nil:
+		e.dst = append(e.dst, `"format":{"type":"json_object"}`...)
+	default:
+		e.dst = append(e.dst, `"format":{"type":"json_schema"`...)
+		e.dst = appendStringMember(e.dst, "name", orElse(f.Name, "response")) // the wire demands one
+		e.dst = appendText(e.dst, "description", f.Description)
+		e.dst = appendRawMember(e.dst, "schema", f.Schema)
+		e.dst = append(appendBoolMember(e.dst, "strict", f.Strict), '}')
+	}
+	if verbosity != nil {
+		e.dst = appendRawMember(e.dst, "verbosity", verbosity)
+	}
+	e.dst = append(e.dst, '}')
+}
+
+// reasoning writes how much the model is to think, and asks for its thoughts in a form that can be sent back.
+func (e *requestEncoder) reasoning() {
+	r := e.r.Reasoning
+	off := r != nil && r.Off
+	if e.rules.encrypted && !off && (r != nil || e.rules.reasoningModel) {
+		e.dst = append(appendKey(e.dst, "include"), `["`+includeReasoning+`"]`...)
+	}
+	if r == nil {
+		return
+	}
+	if e.rules.openai && !e.rules.reasoningModel {
+		e.noteIf("reasoning.effort", !r.Off && !r.Adaptive)
+		return
+	}
+	effort, summary := r.Effort, r.Summary
+	switch {
+	case r.Off:
+		effort, summary = e.rules.offEffort(e.model), ""
+	case r.Budget != nil:
+		effort = budgetEffort(*r.Budget)
+	}
+	if summary == "none" {
+		summary = ""
+	}
+	if effort == "" && summary == "" {
+		return
+	}
+	e.dst = append(appendKey(e.dst, "reasoning"), '{')
+	e.dst = appendText(e.dst, "effort", effort)
+	e.dst = append(appendText(e.dst, "summary", summary), '}')
+}
+
+// identity writes who asks and how the provider is to treat it.
+func (e *requestEncoder) identity() {
+	r := e.r
+	user := r.User
+	if e.rules.openai && len(user) > maxUser {
+		user = "user_" + hashID(user, 16)
+	}
+	e.dst = appendText(e.dst, "user", user)
+	tier := r.ServiceTier
+	if tier == "standard_only" { // Anthropic's name for it
+		tier = "default"
+	}
+	e.dst = appendText(e.dst, "service_tier", tier)
+	e.dst = appendText(e.dst, "prompt_cache_key", r.CacheKey)
+	switch {
+	case len(r.Metadata) == 0:
+	case r.Origin == origin, r.Origin == string(providers.Chat):
+		e.dst = appendRawMember(e.dst, "metadata", r.Metadata)
+	case r.Origin != string(providers.Messages): // Anthropic's holds nothing but the user
+		e.note("metadata")
+	}
+}
+
+// extra writes the members that the neutral form has no field for, and says that nothing is to be stored: the vendor
+// would do so unasked.
+func (e *requestEncoder) extra() {
+	stored := false
+	for _, f := range e.r.Extra {
+		switch {
+		case f.Name == "verbosity" && (e.r.Origin == origin || e.r.Origin == string(providers.Chat)):
+		case e.r.Origin != origin:
+			e.noteIf(f.Name, f.Name != "store" || string(f.Value) != "false")
+		case f.Name == "include" && e.rules.encrypted: // written already, and more useful than what it would replace
+			e.noteIf(f.Name, !isReasoningOnly(f.Value))
+		default:
+			stored = stored || f.Name == "store"
+			e.dst = jsonedit.AppendString(appendComma(e.dst), f.Name)
+			e.dst = append(append(e.dst, ':'), f.Value...)
+		}
+	}
+	if !stored {
+		e.dst = append(appendKey(e.dst, "store"), "false"...)
+	}
+}
+
+const alphanumerics = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// hashID is n letters and digits, at most 16, that depend on id.
+func hashID(id string, n int) string {
+	h := fnv.New128a()
+	h.Write([]byte(id))
+	var sum [16]byte
+	h.Sum(sum[:0])
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = alphanumerics[int(sum[15-i])%len(alphanumerics)]
+	}
+	return string(out)
+}
+
+// maxCallID is the longest ID of a call at OpenAI, maxToolName the longest name of a function, in bytes.
+const (
+	maxCallID   = 64
+	maxToolName = 64
+)
+
+// callID makes an ID that the vendor accepts. It depends on the given one alone, so that a call and its result agree.
+func callID(id string) string {
+	if len(id) > maxCallID {
+		return "call_" + hashID(id, 16)
+	}
+	return id
+}
+
+// toolName makes a name that the wire accepts: at most 64 letters, digits, underscores and hyphens. Names that are
+// already so stay as they are; two that differ stay different.
+func (e *requestEncoder) toolName(name string) string {
+	good := len(name) <= maxToolName
+	for i := 0; i < len(name) && good; i++ {
+		good = isWordByte(name[i])
+	}
+	if good {
+		return name
+	}
+	e.note("tools.name")
+	clean := make([]byte, 0, maxToolName)
+	for i := 0; i < len(name) && len(clean) < maxToolName-9; i++ {
+		if c := name[i]; isWordByte(c) {
+			clean = append(clean, c)
+		} else {
+			clean = append(clean, '_')
+		}
+	}
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	return string(strconv.AppendUint(append(clean, '_'), uint64(h.Sum32()), 16))
+}
+
+func isWordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
+}

@@ -1,0 +1,286 @@
+package responses
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
+
+// conversationText writes a conversation one message per line: the role, and each block as a kind and what it holds.
+func conversationText(r *conversation.Request) string {
+	var b strings.Builder
+	for _, m := range r.Messages {
+		b.WriteString([]string{"user", "assistant", "system", "developer"}[m.Role])
+		for i := range m.Blocks {
+			b.WriteString(" " + blockText(&m.Blocks[i]))
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func blockText(b *conversation.Block) string {
+	switch b.Kind {
+	case conversation.Call:
+		kind := "call:"
+		if b.Call.Custom {
+			kind = "custom:"
+		}
+		return kind + b.Call.ID + ":" + b.Call.Name + ":" + b.Call.Arguments
+	case conversation.Result:
+		s := "result:" + b.Result.CallID + ":" + b.Result.Name
+		for i := range b.Result.Content {
+			s += "[" + blockText(&b.Result.Content[i]) + "]"
+		}
+		return s
+	case conversation.Thinking:
+		return "thinking:" + b.Text + ":" + b.Signature + ":" + b.Origin
+	case conversation.Opaque:
+		return "opaque:" + rawType(b)
+	case conversation.Refusal:
+		return "refusal:" + b.Text
+	}
+	if m := b.Media; m != nil {
+		kind := map[conversation.Kind]string{conversation.Image: "image", conversation.Document: "document", conversation.Audio: "audio"}[b.Kind]
+		return kind + ":" + m.MIME + m.Data + m.URL + m.FileID + m.Filename
+	}
+	return "text:" + b.Text
+}
+
+func TestConversationsAreDecoded(t *testing.T) {
+	for _, c := range []struct{ name, body, want string }{
+		{"a text", `"input":"hi"`, "user text:hi\n"},
+		{
+			"instructions come first wherever they stand",
+			`"input":[{"role":"developer","content":"d"},{"role":"user","content":"u"}],"instructions":"i"`,
+			"system text:i\ndeveloper text:d\nuser text:u\n",
+		},
+		{
+			"what the assistant does in a row is one turn",
+			`"input":[{"type":"reasoning","summary":[{"text":"a"},{"text":"b"}],"encrypted_content":"sig"},
+			{"type":"message","role":"assistant","content":[{"type":"output_text","text":"t"},{"type":"refusal","refusal":"r"}]},
+			{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"custom_tool_call","call_id":"c2","name":"p","input":"x"},
+			{"type":"function_call_output","call_id":"c1","output":"o"},
+			{"type":"custom_tool_call_output","call_id":"c2","output":[{"type":"input_text","text":"y"},{"type":"input_image","image_url":"data:image/png;base64,aQ=="}]},
+			{"role":"user","content":"u"}]`,
+			"assistant thinking:a\n\nb:sig:responses text:t refusal:r call:c1:f:{} custom:c2:p:x\n" +
+				"user result:c1:f[text:o] result:c2:p[text:y][image:image/pngaQ==]\nuser text:u\n",
+		},
+		{
+			"two messages of the assistant stay two",
+			`"input":[{"role":"assistant","content":"a"},{"role":"assistant","content":"b"}]`,
+			"assistant text:a\nassistant text:b\n",
+		},
+		{
+			"media",
+			`"input":[{"role":"user","content":[{"type":"input_image","image_url":"https://x/y"},{"type":"input_image","file_id":"f1"},
+			{"type":"input_file","file_data":"aQ==","filename":"a.txt"},{"type":"input_file","file_url":"https://x/z"},
+			{"type":"input_audio","input_audio":{"data":"aQ==","format":"mp3"}}]}]`,
+			"user image:https://x/y image:f1 document:text/plainaQ==a.txt document:https://x/z audio:audio/mpegaQ==\n",
+		},
+		{
+			"what only this dialect understands stays as it is, with its results",
+			`"input":[{"type":"web_search_call","id":"w"},{"type":"tool_search_call","call_id":"s"},{"type":"function_call_output","call_id":"s","output":"o"},{"type":"future_thing"}]`,
+			"assistant opaque:web_search_call opaque:tool_search_call\nuser opaque:function_call_output\nassistant opaque:future_thing\n",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := conversationText(mustDecode(t, `{"model":"m",`+c.body+`}`)); got != c.want {
+				t.Errorf("got\n%swant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestRequestsThatCannotBeContinuedElsewhereAreRefused(t *testing.T) {
+	for body, param := range map[string]string{
+		`"input":"x","previous_response_id":"resp_1"`:  "previous_response_id",
+		`"input":"x","conversation":{"id":"c"}`:        "conversation",
+		`"prompt":{"id":"p"}`:                          "prompt",
+		`"input":"x","background":true`:                "background",
+		`"input":[{"type":"item_reference","id":"i"}]`: "input[0]",
+		`"input":[]`:         "input",
+		`"instructions":"i"`: "input",
+		`"input":7`:          "input",
+		`"input":[7]`:        "input[0]",
+		`"input":[{"role":"tool","content":"x"}]`:                              "input[0].role",
+		`"input":[{"role":"user"}]`:                                            "input[0].content",
+		`"input":[{"role":"user","content":[{"type":"input_text"}]}]`:          "input[0].content[0].text",
+		`"input":[{"role":"user","content":[{"type":"input_image"}]}]`:         "input[0].content[0].image_url",
+		`"input":[{"role":"user","content":[{"type":"input_file"}]}]`:          "input[0].content[0]",
+		`"input":[{"type":"function_call","call_id":"c"}]`:                     "input[0].name",
+		`"input":[{"type":"function_call","name":"f"}]`:                        "input[0].call_id",
+		`"input":[{"type":"function_call_output","call_id":"c"}]`:              "input[0].output",
+		`"input":[{"type":"function_call_output","output":"o"}]`:               "input[0].call_id",
+		`"input":"x","tools":[{"name":"f"}]`:                                   "tools[0].type",
+		`"input":"x","tools":[{"type":"function"}]`:                            "tools[0].name",
+		`"input":"x","tools":[{"type":"function","name":"f","parameters":[]}]`: "tools[0].parameters",
+		`"input":"x","tool_choice":"some"`:                                     "tool_choice",
+		`"input":"x","tool_choice":{"type":"function"}`:                        "tool_choice",
+		`"input":"x","tool_choice":{"type":"allowed_tools","mode":"none"}`:     "tool_choice.mode",
+		`"input":"x","text":{"format":{"type":"xml"}}`:                         "text.format.type",
+		`"input":"x","text":{"format":{"type":"json_schema"}}`:                 "text.format.schema",
+		`"input":"x","temperature":"hot"`:                                      "temperature",
+		`"input":"x","reasoning":"high"`:                                       "reasoning",
+	} {
+		_, err := decode(`{"model":"m",` + body + `}`)
+		var e *dialects.RequestError
+		if !errors.As(err, &e) || e.Status != 400 || e.Param != param {
+			t.Errorf("%s: got %v (%+v), want an error about %s", body, err, e, param)
+		}
+	}
+}
+
+func TestToolsAreStrictUnlessTheySayOtherwise(t *testing.T) {
+	closed := `{"type":"object","properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":false}`
+	for _, c := range []struct{ tool, want string }{
+		{`"parameters":` + closed, "true"},
+		{`"parameters":` + closed + `,"strict":false`, "false"},
+		{`"parameters":{"type":"object","properties":{"a":{"type":"string"}}},"strict":true`, "true"},
+		{`"parameters":{"type":"object","properties":{"a":{"type":"string"}}}`, "unset"}, // strict mode would rewrite it
+		{`"parameters":{"type":"object","properties":{"a":{"type":"array","items":{"type":"object","properties":{}}}},"required":["a"],"additionalProperties":false}`, "unset"},
+		{`"description":"d"`, "unset"},
+	} {
+		got := "unset"
+		if s := mustDecode(t, `{"model":"m","input":"x","tools":[{"type":"function","name":"f",`+c.tool+`}]}`).Tools[0].Strict; s != nil {
+			got = map[bool]string{true: "true", false: "false"}[*s]
+		}
+		if got != c.want {
+			t.Errorf("%s: strict is %s, want %s", c.tool, got, c.want)
+		}
+	}
+}
+
+func TestOptionsSurviveDecodingAndEncoding(t *testing.T) {
+	for _, c := range []struct{ name, body, want string }{
+		{"limits", `"max_output_tokens":100,"temperature":0.5,"top_p":0.9,"top_logprobs":3`, `"max_output_tokens":100,"temperature":0.5,"top_p":0.9,"top_logprobs":3`},
+		{"reasoning", `"reasoning":{"effort":"high","summary":"auto"}`, `"reasoning":{"effort":"high","summary":"auto"}`},
+		{"identity", `"safety_identifier":"u","prompt_cache_key":"k","service_tier":"flex","metadata":{"a":"b"}`, `"user":"u","prompt_cache_key":"k","service_tier":"flex","metadata":{"a":"b"}`},
+		{
+			"structured output",
+			`"text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object"},"strict":true},"verbosity":"low"}`,
+			`"text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object"},"strict":true},"verbosity":"low"}`,
+		},
+		{"any JSON", `"text":{"format":{"type":"json_object"}}`, `"text":{"format":{"type":"json_object"}}`},
+		{
+			"tools",
+			`"tools":[{"type":"function","name":"f","strict":null},{"type":"web_search"}],"tool_choice":{"type":"function","name":"f"},"parallel_tool_calls":false`,
+			`"tools":[{"type":"function","name":"f","parameters":{"type":"object","properties":{}},"strict":false},{"type":"web_search"}],"tool_choice":{"type":"function","name":"f"},"parallel_tool_calls":false`,
+		},
+		{
+			"allowed tools",
+			`"tools":[{"type":"web_search"}],"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"f"}]}`,
+			`"tools":[{"type":"web_search"}],"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"f"}]}`,
+		},
+		{"what goes without saying is not repeated", `"store":false,"truncation":"disabled","include":["reasoning.encrypted_content"],"background":false,"user":null`, ``},
+		{"other members", `"max_tool_calls":3,"truncation":"auto"`, `"max_tool_calls":3,"truncation":"auto"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, notes := mustEncode(t, mustDecode(t, `{"model":"m","input":"x","stream":true,`+c.body+`}`), dialects.EncodeOptions{Model: "m"})
+			sameJSON(t, got, strings.TrimSuffix(`{"model":"m","input":[{"role":"user","content":"x"}],"stream":true,"store":false,`+c.want, ",")+"}")
+			if len(notes) > 0 {
+				t.Errorf("dropped %q", notes)
+			}
+		})
+	}
+}
+
+func TestConversationsAreEncoded(t *testing.T) {
+	text := func(s string) conversation.Block { return conversation.Block{Kind: conversation.Text, Text: s} }
+	own := conversation.Block{Kind: conversation.Thinking, Text: "Hm.", Signature: "sig", Origin: origin}
+	foreign := conversation.Block{Kind: conversation.Thinking, Text: "Hm.", Signature: "sig", Origin: "messages"}
+	call := conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "c", Name: "f"}}
+	nameless := conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{Name: "g", Arguments: "{}"}}
+	result := func(id, name string, content ...conversation.Block) conversation.Block {
+		return conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: id, Name: name, Content: content}}
+	}
+	image := conversation.Block{Kind: conversation.Image, Media: &conversation.Media{MIME: "image/png", Data: "aQ==", Detail: "low"}}
+	pdf := conversation.Block{Kind: conversation.Document, Media: &conversation.Media{MIME: "application/pdf", Data: "aQ=="}}
+	r := &conversation.Request{Messages: []conversation.Message{
+		{Role: conversation.System, Blocks: []conversation.Block{text("a"), text("b")}},
+		{Blocks: []conversation.Block{text("look"), image, pdf}},
+		{Role: conversation.Assistant, Blocks: []conversation.Block{foreign, own, text(""), text("yes"), call, nameless}},
+		{Blocks: []conversation.Block{result("c", "f", text("1"), text("2")), result("", "g", text("see"), image), text("go on")}},
+		{Role: conversation.Developer, Blocks: []conversation.Block{text("brief")}},
+		{Role: conversation.Assistant, Blocks: []conversation.Block{text("done"), own}},
+	}}
+	got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: "gpt-5.1", Vendor: "openai"})
+	id := gjson.Get(got, "input.4.call_id").String()
+	if id == "" {
+		t.Errorf("a call has no id in %s", got)
+	}
+	sameJSON(t, got, strings.ReplaceAll(`{"model":"gpt-5.1","instructions":"a\n\nb","input":[
+		{"role":"user","content":[{"type":"input_text","text":"look"},{"type":"input_image","image_url":"data:image/png;base64,aQ==","detail":"low"},
+			{"type":"input_file","filename":"document.pdf","file_data":"data:application/pdf;base64,aQ=="}]},
+		{"type":"reasoning","summary":[{"type":"summary_text","text":"Hm."}],"encrypted_content":"sig"},
+		{"type":"message","role":"assistant","content":[{"type":"output_text","text":"yes"}]},
+		{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},
+		{"type":"function_call","call_id":"ID","name":"g","arguments":"{}"},
+		{"type":"function_call_output","call_id":"c","output":"1\n2"},
+		{"type":"function_call_output","call_id":"ID","output":[{"type":"input_text","text":"see"},{"type":"input_image","image_url":"data:image/png;base64,aQ==","detail":"low"}]},
+		{"role":"user","content":"go on"},
+		{"role":"developer","content":"brief"},
+		{"type":"message","role":"assistant","content":[{"type":"output_text","text":"done"}]}],
+		"include":["reasoning.encrypted_content"],"store":false}`, "ID", id))
+	if !slices.Equal(notes, []string{"thinking"}) {
+		t.Errorf("dropped %q", notes)
+	}
+}
+
+func TestReasoningModelsAreNotSampled(t *testing.T) {
+	half, n := 0.5, int64(3)
+	r := &conversation.Request{Temperature: &half, TopK: &half, MaxTokens: &n, Stop: []string{"x"}, Reasoning: &conversation.Reasoning{Effort: "low"}}
+	for _, c := range []struct {
+		model, vendor string
+		want          string
+		notes         []string
+	}{
+		{"gpt-5", "openai", `"reasoning":{"effort":"low"},"include":["reasoning.encrypted_content"]`, []string{"stop", "temperature", "top_k"}},
+		{"gpt-4o", "openai", `"temperature":0.5`, []string{"stop", "top_k", "reasoning.effort"}},
+		{"grok-4", "xai", `"temperature":0.5,"reasoning":{"effort":"low"},"include":["reasoning.encrypted_content"]`, []string{"stop", "top_k"}},
+		{"local", "", `"temperature":0.5,"reasoning":{"effort":"low"}`, []string{"stop", "top_k"}},
+	} {
+		got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: c.model, Vendor: c.vendor})
+		sameJSON(t, got, `{"model":"`+c.model+`","input":[],"max_output_tokens":16,"store":false,`+c.want+`}`)
+		if !slices.Equal(notes, c.notes) {
+			t.Errorf("%s: dropped %q, want %q", c.model, notes, c.notes)
+		}
+	}
+}
+
+func TestCacheMarksGoBackToWhereTheyCameFrom(t *testing.T) {
+	body := `{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"x","prompt_cache_breakpoint":{"mode":"explicit"}}]}]}`
+	r := mustDecode(t, body)
+	got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: "m"})
+	sameJSON(t, got, strings.Replace(body, `"model":"m"`, `"model":"m","store":false`, 1))
+	if len(notes) > 0 {
+		t.Errorf("dropped %q", notes)
+	}
+	r.Origin = "messages"
+	got, notes = mustEncode(t, r, dialects.EncodeOptions{Model: "m"})
+	sameJSON(t, got, `{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"x"}]}],"store":false}`)
+	if !slices.Equal(notes, []string{"cache_control"}) {
+		t.Errorf("dropped %q", notes)
+	}
+}
+
+func TestWhatTheWireCannotSayIsRefused(t *testing.T) {
+	two := int64(2)
+	for name, r := range map[string]*conversation.Request{
+		"several answers":              {N: &two},
+		"a video":                      {Messages: []conversation.Message{{Blocks: []conversation.Block{{Kind: conversation.Video, Media: &conversation.Media{URL: "https://x"}}}}}},
+		"a file of another vendor":     {Messages: []conversation.Message{{Blocks: []conversation.Block{{Kind: conversation.Image, Media: &conversation.Media{FileID: "f", Origin: "messages"}}}}}},
+		"a result that answers nobody": {Messages: []conversation.Message{{Blocks: []conversation.Block{{Kind: conversation.Result, Result: &conversation.ToolResult{}}}}}},
+	} {
+		var e *dialects.RequestError
+		if _, _, err := (Codec{}).EncodeRequest(nil, r, dialects.EncodeOptions{Model: "m"}); !errors.As(err, &e) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package responses
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
+
+func TestRecordedRequestsAreDecodedAndWrittenAgain(t *testing.T) {
+	eachRecorded(t, func(t *testing.T, x *exchange) {
+		if x.Request == nil || len(x.Request.Body) == 0 || x.Request.Body[0] != '{' {
+			t.Skip("no request")
+		}
+		body := gjson.ParseBytes(x.Request.Body)
+		r, err := decode(body.Raw)
+		stored := body.Get("previous_response_id").String() != "" || body.Get("conversation").String() != "" || body.Get(`input.#(type=="item_reference")`).Exists()
+		if stored || !body.Get("input.0").Exists() && body.Get("input").String() == "" {
+			var e *dialects.RequestError
+			if !errors.As(err, &e) || e.Param == "" {
+				t.Fatalf("got %v for a request that others cannot continue", err)
+			}
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, _ := mustEncode(t, r, dialects.EncodeOptions{Model: r.Model, Vendor: "openai"})
+		got := gjson.Parse(out)
+		for _, path := range []string{"instructions", "tools.#", "tools.#.name", "max_output_tokens", "text.format.schema", "input.#.call_id"} {
+			want := body.Get(path)
+			if want.Type == gjson.Null || want.Raw == "[]" || want.Raw == "0" {
+				continue
+			}
+			if got.Get(path).String() != want.String() {
+				t.Errorf("%s: got %s, want %s", path, got.Get(path).Raw, want.Raw)
+			}
+		}
+		again := mustDecode(t, out)
+		again.Extra, r.Extra = nil, nil // what stands for itself was left out, and store was said
+		again.CacheKey, r.CacheKey = "", ""
+		if twice, _ := mustEncode(t, again, dialects.EncodeOptions{Model: r.Model, Vendor: "openai"}); !strings.Contains(twice, got.Get("input").Raw) {
+			t.Errorf("encoded, decoded and encoded again, the input is\n%s\nwant\n%s", gjson.Get(twice, "input").Raw, got.Get("input").Raw)
+		}
+	})
+}
+
+// recordedText is all visible text of a response and recordedCalls its calls, found without the code under test.
+func recordedText(r gjson.Result) (text string, calls []string) {
+	r.Get("output").ForEach(func(_, item gjson.Result) bool {
+		switch item.Get("type").String() {
+		case "message":
+			item.Get("content").ForEach(func(_, part gjson.Result) bool {
+				text += part.Get("text").String() + part.Get("refusal").String()
+				return true
+			})
+		case "function_call":
+			calls = append(calls, item.Get("call_id").String()+item.Get("name").String()+item.Get("arguments").String())
+		case "custom_tool_call":
+			calls = append(calls, item.Get("call_id").String()+item.Get("name").String()+item.Get("input").String())
+		}
+		return true
+	})
+	return text, calls
+}
+
+func TestRecordedResponsesAreReadAndWrittenWhole(t *testing.T) {
+	eachRecorded(t, func(t *testing.T, x *exchange) {
+		want, deltas := x.final()
+		wantText, _ := recordedText(want)
+		if deltas > 0 && deltas < len(wantText) {
+			t.Skip("a stream whose final event says something else than its deltas")
+		}
+		if x.Response.Status != 200 || want.Get("object").String() == "chat.completion" {
+			t.Skip("no answer of this dialect")
+		}
+		var got *conversation.Response
+		if x.Streaming {
+			events, err := readStream(t, strings.NewReader(x.Response.Body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkGrammar(t, events)
+			got = fold(events)
+			out := write(dialects.WriterOptions{Model: got.Model}, events...)
+			again, err := readStream(t, strings.NewReader(out))
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareAnswers(t, fold(again), want)
+		} else {
+			var err error
+			if got, err = (Codec{}).DecodeResponse([]byte(x.Response.Body)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		compareAnswers(t, got, want)
+		again := gjson.ParseBytes(Codec{}.EncodeResponse(nil, got, got.Model))
+		text, calls := recordedText(again)
+		if wantText, wantCalls := recordedText(want); text != wantText || !reflect.DeepEqual(calls, wantCalls) {
+			t.Errorf("written again: %q %q, want %q %q", text, calls, wantText, wantCalls)
+		}
+		for _, path := range []string{"status", "output.#", "usage.input_tokens", "usage.output_tokens", "usage.total_tokens"} {
+			if w := want.Get(path); w.Exists() && again.Get(path).String() != w.String() && path != "output.#" && w.String() != "complete" {
+				t.Errorf("%s: got %s, want %s", path, again.Get(path).Raw, w.Raw)
+			}
+		}
+	})
+}
+
+// compareAnswers compares text, calls and usage with those of a response as it was recorded.
+func compareAnswers(t *testing.T, got *conversation.Response, want gjson.Result) {
+	t.Helper()
+	var text string
+	var calls []string
+	for _, b := range got.Choices[0].Blocks {
+		switch b.Kind {
+		case conversation.Text, conversation.Refusal:
+			text += b.Text
+		case conversation.Call:
+			calls = append(calls, b.Call.ID+b.Call.Name+b.Call.Arguments)
+		}
+	}
+	wantText, wantCalls := recordedText(want)
+	if text != wantText || !reflect.DeepEqual(calls, wantCalls) {
+		t.Errorf("got %q %q, want %q %q", text, calls, wantText, wantCalls)
+	}
+	u := want.Get("usage")
+	if in, out := u.Get("input_tokens").Int(), u.Get("output_tokens").Int(); got.Usage.TotalInput() != in || got.Usage.TotalOutput() != out {
+		t.Errorf("usage %+v, want %d in and %d out", got.Usage, in, out)
+	}
+}
