@@ -66,7 +66,7 @@ type Codec interface {
 	// AppendErrorEvent appends what ends a stream with an error, framing included. The state of the stream so far
 	// (sequence numbers and the like) is in m, which may be nil.
 	AppendErrorEvent(dst []byte, e *conversation.Error, m Meter) []byte
-	// AppendKeepAlive appends a keep-alive that clients of the dialect ignore.
+	// AppendKeepAlive appends a keep-alive that clients of the dialect ignore, or nothing where they ignore none.
 	AppendKeepAlive(dst []byte) []byte
 	// ParseError reads a provider's error body; it never fails, the message may be empty.
 	ParseError(status int, body []byte) conversation.Error

@@ -164,9 +164,9 @@ func spliceModel(doc []byte, obj *jsonedit.Object, model string, edits []jsonedi
 	return edits
 }
 
-// AppendKeepAlive appends an SSE comment. Google's clients read a stream line by line and skip what does not begin
-// with "data:"; an empty response object would be handed to the caller as a chunk.
-func (Codec) AppendKeepAlive(dst []byte) []byte { return append(dst, ": keep-alive\r\n\r\n"...) }
+// AppendKeepAlive appends nothing: Google's clients take a comment for an incomplete piece of JSON and give up, and hand
+// an empty response to their callers as a chunk.
+func (Codec) AppendKeepAlive(dst []byte) []byte { return dst }
 
 func either(obj *jsonedit.Object, name, snake string) (jsonedit.Member, bool) {
 	if m, ok := obj.Get(name); ok {

@@ -162,8 +162,8 @@ func TestParseError(t *testing.T) {
 	}
 }
 
-func TestKeepAliveHasNoData(t *testing.T) {
-	if got := string(Codec{}.AppendKeepAlive(nil)); got != ": keep-alive\r\n\r\n" {
+func TestThereIsNoKeepAliveThatClientsWouldIgnore(t *testing.T) {
+	if got := string(Codec{}.AppendKeepAlive(nil)); got != "" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -64,6 +64,11 @@ func (e *encoder) system(blocks []conversation.Block) error {
 	e.dst = append(appendKey(e.dst, "systemInstruction"), `{"parts":[`...)
 	empty := len(e.dst)
 	for i := range blocks {
+		if b := &blocks[i]; b.Kind == conversation.Opaque {
+			// Such as the block in which a client tells its own vendor whom to bill: of no use to another.
+			e.note("system")
+			continue
+		}
 		if blocks[i].Kind != conversation.Text {
 			return dialects.BadRequest("messages", "a system message can hold text only with Gemini models")
 		}

@@ -43,6 +43,26 @@ func encode(t *testing.T, r *conversation.Request, o dialects.EncodeOptions) (st
 	return body, strings.Join(notes, " "), err
 }
 
+func TestASystemBlockOfAnotherVendorIsLeftOutWithANote(t *testing.T) {
+	r := &conversation.Request{Messages: []conversation.Message{
+		{Role: conversation.System, Blocks: []conversation.Block{
+			{Kind: conversation.Opaque, Origin: "messages", Raw: []byte(`{"type":"text","text":"x-anthropic-billing-header: v=1;"}`)},
+			{Kind: conversation.Text, Text: "Be brief."},
+		}},
+		{Role: conversation.User, Blocks: []conversation.Block{{Kind: conversation.Text, Text: "hi"}}},
+	}}
+	body, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: "gemini-3-pro"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `"systemInstruction":{"parts":[{"text":"Be brief."}]}`; !strings.Contains(string(body), want) || strings.Contains(string(body), "billing") {
+		t.Errorf("got %s", body)
+	}
+	if strings.Join(notes, " ") != "system" {
+		t.Errorf("notes %v", notes)
+	}
+}
+
 func TestEncodeContents(t *testing.T) {
 	signed := callOf("c1", "f", `{"a": 1}`)
 	signed.Signature, signed.Origin = "c2ln", "gemini"
