@@ -154,8 +154,8 @@ func (x *exchange) unsupported(t *target) error {
 	}
 	return &dialects.RequestError{
 		Param: "model", Code: "unsupported_dialect",
-		Message: "the provider " + t.provider.name + " does not speak the " + string(x.dialect) + " dialect, and requests in it cannot be translated: " +
-			"ask in the chat or messages dialect, or for a model of a provider that speaks it",
+		Message: "the provider " + t.provider.name + " does not speak the " + string(x.dialect) + " dialect, nor one that requests in it can be translated to: " +
+			"ask for a model of another provider",
 	}
 }
 
