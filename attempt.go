@@ -109,13 +109,13 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	if ce := resp.Header.Get("Content-Encoding"); ce != "" && !strings.EqualFold(ce, "identity") {
 		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response is compressed, which was not asked for", Billed: providers.BilledYes}
 	}
-	switch events := isEventStream(resp.Header); {
+	switch events := isStream(a.dialect, resp.Header); {
 	case events && x.head.Stream:
 		return x.relayStream(ctx, wd, a, resp, out)
 	case events:
 		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider answered with a stream, which was not asked for", Billed: providers.BilledYes}
 	}
-	return x.relayUnary(ctx, a, resp)
+	return x.relayUnary(ctx, a, resp, out)
 }
 
 // chooseDialect decides how to talk to a target: in the client's own dialect where the provider speaks it, which needs
@@ -302,9 +302,17 @@ var (
 	}
 )
 
-func isEventStream(h http.Header) bool {
+// isStream reports whether a response is a stream of its dialect.
+func isStream(d providers.Dialect, h http.Header) bool {
 	ct := h["Content-Type"]
-	return len(ct) > 0 && strings.HasPrefix(strings.ToLower(ct[0]), "text/event-stream")
+	if len(ct) == 0 {
+		return false
+	}
+	of := "text/event-stream"
+	if f, ok := dialects.Lookup(d).(dialects.Framer); ok {
+		of = f.StreamType()
+	}
+	return len(ct[0]) >= len(of) && strings.EqualFold(ct[0][:len(of)], of)
 }
 
 // requestIDHeaders are where vendors put their name of a request.

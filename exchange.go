@@ -34,7 +34,7 @@ type exchange struct {
 
 	endpoint
 	authID string // of the user that Caddy authenticated; empty for an anonymous client
-	codec  dialects.Codec
+	codec  dialects.ClientCodec
 	head   dialects.Head
 
 	body    []byte
@@ -128,7 +128,7 @@ func (h *Handler) newExchange(w http.ResponseWriter, r *http.Request, ep endpoin
 	if x.repl == nil {
 		x.repl = caddy.NewEmptyReplacer()
 	}
-	x.codec = dialects.Lookup(ep.dialect)
+	x.codec = dialects.LookupClient(ep.dialect)
 	x.tried = x.triedArr[:0]
 	x.keep = &summary{Dialect: ep.dialect, scopes: h.scopes}
 	x.repl.Map(x.keep.placeholder)

@@ -29,7 +29,7 @@ const (
 var errTooLarge = errors.New("the provider's response is larger than 64 MiB")
 
 // relayUnary reads a whole response before the client gets any of it, so that a broken one can still be retried.
-func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Response) *providers.Fault {
+func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Response, o outgoing) *providers.Fault {
 	buf := getBuffer()
 	defer putBuffer(buf)
 	body, err := readAll((*buf)[:0], resp)
@@ -56,12 +56,13 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 		return nil
 	}
 	if x.head.Stream {
-		return x.streamUnary(a, codec, resp.Header["Content-Type"], body)
+		return x.streamUnary(a, codec, o, resp.Header["Content-Type"], body)
 	}
 	r, err := codec.(dialects.Encoder).DecodeResponse(body)
 	if err != nil {
 		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response could not be understood", Billed: providers.BilledYes}
 	}
+	o.rewrites.Response(r)
 	out := getBuffer()
 	defer putBuffer(out)
 	*out = x.codec.(dialects.Decoder).EncodeResponse((*out)[:0], r, x.keep.Model)
@@ -70,7 +71,7 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 }
 
 // streamUnary answers a client that asked for a stream when the provider answered in one piece.
-func (x *exchange) streamUnary(a *attempt, codec dialects.Codec, contentType []string, body []byte) *providers.Fault {
+func (x *exchange) streamUnary(a *attempt, codec dialects.Codec, o outgoing, contentType []string, body []byte) *providers.Fault {
 	out := getBuffer()
 	defer putBuffer(out)
 	enc, readable := codec.(dialects.Encoder)
@@ -86,6 +87,7 @@ func (x *exchange) streamUnary(a *attempt, codec dialects.Codec, contentType []s
 		if err != nil {
 			return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response could not be understood", Billed: providers.BilledYes}
 		}
+		o.rewrites.Response(r)
 		*out = x.foldIntoStream((*out)[:0], r)
 		if x.wantsArray() {
 			var array jsonArray
