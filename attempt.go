@@ -86,6 +86,12 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	})
 	if err != nil {
 		out.buf.Release()
+		if errors.Is(err, providers.ErrNoModel) {
+			return &providers.Fault{
+				Class: providers.ClassInvalid, Status: http.StatusBadRequest, Param: "model",
+				Message: "the provider " + p.name + " takes no request without a model: ask for " + p.name + "/<model>",
+			}
+		}
 		return &providers.Fault{Class: providers.ClassInternal, Message: "the provider could not prepare the request"}
 	}
 	if p.headers != nil {
@@ -125,23 +131,32 @@ func (x *exchange) chooseDialect(t *target) (providers.Dialect, error) {
 	if slices.Contains(speaks, x.dialect) {
 		return x.dialect, nil
 	}
-	if x.operation == providers.Generate {
-		if _, ok := x.codec.(dialects.Decoder); ok {
-			for _, d := range speaks {
-				if _, ok := dialects.Lookup(d).(dialects.Encoder); ok {
-					return d, nil
-				}
-			}
+	for _, d := range speaks {
+		if x.translatesTo(d) {
+			return d, nil
 		}
 	}
 	return "", x.unsupported(t)
+}
+
+// translatesTo reports whether the request can be translated to dialect d.
+func (x *exchange) translatesTo(d providers.Dialect) bool {
+	switch x.operation {
+	case providers.Generate:
+		_, readable := x.codec.(dialects.Decoder)
+		_, writable := dialects.Lookup(d).(dialects.Encoder)
+		return readable && writable
+	case providers.CountTokens:
+		return x.counts(d)
+	}
+	return false
 }
 
 // operationNames are for messages.
 var operationNames = map[providers.Operation]string{
 	providers.Embeddings: "embeddings", providers.BatchEmbed: "embeddings", providers.CountTokens: "token counting",
 	providers.Completions: "legacy completions", providers.Images: "image generation", providers.Audio: "speech",
-	providers.Moderations: "moderations", providers.Rerank: "reranking",
+	providers.Moderations: "moderations", providers.Rerank: "reranking", providers.Compact: "compaction",
 }
 
 // unsupported says why a target cannot be given a request. Clients that count tokens do it themselves on a 404.

@@ -45,7 +45,8 @@ type exchange struct {
 	deadline time.Time
 	affinity uint64
 
-	bodySize int
+	// inputSize is the size of the request, in bytes, for estimates of its tokens.
+	inputSize int64
 	conv     *conversation.Request // the request in the neutral form, decoded when first needed
 	dropped  []string              // what the last translation left out
 	refusal  error                 // why a target could not be given the request

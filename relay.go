@@ -58,6 +58,9 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 	if x.head.Stream {
 		return x.streamUnary(a, codec, o, resp.Header["Content-Type"], body)
 	}
+	if x.operation == providers.CountTokens {
+		return x.relayCount(a, body)
+	}
 	r, err := codec.(dialects.Encoder).DecodeResponse(body)
 	if err != nil {
 		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response could not be understood", Billed: providers.BilledYes}

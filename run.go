@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddy-llm/llmgateway/accounting"
 	"github.com/caddy-llm/llmgateway/balancing"
 	"github.com/caddy-llm/llmgateway/providers"
 )
@@ -62,6 +63,9 @@ func (x *exchange) giveUp(wait time.Duration) error {
 	if x.r.Context().Err() != nil {
 		x.keep.Status, x.keep.Class = statusClientClosed, providers.ClassCanceled
 		return nil
+	}
+	if x.estimable() {
+		return x.estimate()
 	}
 	if len(x.attempts) == 0 && x.refusal != nil {
 		return x.reject(x.refusal)
@@ -247,7 +251,7 @@ const defaultOutput = 512
 
 // expectedTokens estimates the size of the request for comparing costs.
 func (x *exchange) expectedTokens() (in, out int64) {
-	in, out = int64(x.bodySize)/4, x.head.MaxTokens
+	in, out = x.inputSize/accounting.BytesPerToken, x.head.MaxTokens
 	if out <= 0 || out > 4*defaultOutput {
 		out = defaultOutput
 	}
