@@ -19,6 +19,7 @@ type choice struct {
 
 // run tries targets until the client has an answer or none is left.
 func (x *exchange) run() error {
+	x.wait()
 	var again *slot // the slot to ask again, after a backoff
 	for {
 		now := time.Now()
@@ -58,8 +59,19 @@ func (x *exchange) run() error {
 	}
 }
 
+// wait has keep-alives written to a client that waits for a stream, in the dialects that have some.
+func (x *exchange) wait() {
+	if !x.head.Stream || x.operation != providers.Generate || x.wantsArray() {
+		return
+	}
+	if frame := x.codec.AppendKeepAlive(nil); len(frame) > 0 {
+		x.waiting = startKeepAlive(x.w, x.id, frame)
+	}
+}
+
 // giveUp answers after the last attempt. A request that no target could even be asked for is the client's to mend.
 func (x *exchange) giveUp(wait time.Duration) error {
+	x.takeOver()
 	if x.r.Context().Err() != nil {
 		x.keep.Status, x.keep.Class = statusClientClosed, providers.ClassCanceled
 		return nil
