@@ -33,6 +33,8 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	up, model := c.slot.up.state.health, c.slot.model.health
 	defer up.End(c.upPass)
 	defer model.End(c.mdPass)
+	var a *attempt
+	defer func() { c.giveBack(a) }()
 	dialect, err := x.chooseDialect(c.target)
 	if err != nil {
 		return x.refuse(err), false
@@ -42,7 +44,7 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 		return x.refuse(err), false
 	}
 	x.attempts = append(x.attempts, attempt{choice: c, dialect: dialect, start: time.Now()})
-	a := &x.attempts[len(x.attempts)-1]
+	a = &x.attempts[len(x.attempts)-1]
 	if x.head.Stream {
 		ctx, wd := newWatchdog(x.r.Context(), x.route.firstToken, errFirstToken, x.deadline)
 		defer wd.stop()
@@ -60,6 +62,15 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	x.settle(a)
 	x.teach(a)
 	return f, true
+}
+
+// giveBack ends the attempt's part of what the vendor allows; a is nil when nothing was sent.
+func (c *choice) giveBack(a *attempt) {
+	if l := &c.slot.up.state.limiter; a == nil {
+		l.Cancel(time.Now(), c.grant)
+	} else {
+		l.Return(time.Now(), c.grant, a.tokens())
+	}
 }
 
 // refuse keeps the reason why a target cannot take the request, for the case that no other can either.

@@ -51,6 +51,7 @@ type exchange struct {
 	dropped   []string              // what the last translation left out
 	refusal   error                 // why a target could not be given the request
 
+	queued   time.Duration // spent waiting for the limits of vendors
 	tried    []*slot
 	triedArr [4]*slot
 	pool     []balancing.Candidate // scratch of the choice among targets
