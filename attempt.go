@@ -120,6 +120,7 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	defer resp.Body.Close()
 	a.status = resp.StatusCode
 	a.requestID = providerRequestID(resp.Header)
+	x.foresee(a, resp)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return x.errorResponse(ctx, a, resp)
 	}
@@ -133,6 +134,18 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider answered with a stream, which was not asked for", Billed: providers.BilledYes}
 	}
 	return x.relayUnary(ctx, a, resp, out)
+}
+
+// foresee lets a slot rest whose vendor says with a success that its limits are used up, so that the next requests go to
+// others. Where there are no others they are sent all the same: only a refusal is proof.
+func (x *exchange) foresee(a *attempt, resp *http.Response) {
+	if resp.StatusCode > 299 || !x.route.several() {
+		return
+	}
+	now := time.Now()
+	if d := providers.UsedUp(resp.Header, x.tokens(), now); d > 0 {
+		a.slot.model.health.Cooldown(now, d)
+	}
 }
 
 // chooseDialect decides how to talk to a target: in the client's own dialect where the provider speaks it, which needs

@@ -91,3 +91,29 @@ func TestWhatIsWrongWithALimit(t *testing.T) {
 		}
 	}
 }
+
+func TestAKeyWhoseLimitIsUsedUpRestsBeforeItIsRefused(t *testing.T) {
+	usedUp := respond(200, chatAnswer, "X-Ratelimit-Limit-Requests", "3", "X-Ratelimit-Remaining-Requests", "0", "X-Ratelimit-Reset-Requests", "60s")
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, withProvider("one", usedUp), withProvider("two", respond(200, chatAnswer)), withModel("m", "one/x", "two/x"))
+		for range 3 {
+			g.post(chatPath, ask("m"))
+		}
+		if got := g.outcome(200); got != "200 one:ok two:ok two:ok" {
+			t.Error(got)
+		}
+		time.Sleep(21 * time.Second) // virtual: a third of the minute
+		g.post(chatPath, ask("m"))
+		if got := g.entries()[3].Provider; got != "one" {
+			t.Errorf("after its rest %s is asked", got)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, withProvider("only", usedUp))
+		for range 2 {
+			if w := g.post(chatPath, ask("only/m")); w.Code != 200 {
+				t.Errorf("a provider without an alternative is not asked: %d %s", w.Code, w.Body)
+			}
+		}
+	})
+}
