@@ -61,6 +61,9 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	x.learn(a)
 	x.settle(a)
 	x.teach(a)
+	if p := a.target.price; f != nil && f.Class == providers.ClassContextLength && p != nil {
+		x.needs.window = max(x.needs.window, p.ContextWindow) // another model has to be larger
+	}
 	return f, true
 }
 

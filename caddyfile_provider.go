@@ -97,6 +97,9 @@ func (c *ProviderConfig) parseOption(d *caddyfile.Dispenser) (bool, error) {
 	if slices.Contains(healthOptions, option) {
 		return true, parseHealth(d, &c.PassiveHealth)
 	}
+	if slices.Contains(activeHealthOptions, option) {
+		return true, parseActiveHealth(d, &c.ActiveHealth)
+	}
 	switch option {
 	case "api_key":
 		return true, appendArgs(d, &c.APIKeys)

@@ -142,7 +142,14 @@ func (h *Handler) newProvider(c *ProviderConfig) (*provider, error) {
 	if err := h.provisionTransport(c, p); err != nil {
 		return nil, err
 	}
-	return p, h.provisionUpstreams(c, p)
+	if err := h.provisionUpstreams(c, p); err != nil {
+		return nil, err
+	}
+	active := c.ActiveHealth
+	if active == nil {
+		active = h.ActiveHealth
+	}
+	return p, h.checkHealth(active, p)
 }
 
 // loadKind loads the guest module of a provider. Without one, the provider's name is its kind.
@@ -161,7 +168,7 @@ func healthRules(c *PassiveHealth) (balancing.Rules, []int, error) {
 	if c == nil {
 		return balancing.Rules{}, nil, nil
 	}
-	if c.MaxFails < 0 || c.FailDuration < 0 || c.UnhealthyLatency < 0 || c.UnhealthyRequestCount < 0 {
+	if c.MaxFails < 0 || c.FailDuration < 0 || c.SlowStart < 0 || c.UnhealthyLatency < 0 || c.UnhealthyRequestCount < 0 {
 		return balancing.Rules{}, nil, fmt.Errorf("passive_health: a value is negative")
 	}
 	for _, code := range c.UnhealthyStatus {
@@ -172,6 +179,7 @@ func healthRules(c *PassiveHealth) (balancing.Rules, []int, error) {
 	return balancing.Rules{
 		MaxFails:              c.MaxFails,
 		FailDuration:          time.Duration(c.FailDuration),
+		SlowStart:             time.Duration(c.SlowStart),
 		UnhealthyLatency:      time.Duration(c.UnhealthyLatency),
 		UnhealthyRequestCount: c.UnhealthyRequestCount,
 	}, c.UnhealthyStatus, nil

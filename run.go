@@ -157,6 +157,23 @@ func (x *exchange) next(now time.Time, again *slot) (c choice, wait time.Duratio
 		}
 		return c, again.nextAllowed(now, x).Sub(now), false
 	}
+	if c, ok = x.pick(now); ok {
+		return c, 0, true
+	}
+	if !x.lenient {
+		x.lenient = true
+		if c, ok = x.pick(now); ok {
+			return c, 0, true
+		}
+	}
+	if len(x.attempts) == 0 && x.refusal == nil {
+		return x.lastResort(now)
+	}
+	return c, x.soonest(now), false
+}
+
+// pick goes through the tiers.
+func (x *exchange) pick(now time.Time) (c choice, ok bool) {
 	for _, tier := range x.route.tiers {
 		for {
 			t := x.pickTarget(now, tier)
@@ -168,23 +185,20 @@ func (x *exchange) next(now time.Time, again *slot) (c choice, wait time.Duratio
 				break
 			}
 			if c, ok = x.begin(t, s, now); ok {
-				return c, 0, true
+				return c, true
 			}
 			if s.up.state.limiter.Wait(now, x.tokens()) == 0 {
 				x.tried = append(x.tried, s) // somebody else took the last place
 			}
 		}
 	}
-	if len(x.attempts) == 0 && x.refusal == nil {
-		return x.lastResort(now)
-	}
-	return c, x.soonest(now), false
+	return c, false
 }
 
 // pickTarget lets the policy choose among the available targets of a tier.
 func (x *exchange) pickTarget(now time.Time, tier []*target) *target {
 	if len(tier) == 1 {
-		if tier[0].available(now, x) {
+		if tier[0].sound(x, now) && tier[0].available(now, x) {
 			return tier[0]
 		}
 		return nil

@@ -23,7 +23,7 @@ type upstreamState struct {
 	health *balancing.Health // reachability of the endpoint and validity of the credential
 	// limiter keeps what the vendor allows the credential.
 	limiter balancing.Limiter
-	rules  balancing.Rules
+	rules   balancing.Rules
 
 	mu     sync.Mutex
 	models map[string]*modelState
@@ -36,6 +36,9 @@ type modelState struct {
 	public atomic.Bool
 	health *balancing.Health
 	budget balancing.RetryBudget // for asking this same slot again
+
+	mu       sync.Mutex
+	prefixes map[uint64]prefix // by session
 }
 
 // maxModelStates bounds the memory that clients can make an upstream use by asking for ever new model names.
@@ -177,6 +180,9 @@ func (t *target) publish() {
 
 // available reports whether any slot of the target may be used.
 func (t *target) available(now time.Time, x *exchange) bool {
+	if !x.lenient && !t.fits(x) {
+		return false
+	}
 	for _, s := range t.slots {
 		if s.usable(now, x) {
 			return true
@@ -188,7 +194,10 @@ func (t *target) available(now time.Time, x *exchange) bool {
 // candidate describes the target to a policy. It reports false when none of its slots may be used.
 func (t *target) candidate(now time.Time, x *exchange) (balancing.Candidate, bool) {
 	c := balancing.Candidate{ID: t.id, Weight: t.weight}
-	ok := false
+	if !t.sound(x, now) {
+		return c, false
+	}
+	ok, cached := false, int64(0)
 	for _, s := range t.slots {
 		c.InFlight += s.model.health.InFlight()
 		if !s.usable(now, x) {
@@ -197,12 +206,12 @@ func (t *target) candidate(now time.Time, x *exchange) (balancing.Candidate, boo
 		if l := s.model.health.Latency(now); !ok || l < c.Latency {
 			c.Latency = l
 		}
-		ok = true
+		ok, cached = true, max(cached, s.model.cached(x.affinity, now))
 	}
 	if ok && t.price != nil {
 		if p, known := t.price.Price(now); known {
 			in, out := x.expectedTokens()
-			c.Cost, c.Priced = int64(p.Expected(in, out, 0)), true
+			c.Cost, c.Priced = int64(p.Expected(in, out, cached)), true
 		}
 	}
 	return c, ok
