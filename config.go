@@ -86,6 +86,8 @@ type LoadBalancing struct {
 	// `server_error`. More: `context_length`, `content_filter`, `auth`, `billing`, `not_found`. When a provider refuses a
 	// credential (`auth`, `billing`), its other credentials are tried in any case.
 	RetryOn []string `json:"retry_on,omitempty"`
+	// Whether a second attempt is made while the first one keeps the client waiting. Default: no.
+	Hedge *Hedge `json:"hedge,omitempty"`
 }
 
 // PassiveHealth says when a target is taken out of rotation because of the requests it failed.
