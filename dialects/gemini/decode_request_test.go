@@ -143,11 +143,15 @@ func TestResultsFindTheirCalls(t *testing.T) {
 		},
 		"and come before what else is said": {
 			loop(call(`"id":"x","name":"f"`), `{"text":"go on"},`+answer(`"id":"x","response":{"result":{"a": [1, "b c"]}}`)),
-			"model call f x {}\nuser result x f [text {\"a\":[1,\"b c\"]}]\nuser text go on",
+			"model call f x {}\nuser result x f [text {\"result\":{\"a\":[1,\"b c\"]}}]\nuser text go on",
 		},
 		"whatever they are wrapped in": {
 			loop(call(`"id":"x","name":"f"`), answer(`"id":"x","response":{"error":"no","output":null}`)+","+answer(`"id":"x","response":{"temp": 3, "unit": "C"}`)+","+answer(`"id":"x","response":"plain"`)+","+answer(`"id":"x","response":{"result":42}`)),
-			"model call f x {}\nuser result x f failed [text no]\nuser result x f [text {\"temp\":3,\"unit\":\"C\"}]\nuser result x f [text plain]\nuser result x f [text 42]",
+			"model call f x {}\nuser result x f failed [text {\"error\":\"no\",\"output\":null}]\nuser result x f [text {\"temp\":3,\"unit\":\"C\"}]\nuser result x f [text plain]\nuser result x f [text {\"result\":42}]",
+		},
+		"in the wrappers of SDKs, or with an error beside something else": {
+			loop(call(`"id":"x","name":"f"`), answer(`"id":"x","response":{"result":"a\"b","error":null}`)+","+answer(`"id":"x","response":{"return_value":"c"}`)+","+answer(`"id":"x","response":{"content":"d"}`)+","+answer(`"id":"x","response":{"output":""}`)+","+answer(`"id":"x","response":{"error":"e","code":1}`)+","+answer(`"id":"x","response":{}`)),
+			"model call f x {}\nuser result x f [text a\"b]\nuser result x f [text c]\nuser result x f [text d]\nuser result x f [text {\"output\":\"\"}]\nuser result x f [text {\"error\":\"e\",\"code\":1}]\nuser result x f [text {}]",
 		},
 		"with their media": {
 			loop(call(`"id":"x","name":"f"`), answer(`"parts":[{"inline_data":{"mime_type":"image/png","data":"iVBO"}}],"id":"x","response":{"output":"see"}`)),

@@ -172,12 +172,12 @@ func chatLogprobs(result gjson.Result) json.RawMessage {
 	}
 	dst := []byte(`{"content":[`)
 	for i, token := range chosen {
-		dst = append(appendComma(dst), '{')
+		dst = append(jsonedit.AppendComma(dst), '{')
 		dst = appendLogprob(dst, token)
 		dst = append(dst, `,"top_logprobs":[`...)
 		if i < len(top) {
 			for _, alternative := range top[i].Get("candidates").Array() {
-				dst = append(appendComma(dst), '{')
+				dst = append(jsonedit.AppendComma(dst), '{')
 				dst = append(appendLogprob(dst, alternative), '}')
 			}
 		}
@@ -198,7 +198,7 @@ func appendLogprob(dst []byte, token gjson.Result) []byte {
 	}
 	dst = append(dst, `,"bytes":[`...)
 	for i := range len(text) {
-		dst = strconv.AppendUint(appendComma(dst), uint64(text[i]), 10)
+		dst = strconv.AppendUint(jsonedit.AppendComma(dst), uint64(text[i]), 10)
 	}
 	return append(dst, ']')
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -39,7 +41,7 @@ func (e *encoder) conversation() error {
 	if err := e.system(system); err != nil {
 		return err
 	}
-	e.dst = append(appendKey(e.dst, "contents"), '[')
+	e.dst = append(jsonedit.AppendKey(e.dst, "contents"), '[')
 	empty := len(e.dst)
 	for _, m := range turns {
 		var err error
@@ -61,7 +63,7 @@ func (e *encoder) conversation() error {
 
 func (e *encoder) system(blocks []conversation.Block) error {
 	before := len(e.dst)
-	e.dst = append(appendKey(e.dst, "systemInstruction"), `{"parts":[`...)
+	e.dst = append(jsonedit.AppendKey(e.dst, "systemInstruction"), `{"parts":[`...)
 	empty := len(e.dst)
 	for i := range blocks {
 		if b := &blocks[i]; b.Kind == conversation.Opaque {
@@ -86,7 +88,7 @@ func (e *encoder) system(blocks []conversation.Block) error {
 // content appends one content with the parts that body appends, or nothing when there are none.
 func (e *encoder) content(role string, body func() error) error {
 	before := len(e.dst)
-	e.dst = append(appendComma(e.dst), `{"role":"`...)
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"role":"`...)
 	e.dst = append(e.dst, role...)
 	e.dst = append(e.dst, `","parts":[`...)
 	empty := len(e.dst)
@@ -203,14 +205,14 @@ func (e *encoder) text(b *conversation.Block) {
 	if b.Text == "" && signature == "" {
 		return
 	}
-	e.dst = append(appendComma(e.dst), '{')
-	e.dst = appendStringMember(e.dst, "text", b.Text)
+	e.dst = append(jsonedit.AppendComma(e.dst), '{')
+	e.dst = jsonedit.AppendStringMember(e.dst, "text", b.Text)
 	e.endPart(signature)
 }
 
 func (e *encoder) endPart(signature string) {
 	if signature != "" {
-		e.dst = appendStringMember(e.dst, "thoughtSignature", signature)
+		e.dst = jsonedit.AppendStringMember(e.dst, "thoughtSignature", signature)
 	}
 	e.dst = append(e.dst, '}')
 }
@@ -221,8 +223,8 @@ func (e *encoder) thought(b *conversation.Block) {
 		e.note("thinking")
 		return
 	}
-	e.dst = append(appendComma(e.dst), '{')
-	e.dst = appendStringMember(e.dst, "text", b.Text)
+	e.dst = append(jsonedit.AppendComma(e.dst), '{')
+	e.dst = jsonedit.AppendStringMember(e.dst, "text", b.Text)
 	e.dst = append(e.dst, `,"thought":true`...)
 	e.endPart(ownSignature(b))
 }
@@ -233,7 +235,7 @@ func (e *encoder) opaque(b *conversation.Block) {
 		e.note("server_tools")
 		return
 	}
-	e.dst = append(appendComma(e.dst), b.Raw...)
+	e.dst = append(jsonedit.AppendComma(e.dst), b.Raw...)
 }
 
 // functionCall appends a call. Arguments have to be an object: none become {}, and text that is no JSON object, as of
@@ -247,11 +249,11 @@ func (e *encoder) functionCall(b *conversation.Block, first bool) {
 	if c.ID != "" {
 		e.calls[c.ID] = call{name: name, order: len(e.calls)}
 	}
-	e.dst = append(appendComma(e.dst), `{"functionCall":{`...)
-	e.dst = appendStringMember(e.dst, "name", name)
-	e.dst = appendArguments(appendKey(e.dst, "args"), c)
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"functionCall":{`...)
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
+	e.dst = appendArguments(jsonedit.AppendKey(e.dst, "args"), c)
 	if c.ID != "" {
-		e.dst = appendStringMember(e.dst, "id", c.ID)
+		e.dst = jsonedit.AppendStringMember(e.dst, "id", c.ID)
 	}
 	e.dst = append(e.dst, '}')
 	signature := ownSignature(b)
@@ -281,27 +283,25 @@ func (e *encoder) result(r *conversation.ToolResult) error {
 		if r.Name == "" {
 			return dialects.BadRequest("messages", "a tool result answers a call that is not in the conversation")
 		}
-		name = functionName(r.Name)
+		name = e.toolName(r.Name)
 	}
-	e.dst = append(appendComma(e.dst), `{"functionResponse":{`...)
-	e.dst = appendStringMember(e.dst, "name", name)
-	e.dst = appendKey(e.dst, "response")
-	said := resultText(r.Content)
-	switch {
-	case r.IsError:
-		e.dst = append(e.dst, `{"error":`...)
-		e.dst = append(jsonedit.AppendString(e.dst, said), '}')
-	case isObject(said):
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"functionResponse":{`...)
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
+	e.dst = jsonedit.AppendKey(e.dst, "response")
+	wrapper, said := "output", resultText(r.Content)
+	if r.IsError {
+		wrapper = "error"
+	}
+	if isObject(said) && (!r.IsError || isSet(gjson.Get(said, "error").Raw)) {
 		e.dst = append(e.dst, said...)
-	default:
-		e.dst = append(e.dst, `{"output":`...)
-		e.dst = append(jsonedit.AppendString(e.dst, said), '}')
+	} else {
+		e.dst = append(jsonedit.AppendStringMember(append(e.dst, '{'), wrapper, said), '}')
 	}
 	if err := e.resultMedia(r); err != nil {
 		return err
 	}
 	if r.CallID != "" {
-		e.dst = appendStringMember(e.dst, "id", r.CallID)
+		e.dst = jsonedit.AppendStringMember(e.dst, "id", r.CallID)
 	}
 	e.dst = append(e.dst, "}}"...)
 	return nil
@@ -313,7 +313,7 @@ func (e *encoder) resultMedia(r *conversation.ToolResult) error {
 	if len(media) == 0 || !e.model.thinksByLevel() {
 		return nil
 	}
-	e.dst = append(appendKey(e.dst, "parts"), '[')
+	e.dst = append(jsonedit.AppendKey(e.dst, "parts"), '[')
 	for i := range media {
 		if err := e.media(&media[i]); err != nil {
 			return err
@@ -323,7 +323,8 @@ func (e *encoder) resultMedia(r *conversation.ToolResult) error {
 	return nil
 }
 
-// resultText joins the texts of a result, plain text documents included, with line feeds.
+// resultText joins what a result says with line feeds. Media are named where they stood, because they are sent apart
+// from the text; a block that only another dialect understands goes as its JSON text, for it may be all that there is.
 func resultText(blocks []conversation.Block) string {
 	if len(blocks) == 1 {
 		return textOf(&blocks[0])
@@ -340,8 +341,21 @@ func resultText(blocks []conversation.Block) string {
 }
 
 func textOf(b *conversation.Block) string {
-	if b.Media != nil {
+	switch {
+	case b.Kind == conversation.Opaque:
+		return jsonedit.Compact(b.Raw)
+	case b.Media == nil:
+		return b.Text
+	case b.Media.Text != "":
 		return b.Media.Text
 	}
-	return b.Text
+	return mediaNames[b.Kind]
+}
+
+// mediaNames stand in the text of a result where something else stood.
+var mediaNames = map[conversation.Kind]string{
+	conversation.Image:    "[image]",
+	conversation.Document: "[document]",
+	conversation.Audio:    "[audio]",
+	conversation.Video:    "[video]",
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // filesAPI is where the IDs of Google's files API live.
@@ -30,19 +31,21 @@ func (e *encoder) media(b *conversation.Block) error {
 		if mime == "" {
 			return dialects.BadRequest("messages", "the media type of inline data is missing")
 		}
-		e.dst = append(appendComma(e.dst), `{"inlineData":{`...)
-		e.dst = appendStringMember(e.dst, "mimeType", mime)
-		e.dst = appendStringMember(e.dst, "data", m.Data)
+		e.dst = append(jsonedit.AppendComma(e.dst), `{"inlineData":{`...)
+		e.dst = jsonedit.AppendStringMember(e.dst, "mimeType", mime)
+		e.dst = jsonedit.AppendStringMember(e.dst, "data", m.Data)
 	case m.URL != "" || m.FileID != "":
 		uri, err := fileURI(m)
 		if err != nil {
 			return err
 		}
-		e.dst = append(appendComma(e.dst), `{"fileData":{`...)
-		if mime := mimeType(m); mime != "" {
-			e.dst = appendStringMember(e.dst, "mimeType", mime)
+		e.dst = append(jsonedit.AppendComma(e.dst), `{"fileData":{`...)
+		mime := mimeType(m)
+		if mime == "" && b.Kind == conversation.Image {
+			mime = "image/jpeg" // Vertex demands a type, and looks at the file itself
 		}
-		e.dst = appendStringMember(e.dst, "fileUri", uri)
+		e.dst = jsonedit.AppendTextMember(e.dst, "mimeType", mime)
+		e.dst = jsonedit.AppendStringMember(e.dst, "fileUri", uri)
 	default:
 		return nil
 	}

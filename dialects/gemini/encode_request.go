@@ -55,7 +55,7 @@ func (e *encoder) note(name string) {
 // config appends generationConfig, or nothing when the client left everything to the model.
 func (e *encoder) config() {
 	before := len(e.dst)
-	e.dst = append(appendKey(e.dst, "generationConfig"), '{')
+	e.dst = append(jsonedit.AppendKey(e.dst, "generationConfig"), '{')
 	empty := len(e.dst)
 	e.limits()
 	e.sampling()
@@ -83,10 +83,10 @@ func (e *encoder) limits() {
 			n = e.opts.MaxOutput
 			e.note("max_tokens")
 		}
-		e.dst = appendIntMember(e.dst, "maxOutputTokens", n)
+		e.dst = jsonedit.AppendIntMember(e.dst, "maxOutputTokens", n)
 	}
 	if e.r.N != nil && *e.r.N > 1 {
-		e.dst = appendIntMember(e.dst, "candidateCount", *e.r.N)
+		e.dst = jsonedit.AppendIntMember(e.dst, "candidateCount", *e.r.N)
 	}
 	stops := slices.DeleteFunc(slices.Clone(e.r.Stop), func(s string) bool { return s == "" })
 	if len(stops) > maxStops {
@@ -94,7 +94,7 @@ func (e *encoder) limits() {
 		e.note("stop")
 	}
 	if len(stops) > 0 {
-		e.dst = appendStrings(appendKey(e.dst, "stopSequences"), stops)
+		e.dst = jsonedit.AppendStrings(jsonedit.AppendKey(e.dst, "stopSequences"), stops)
 	}
 }
 
@@ -110,7 +110,7 @@ func (e *encoder) sampling() {
 			e.note("seed")
 			return
 		}
-		e.dst = appendIntMember(e.dst, "seed", *r.Seed)
+		e.dst = jsonedit.AppendIntMember(e.dst, "seed", *r.Seed)
 	}
 }
 
@@ -118,9 +118,9 @@ func (e *encoder) logprobs() {
 	if e.r.Logprobs == nil || !*e.r.Logprobs {
 		return
 	}
-	e.dst = append(appendKey(e.dst, "responseLogprobs"), "true"...)
+	e.dst = append(jsonedit.AppendKey(e.dst, "responseLogprobs"), "true"...)
 	if n := e.r.TopLogprobs; n != nil && *n > 0 {
-		e.dst = appendIntMember(e.dst, "logprobs", *n)
+		e.dst = jsonedit.AppendIntMember(e.dst, "logprobs", *n)
 	}
 }
 
@@ -130,14 +130,14 @@ func (e *encoder) format() {
 	if f == nil {
 		return
 	}
-	e.dst = appendStringMember(e.dst, "responseMimeType", "application/json")
+	e.dst = jsonedit.AppendStringMember(e.dst, "responseMimeType", "application/json")
 	if hasSchema(f.Schema) {
-		e.dst = append(appendKey(e.dst, "responseJsonSchema"), f.Schema...)
+		e.dst = append(jsonedit.AppendKey(e.dst, "responseJsonSchema"), f.Schema...)
 	}
 }
 
 func (e *encoder) extra(name string, value []byte) {
-	e.dst = append(jsonedit.AppendString(appendComma(e.dst), name), ':')
+	e.dst = append(jsonedit.AppendString(jsonedit.AppendComma(e.dst), name), ':')
 	e.dst = append(e.dst, value...)
 }
 

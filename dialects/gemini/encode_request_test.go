@@ -116,6 +116,18 @@ func TestEncodeContents(t *testing.T) {
 				`{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"b":1,"a":[]},"id":"1"}},{"functionResponse":{"name":"f","response":{"output":"[1]"},"id":"2"}},{"functionResponse":{"name":"f","response":{"output":""},"id":"3"}},{"functionResponse":{"name":"f","response":{"error":"it\nbroke"},"id":"4"}}]}]}`,
 		},
 		{
+			name: "a failure that names itself is not wrapped again, and what only another dialect understands is told",
+			messages: []conversation.Message{
+				say(assistant, callOf("1", "f", "{}"), callOf("2", "f", "{}"), callOf("3", "f", "{}")),
+				say(user, conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "1", IsError: true, Content: []conversation.Block{words(`{"error":"no"}`)}}},
+					conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "2", IsError: true, Content: []conversation.Block{words(`{"code":1}`)}}},
+					resultOf("3", words("see"), conversation.Block{Kind: conversation.Opaque, Origin: "messages", Raw: json.RawMessage(`{"type": "tool_reference", "tool_name": "x"}`)})),
+			},
+			want: `{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f","args":{},"id":"1"}},{"functionCall":{"name":"f","args":{},"id":"2"}},{"functionCall":{"name":"f","args":{},"id":"3"}}]},` +
+				`{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"error":"no"},"id":"1"}},{"functionResponse":{"name":"f","response":{"error":"{\"code\":1}"},"id":"2"}},` +
+				`{"functionResponse":{"name":"f","response":{"output":"see\n{\"type\":\"tool_reference\",\"tool_name\":\"x\"}"},"id":"3"}}]}]}`,
+		},
+		{
 			name:     "arguments that are no object become an input",
 			messages: []conversation.Message{say(assistant, callOf("", "f", `{"a": "cut`), callOf("", "f", `"text"`), callOf("", "f", ` {} `))},
 			want:     `{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f","args":{"input":"{\"a\": \"cut"}}},{"functionCall":{"name":"f","args":{"input":"\"text\""}}},{"functionCall":{"name":"f","args": {} }}]}]}`,
@@ -163,14 +175,14 @@ func TestEncodeContents(t *testing.T) {
 			messages: []conversation.Message{say(user, conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "shot", Content: []conversation.Block{
 				words("see"), mediaBlock(conversation.Image, conversation.Media{MIME: "image/png", Data: "AAAA"}),
 			}}})},
-			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"output":"see"},"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}}]}]}`,
+			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"output":"see\n[image]"},"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}}]}]}`,
 		},
 		{
 			name: "and after it for earlier models", model: "gemini-2.5-flash",
 			messages: []conversation.Message{say(user, conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "shot", Content: []conversation.Block{
 				words("see"), mediaBlock(conversation.Image, conversation.Media{MIME: "image/png", Data: "AAAA"}),
 			}}})},
-			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"output":"see"}}}]},{"role":"user","parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}]}`,
+			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"output":"see\n[image]"}}}]},{"role":"user","parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}]}`,
 		},
 		{
 			name: "cache marks and names are noted",
@@ -241,8 +253,7 @@ func TestEncodeTools(t *testing.T) {
 		{name: "strictness and cache marks are noted", tools: []conversation.Tool{{Name: "g", Strict: new(true), Cache: &conversation.CacheMark{}}}, want: `"tools":[{"functionDeclarations":[{"name":"g"}]}]`, notes: "cache_control tools.strict"},
 		{
 			name: "a name is made valid the same way everywhere", tools: []conversation.Tool{{Name: "1 tool"}}, choice: conversation.ToolChoice{Mode: conversation.ChoiceTool, Name: "1 tool"},
-			want:  `"tools":[{"functionDeclarations":[{"name":"` + functionName("1 tool") + `"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["` + functionName("1 tool") + `"]}}`,
-			notes: "tools.name",
+			want: `"tools":[{"functionDeclarations":[{"name":"` + functionName("1 tool") + `"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["` + functionName("1 tool") + `"]}}`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -256,6 +267,37 @@ func TestEncodeTools(t *testing.T) {
 				t.Errorf("got  %s (%s) %v\nwant %s (%s)", got, notes, err, want, c.notes)
 			}
 		})
+	}
+}
+
+func TestWhatIsChangedIsChangedBackInTheAnswer(t *testing.T) {
+	var w conversation.Rewrites
+	sent := functionName("a tool")
+	r := conversation.Request{
+		Messages: []conversation.Message{
+			say(user, words("hi")),
+			say(assistant, conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "1", Name: "patch", Arguments: "*** a\n", Custom: true}}),
+			say(user, resultOf("1", words("ok"))),
+		},
+		Tools: []conversation.Tool{
+			{Name: "a tool"},
+			{Name: "patch", Description: "Edits.", Custom: true, Raw: json.RawMessage(`{"type":"custom"}`), Origin: "responses", Grammar: &conversation.Grammar{Syntax: "lark", Definition: "start: x"}},
+			{Name: "note", Custom: true},
+		},
+	}
+	got, notes, err := encode(t, &r, dialects.EncodeOptions{Rewrites: &w})
+	want := `{"contents":[{"role":"user","parts":[{"text":"hi"}]},{"role":"model","parts":[{"functionCall":{"name":"patch","args":{"input":"*** a\n"},"id":"1"}}]},` +
+		`{"role":"user","parts":[{"functionResponse":{"name":"patch","response":{"output":"ok"},"id":"1"}}]}],"tools":[{"functionDeclarations":[{"name":"` + sent + `"},` +
+		`{"name":"patch","description":"Edits.\n\nThe input must match this lark grammar:\nstart: x","parametersJsonSchema":` + conversation.FreeTextSchema + `},` +
+		`{"name":"note","parametersJsonSchema":` + conversation.FreeTextSchema + `}]}]}`
+	if err != nil || got != want || notes != "" {
+		t.Errorf("got  %s (%s) %v\nwant %s", got, notes, err, want)
+	}
+	answer := &conversation.Response{Choices: []conversation.Choice{{Blocks: []conversation.Block{callOf("2", sent, `{}`), callOf("3", "patch", `{"input":"b"}`)}}}}
+	w.Response(answer)
+	first, second := answer.Choices[0].Blocks[0].Call, answer.Choices[0].Blocks[1].Call
+	if first.Name != "a tool" || first.Custom || second.Arguments != "b" || !second.Custom {
+		t.Errorf("the client is told %+v, %+v", *first, *second)
 	}
 }
 

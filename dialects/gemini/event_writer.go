@@ -199,7 +199,7 @@ func (w *eventWriter) part(dst []byte, choice int, b *conversation.Block, first 
 
 // close ends a chunk of one candidate.
 func (w *eventWriter) close(dst []byte, choice int) []byte {
-	dst = append(appendIntMember(dst, "index", int64(choice)), "}]"...)
+	dst = append(jsonedit.AppendIntMember(dst, "index", int64(choice)), "}]"...)
 	return w.sign(dst)
 }
 
@@ -218,14 +218,14 @@ func (w *eventWriter) last(dst []byte) []byte {
 	}
 	dst = append(dst, `data: {"candidates":[`...)
 	for i, c := range w.choices {
-		dst = append(appendComma(dst), `{"content":{"parts":[{"text":""}],"role":"model"}`...)
+		dst = append(jsonedit.AppendComma(dst), `{"content":{"parts":[{"text":""}],"role":"model"}`...)
 		dst = appendFinish(dst, c.stop, c.detail)
 		dst = c.sources.append(dst)
-		dst = append(appendIntMember(dst, "index", int64(i)), '}')
+		dst = append(jsonedit.AppendIntMember(dst, "index", int64(i)), '}')
 	}
 	dst = append(dst, ']')
 	if w.known {
-		dst = appendUsage(appendKey(dst, "usageMetadata"), w.usage)
+		dst = appendUsage(jsonedit.AppendKey(dst, "usageMetadata"), w.usage)
 	}
 	return w.sign(dst)
 }

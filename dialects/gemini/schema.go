@@ -50,25 +50,25 @@ func appendKeyword(dst []byte, in *jsonedit.Reader, key string, null bool) []byt
 		return appendType(dst, in, null)
 	case "format":
 		if raw := in.Raw(); string(raw) != `"enum"` {
-			dst = append(appendKey(dst, key), raw...)
+			dst = append(jsonedit.AppendKey(dst, key), raw...)
 		}
 		return dst
 	case "enum":
-		dst = append(appendKey(dst, key), in.Raw()...)
+		dst = append(jsonedit.AppendKey(dst, key), in.Raw()...)
 		if n := len(dst) - 1; null && dst[n] == ']' {
-			dst = append(append(appendComma(dst[:n]), "null"...), ']')
+			dst = append(append(jsonedit.AppendComma(dst[:n]), "null"...), ']')
 		}
 		return dst
 	case "anyOf", "oneOf":
-		dst = appendSchemas(appendKey(dst, key), in)
+		dst = appendSchemas(jsonedit.AppendKey(dst, key), in)
 		if n := len(dst) - 1; null && dst[n] == ']' {
-			dst = append(append(appendComma(dst[:n]), `{"type":"null"}`...), ']')
+			dst = append(append(jsonedit.AppendComma(dst[:n]), `{"type":"null"}`...), ']')
 		}
 		return dst
 	case "defs", "ref":
 		key = "$" + key
 	}
-	dst = jsonedit.AppendString(appendComma(dst), key)
+	dst = jsonedit.AppendString(jsonedit.AppendComma(dst), key)
 	dst = append(dst, ':')
 	switch key {
 	case "properties", "patternProperties", "$defs":
@@ -110,9 +110,9 @@ func appendType(dst []byte, in *jsonedit.Reader, null bool) []byte {
 	case 0:
 		return dst
 	case 1:
-		return appendStringMember(dst, "type", types[0])
+		return jsonedit.AppendStringMember(dst, "type", types[0])
 	}
-	return appendStrings(appendKey(dst, "type"), types)
+	return jsonedit.AppendStrings(jsonedit.AppendKey(dst, "type"), types)
 }
 
 // schemaType is a type in the words of JSON Schema; "" for what is none.
@@ -135,7 +135,7 @@ func appendSchemas(dst []byte, in *jsonedit.Reader) []byte {
 	}
 	dst = append(dst, '[')
 	for ok := in.Array(); ok; ok = in.Next() {
-		dst = appendSchema(appendComma(dst), in)
+		dst = appendSchema(jsonedit.AppendComma(dst), in)
 	}
 	return append(dst, ']')
 }
@@ -147,7 +147,7 @@ func appendNamedSchemas(dst []byte, in *jsonedit.Reader) []byte {
 	}
 	dst = append(dst, '{')
 	for ok := in.Object(); ok; ok = in.Next() {
-		dst = jsonedit.AppendString(appendComma(dst), in.Key())
+		dst = jsonedit.AppendString(jsonedit.AppendComma(dst), in.Key())
 		dst = appendSchema(append(dst, ':'), in)
 	}
 	return append(dst, '}')

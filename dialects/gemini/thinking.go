@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // generation is which Gemini a model name stands for, as far as the dialect differs.
@@ -87,17 +88,17 @@ func (e *encoder) thinking() {
 		return
 	}
 	before := len(e.dst)
-	e.dst = append(appendKey(e.dst, "thinkingConfig"), '{')
+	e.dst = append(jsonedit.AppendKey(e.dst, "thinkingConfig"), '{')
 	empty := len(e.dst)
 	if e.model.thinksByLevel() {
 		if level := e.thinkingLevel(r); level != "" {
-			e.dst = appendStringMember(e.dst, "thinkingLevel", level)
+			e.dst = jsonedit.AppendStringMember(e.dst, "thinkingLevel", level)
 		}
 	} else if budget, ok := e.thinkingBudget(r); ok {
-		e.dst = appendIntMember(e.dst, "thinkingBudget", budget)
+		e.dst = jsonedit.AppendIntMember(e.dst, "thinkingBudget", budget)
 	}
 	if r.Summary != "" && r.Summary != "none" && !r.Off {
-		e.dst = append(appendKey(e.dst, "includeThoughts"), "true"...)
+		e.dst = append(jsonedit.AppendKey(e.dst, "includeThoughts"), "true"...)
 	}
 	if len(e.dst) == empty {
 		e.dst = e.dst[:before]
