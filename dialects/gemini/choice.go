@@ -206,6 +206,17 @@ func (c *choice) close(out []conversation.Event) []conversation.Event {
 	return append(out, stop)
 }
 
+// weigh attaches the log probabilities of a chunk to its last piece of text. Those of a chunk without text are of tokens
+// that a client does not see.
+func weigh(logprobs string, events []conversation.Event) {
+	for i := len(events) - 1; i >= 0; i-- {
+		if ev := &events[i]; ev.Type == conversation.EventDelta && ev.Delta == conversation.DeltaText {
+			ev.Logprobs = appendTokens(nil, gjson.Parse(logprobs))
+			return
+		}
+	}
+}
+
 // cite appends the citations that are about the open text. Metadata may come again with more in it.
 func (c *choice) cite(grounding gjson.Result, out []conversation.Event) []conversation.Event {
 	if !c.open || c.kind != conversation.Text {

@@ -163,15 +163,19 @@ func decodeParts(c *conversation.Choice, parts gjson.Result, ids *callIDs, choic
 	return places
 }
 
-// chatLogprobs writes logprobsResult in the shape of chat completions.
+// chatLogprobs writes logprobsResult in the shape of chat completions; nil when there are none.
 func chatLogprobs(result gjson.Result) json.RawMessage {
-	chosen := result.Get("chosenCandidates").Array()
-	top := result.Get("topCandidates").Array()
-	if len(chosen) == 0 {
+	tokens := appendTokens([]byte(`{"content":[`), result)
+	if tokens[len(tokens)-1] == '[' {
 		return nil
 	}
-	dst := []byte(`{"content":[`)
-	for i, token := range chosen {
+	return append(tokens, `],"refusal":null}`...)
+}
+
+// appendTokens appends the tokens of logprobsResult as elements of chat completions' list.
+func appendTokens(dst []byte, result gjson.Result) []byte {
+	top := result.Get("topCandidates").Array()
+	for i, token := range result.Get("chosenCandidates").Array() {
 		dst = append(jsonedit.AppendComma(dst), '{')
 		dst = appendLogprob(dst, token)
 		dst = append(dst, `,"top_logprobs":[`...)
@@ -183,7 +187,7 @@ func chatLogprobs(result gjson.Result) json.RawMessage {
 		}
 		dst = append(dst, "]}"...)
 	}
-	return append(dst, `],"refusal":null}`...)
+	return dst
 }
 
 func appendLogprob(dst []byte, token gjson.Result) []byte {

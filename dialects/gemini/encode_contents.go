@@ -28,11 +28,17 @@ func (e *encoder) conversation() error {
 			system = append(system, m.Blocks...)
 			continue
 		}
+		if silent(m.Blocks) {
+			continue
+		}
 		if n := len(turns); n > 0 && turns[n-1].Role == m.Role {
 			turns[n-1].Blocks = append(slices.Clip(turns[n-1].Blocks), m.Blocks...)
 			continue
 		}
 		turns = append(turns, conversation.Message{Role: m.Role, Blocks: m.Blocks})
+	}
+	if hint := e.hint(); hint != "" {
+		system = append(system, conversation.Block{Text: hint})
 	}
 	if len(turns) == 0 {
 		turns = []conversation.Message{{Role: conversation.User, Blocks: system}}
@@ -59,6 +65,13 @@ func (e *encoder) conversation() error {
 	}
 	e.dst = append(e.dst, ']')
 	return nil
+}
+
+// silent reports whether there is nothing in a message that could be sent.
+func silent(blocks []conversation.Block) bool {
+	return !slices.ContainsFunc(blocks, func(b conversation.Block) bool {
+		return b.Kind != conversation.Text || b.Text != "" || b.Signature != ""
+	})
 }
 
 func (e *encoder) system(blocks []conversation.Block) error {

@@ -124,15 +124,48 @@ func (e *encoder) logprobs() {
 	}
 }
 
+// jsonHint asks for structured output in words.
+const jsonHint = "When you give your answer, give a single valid JSON object and nothing else: no explanations and no code fences."
+
+// hint is what the model has to be told in words: models before Gemini 3 refuse structured output in a request that
+// declares functions. The functions are left as they are, because the answer is mostly what comes after the calls.
+func (e *encoder) hint() string {
+	f := e.r.Format
+	if f == nil || !e.model.known || e.model.major >= 3 || !slices.ContainsFunc(e.r.Tools, isFunction) {
+		return ""
+	}
+	if !hasSchema(f.Schema) {
+		return jsonHint
+	}
+	return jsonHint + " It must conform to this JSON Schema:\n" + string(f.Schema)
+}
+
 // format appends structured output. Name and description of a schema have no place, strictness is always on.
 func (e *encoder) format() {
 	f := e.r.Format
 	if f == nil {
 		return
 	}
+	if e.hint() != "" {
+		e.note("response_format")
+		return
+	}
 	e.dst = jsonedit.AppendStringMember(e.dst, "responseMimeType", "application/json")
 	if hasSchema(f.Schema) {
-		e.dst = append(jsonedit.AppendKey(e.dst, "responseJsonSchema"), f.Schema...)
+		e.schema("responseJsonSchema", "responseSchema", f.Schema, "response_format.schema")
+	}
+}
+
+// schema appends a schema under the first name, as it stands, or rewritten under the second one for a model that takes
+// no JSON Schema; note names it in case that something has to be dropped.
+func (e *encoder) schema(name, own string, schema []byte, note string) {
+	if !e.model.known || e.model.major >= 2 {
+		e.dst = jsonedit.AppendRawMember(e.dst, name, schema)
+		return
+	}
+	whole := false
+	if e.dst, whole = appendOpenAPI(jsonedit.AppendKey(e.dst, own), schema); !whole {
+		e.note(note)
 	}
 }
 

@@ -87,6 +87,11 @@ func TestEncodeContents(t *testing.T) {
 			want:     `{"contents":[{"role":"user","parts":[{"text":"Tell a joke."}]}]}`,
 		},
 		{
+			name:     "so it is when the user says nothing",
+			messages: []conversation.Message{say(conversation.System, words("Tell a joke.")), say(user, words(""))},
+			want:     `{"contents":[{"role":"user","parts":[{"text":"Tell a joke."}]}]}`,
+		},
+		{
 			name: "messages of one speaker are merged, empty ones left out",
 			messages: []conversation.Message{
 				say(user, words("a")), say(user, words("b")), say(assistant, words("")), say(assistant, words("c")),

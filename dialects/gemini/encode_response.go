@@ -3,6 +3,8 @@ package gemini
 import (
 	"crypto/rand"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -50,7 +52,7 @@ func appendCandidate(dst []byte, c *conversation.Choice, index int) []byte {
 	dst = append(dst, `],"role":"model"}`...)
 	dst = appendFinish(dst, c.Stop, c.StopDetail)
 	dst = g.append(dst)
-	dst = appendLogprobs(dst, c.Logprobs)
+	dst = appendLogprobs(dst, gjson.GetBytes(c.Logprobs, "content"))
 	return append(jsonedit.AppendIntMember(dst, "index", int64(index)), '}')
 }
 

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -72,7 +74,7 @@ func (e *encoder) tools() error {
 	foreign := map[string]bool{}
 	for _, t := range e.r.Tools {
 		switch {
-		case t.Raw == nil || t.Custom:
+		case isFunction(t):
 			functions = append(functions, t)
 		case t.Origin == origin:
 			own = append(own, t)
@@ -111,6 +113,9 @@ func (e *encoder) tools() error {
 	return nil
 }
 
+// isFunction tells what the client runs from what the vendor does.
+func isFunction(t conversation.Tool) bool { return t.Raw == nil || t.Custom }
+
 // declaration appends a function. A free-text tool, which the dialect has not, becomes a function with one text; what
 // its grammar is can only be told to the model.
 func (e *encoder) declaration(t *conversation.Tool) {
@@ -125,8 +130,9 @@ func (e *encoder) declaration(t *conversation.Tool) {
 	e.dst = append(jsonedit.AppendComma(e.dst), '{')
 	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
 	e.dst = jsonedit.AppendTextMember(e.dst, "description", description)
-	if hasSchema(schema) {
-		e.dst = jsonedit.AppendRawMember(e.dst, "parametersJsonSchema", schema)
+	// Models before Gemini 2 refuse an object without properties.
+	if hasSchema(schema) && (!e.model.known || e.model.major >= 2 || gjson.GetBytes(schema, "properties.@keys.0").Exists()) {
+		e.schema("parametersJsonSchema", "parameters", schema, "tools.parameters")
 	}
 	e.dst = append(e.dst, '}')
 	if t.Strict != nil && *t.Strict {

@@ -134,7 +134,7 @@ func (r *eventReader) count(raw string) bool {
 }
 
 func (r *eventReader) candidate(doc string, out []conversation.Event) ([]conversation.Event, error) {
-	var index, content, finish, message, grounding string
+	var index, content, finish, message, grounding, logprobs string
 	jsonedit.EachMember(doc, func(key, raw string) bool {
 		switch key {
 		case "index":
@@ -147,10 +147,13 @@ func (r *eventReader) candidate(doc string, out []conversation.Event) ([]convers
 			message = raw
 		case "groundingMetadata":
 			grounding = raw
+		case "logprobsResult":
+			logprobs = raw
 		}
 		return true
 	})
 	c := r.choice(choiceIndex(index))
+	before := len(out)
 	var err error
 	gjson.Get(content, "parts").ForEach(func(_, part gjson.Result) bool {
 		out, err = c.part(part, out)
@@ -158,6 +161,9 @@ func (r *eventReader) candidate(doc string, out []conversation.Event) ([]convers
 	})
 	if err != nil {
 		return out, err
+	}
+	if isSet(logprobs) {
+		weigh(logprobs, out[before:])
 	}
 	if stop, done := stopReason(finish); done {
 		c.finished, c.stop = true, stop

@@ -3,6 +3,8 @@ package gemini
 import (
 	"crypto/rand"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -97,7 +99,7 @@ func (w *eventWriter) begin(dst []byte, ev *conversation.Event) []byte {
 	c.arguments, c.signature, c.citations = c.arguments[:0], append(c.signature[:0], ownSignature(b)...), append(c.citations[:0], b.Citations...)
 	switch b.Kind {
 	case conversation.Text, conversation.Refusal, conversation.Thinking:
-		return w.text(dst, ev.Choice, b.Text)
+		return w.text(dst, ev.Choice, b.Text, nil)
 	case conversation.Call:
 		if b.Call != nil {
 			c.call = *b.Call
@@ -115,11 +117,11 @@ func (w *eventWriter) delta(dst []byte, ev *conversation.Event) []byte {
 	switch ev.Delta {
 	case conversation.DeltaText:
 		if kind == conversation.Text || kind == conversation.Refusal {
-			return w.text(dst, ev.Choice, ev.Text)
+			return w.text(dst, ev.Choice, ev.Text, ev.Logprobs)
 		}
 	case conversation.DeltaThinking:
 		if kind == conversation.Thinking {
-			return w.text(dst, ev.Choice, ev.Text)
+			return w.text(dst, ev.Choice, ev.Text, nil)
 		}
 	case conversation.DeltaArguments:
 		c.arguments = append(c.arguments, ev.Text...)
@@ -168,10 +170,10 @@ func (w *eventWriter) end(dst []byte, ev *conversation.Event) []byte {
 	return dst
 }
 
-// text writes a piece of the open text or thought.
-func (w *eventWriter) text(dst []byte, choice int, s string) []byte {
+// text writes a piece of the open text or thought, and the log probabilities of its tokens where there are any.
+func (w *eventWriter) text(dst []byte, choice int, s string, logprobs []byte) []byte {
 	c := w.choice(choice)
-	if s == "" || c.block.Redacted {
+	if s == "" && len(logprobs) == 0 || c.block.Redacted {
 		return dst
 	}
 	if c.block.Kind != conversation.Thinking {
@@ -182,7 +184,11 @@ func (w *eventWriter) text(dst []byte, choice int, s string) []byte {
 	if c.block.Kind == conversation.Thinking {
 		dst = append(dst, `,"thought":true`...)
 	}
-	return w.close(append(dst, `}],"role":"model"}`...), choice)
+	dst = append(dst, `}],"role":"model"}`...)
+	if len(logprobs) > 0 {
+		dst = appendLogprobs(dst, gjson.Parse("["+jsonedit.View(logprobs)+"]"))
+	}
+	return w.close(dst, choice)
 }
 
 // part writes a block in one piece.

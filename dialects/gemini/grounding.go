@@ -101,10 +101,9 @@ func byteRange(text string, from, to int) (start, end int) {
 	return 0, 0
 }
 
-// appendLogprobs appends logprobsResult from the shape of chat completions.
-func appendLogprobs(dst, chat []byte) []byte {
-	tokens := gjson.GetBytes(chat, "content")
-	if !tokens.IsArray() {
+// appendLogprobs appends logprobsResult from the tokens of chat completions' list.
+func appendLogprobs(dst []byte, tokens gjson.Result) []byte {
+	if !tokens.Get("0").Exists() {
 		return dst
 	}
 	dst = append(jsonedit.AppendKey(dst, "logprobsResult"), `{"chosenCandidates":[`...)
