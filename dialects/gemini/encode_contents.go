@@ -183,7 +183,7 @@ func (e *encoder) userPart(b *conversation.Block) error {
 
 // modelParts appends the model's own turn. One turn is one step: its first call needs a signature on Gemini 3.
 func (e *encoder) modelParts(blocks []conversation.Block) error {
-	first := true
+	first, carried := true, ""
 	for i := range blocks {
 		b := &blocks[i]
 		e.noteBlock(b)
@@ -191,10 +191,14 @@ func (e *encoder) modelParts(blocks []conversation.Block) error {
 		case conversation.Text, conversation.Refusal:
 			e.text(b)
 		case conversation.Thinking:
-			e.thought(b)
+			signature := ownSignature(b)
+			if signature != "" && unsignedCall(blocks[i+1:]) {
+				signature, carried = "", signature
+			}
+			e.thought(b, signature)
 		case conversation.Call:
-			e.functionCall(b, first)
-			first = false
+			e.functionCall(b, carried, first)
+			first, carried = false, ""
 		case conversation.Image, conversation.Document, conversation.Audio, conversation.Video:
 			if err := e.media(b); err != nil {
 				return err
@@ -230,16 +234,33 @@ func (e *encoder) endPart(signature string) {
 	e.dst = append(e.dst, '}')
 }
 
+// unsignedCall reports whether the next call has no signature. Then that of the thought before it is the call's: clients
+// of other dialects have no place for it beside a call, and so it went to them with a thought, which may be empty.
+func unsignedCall(blocks []conversation.Block) bool {
+	for i := range blocks {
+		switch b := &blocks[i]; {
+		case b.Kind == conversation.Call:
+			return ownSignature(b) == ""
+		case b.Kind == conversation.Thinking && ownSignature(b) != "":
+			return false
+		}
+	}
+	return false
+}
+
 // thought appends a thought of Gemini's. Those of other vendors are theirs alone and are dropped.
-func (e *encoder) thought(b *conversation.Block) {
-	if b.Origin != origin || b.Redacted {
+func (e *encoder) thought(b *conversation.Block, signature string) {
+	if b.Origin != origin {
 		e.note("thinking")
+		return
+	}
+	if b.Text == "" && signature == "" {
 		return
 	}
 	e.dst = append(jsonedit.AppendComma(e.dst), '{')
 	e.dst = jsonedit.AppendStringMember(e.dst, "text", b.Text)
 	e.dst = append(e.dst, `,"thought":true`...)
-	e.endPart(ownSignature(b))
+	e.endPart(signature)
 }
 
 // opaque appends a part of the dialect's own as it stood.
@@ -252,8 +273,9 @@ func (e *encoder) opaque(b *conversation.Block) {
 }
 
 // functionCall appends a call. Arguments have to be an object: none become {}, and text that is no JSON object, as of
-// a call that was cut off or of a free-text tool, becomes {"input": text}.
-func (e *encoder) functionCall(b *conversation.Block, first bool) {
+// a call that was cut off or of a free-text tool, becomes {"input": text}. carried is a signature that is the call's unless
+// it has one of its own.
+func (e *encoder) functionCall(b *conversation.Block, carried string, first bool) {
 	c := b.Call
 	if c == nil {
 		return
@@ -269,7 +291,7 @@ func (e *encoder) functionCall(b *conversation.Block, first bool) {
 		e.dst = jsonedit.AppendStringMember(e.dst, "id", c.ID)
 	}
 	e.dst = append(e.dst, '}')
-	signature := ownSignature(b)
+	signature := cmp.Or(ownSignature(b), carried)
 	if signature == "" && first && e.model.thinksByLevel() {
 		signature = skipSignature
 	}

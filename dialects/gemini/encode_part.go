@@ -5,11 +5,11 @@ import (
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// appendPart appends a block of an answer as a part, or nothing when the dialect has no place for it: empty texts,
-// thoughts that another vendor encrypted, and blocks that only another dialect understands. first says that no call
+// appendPart appends a block of an answer as a part, or nothing when the dialect has no place for it: empty texts, and
+// blocks that only another dialect understands. first says that no call
 // came before.
 func appendPart(dst []byte, b *conversation.Block, first bool) []byte {
-	signature := ownSignature(b)
+	signature := clientSignature(b)
 	before := len(dst)
 	dst = append(jsonedit.AppendComma(dst), '{')
 	switch {
@@ -19,7 +19,7 @@ func appendPart(dst []byte, b *conversation.Block, first bool) []byte {
 		}
 		dst = jsonedit.AppendStringMember(dst, "text", b.Text)
 	case b.Kind == conversation.Thinking:
-		if b.Redacted || b.Text == "" && signature == "" {
+		if b.Text == "" && signature == "" {
 			return dst[:before]
 		}
 		dst = append(jsonedit.AppendStringMember(dst, "text", b.Text), `,"thought":true`...)

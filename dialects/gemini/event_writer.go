@@ -96,7 +96,10 @@ func (w *eventWriter) begin(dst []byte, ev *conversation.Event) []byte {
 	c, b := w.choice(ev.Choice), ev.Block
 	c.block = *b
 	c.block.Text, c.block.Citations = "", nil
-	c.arguments, c.signature, c.citations = c.arguments[:0], append(c.signature[:0], ownSignature(b)...), append(c.citations[:0], b.Citations...)
+	c.arguments, c.signature, c.citations = c.arguments[:0], c.signature[:0], append(c.citations[:0], b.Citations...)
+	if b.Kind == conversation.Thinking || b.Origin == origin {
+		c.signature = append(c.signature, b.Signature...)
+	}
 	switch b.Kind {
 	case conversation.Text, conversation.Refusal, conversation.Thinking:
 		return w.text(dst, ev.Choice, b.Text, nil)
@@ -126,7 +129,7 @@ func (w *eventWriter) delta(dst []byte, ev *conversation.Event) []byte {
 	case conversation.DeltaArguments:
 		c.arguments = append(c.arguments, ev.Text...)
 	case conversation.DeltaSignature:
-		if c.block.Origin == origin {
+		if kind == conversation.Thinking || c.block.Origin == origin {
 			c.signature = append(c.signature, ev.Text...)
 		}
 	case conversation.DeltaCitation:
@@ -141,14 +144,10 @@ func (w *eventWriter) delta(dst []byte, ev *conversation.Event) []byte {
 func (w *eventWriter) end(dst []byte, ev *conversation.Event) []byte {
 	c := w.choice(ev.Choice)
 	b := &c.block
-	if ev.Block != nil && len(c.signature) == 0 {
-		c.signature = append(c.signature, ownSignature(ev.Block)...)
+	if ev.Block != nil && len(c.signature) == 0 && (b.Kind == conversation.Thinking || ev.Block.Origin == origin) {
+		c.signature, b.Origin = append(c.signature, ev.Block.Signature...), ev.Block.Origin
 	}
-	if len(c.signature) > 0 {
-		b.Signature, b.Origin = string(c.signature), origin
-	} else {
-		b.Signature = ""
-	}
+	b.Signature = string(c.signature)
 	switch b.Kind {
 	case conversation.Text, conversation.Refusal:
 		c.sources.add(0, jsonedit.View(c.said), shifted(c.citations, c.said, c.past))
