@@ -120,6 +120,8 @@ func (d *requestDecoder) functionResponse(p *place) *conversation.ToolResult {
 			d.response(r)
 		case "parts":
 			parts = d.in.Mark()
+		case "willContinue", "scheduling":
+			d.lost("functionResponse." + key)
 		}
 	}
 	if r.CallID = d.answer(id, r.Name); r.CallID == "" {

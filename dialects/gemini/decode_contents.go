@@ -171,6 +171,7 @@ func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversat
 			in := p.in(key)
 			w.signature, w.from, w.redacted = replayed(d.str(&in))
 		case "videoMetadata", "partMetadata", "mediaResolution":
+			d.lost("parts." + key)
 		default:
 			w.kind, w.payload = key, d.in.Mark()
 		}

@@ -3,6 +3,7 @@ package gemini
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -82,6 +83,14 @@ func (d *requestDecoder) member(p *place) {
 
 func (d *requestDecoder) extra(name string) {
 	d.req.Extra = append(d.req.Extra, conversation.Field{Name: name, Value: d.in.Raw()})
+}
+
+// lost names something inside of the conversation or the tools that the neutral form has no field for, once. It is of no
+// use to any target, but encoders note it.
+func (d *requestDecoder) lost(name string) {
+	if !slices.ContainsFunc(d.req.Extra, func(f conversation.Field) bool { return f.Name == name }) {
+		d.extra(name)
+	}
 }
 
 // fail records what is wrong with the value at p, and ends the reading.

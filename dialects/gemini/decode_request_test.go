@@ -243,6 +243,11 @@ func TestSettingsAreRead(t *testing.T) {
 			with(`"safety_settings":[],"labels":{"a":"b"},"generationConfig":{"responseModalities":["IMAGE"],"speech_config":{}},"toolConfig":{"retrievalConfig":{}}`),
 			`{"Extra":[{"Name":"safetySettings","Value":[]},{"Name":"labels","Value":{"a":"b"}},{"Name":"generationConfig.responseModalities","Value":["IMAGE"]},{"Name":"generationConfig.speechConfig","Value":{}},{"Name":"toolConfig.retrievalConfig","Value":{}}]}`,
 		},
+		"what is lost on the way to another vendor": {
+			`{"contents":[{"parts":[{"text":"a","partMetadata":{"a":1}},{"fileData":{"fileUri":"https://youtu.be/1"},"video_metadata":{"fps":1},"mediaResolution":null},{"text":"b","partMetadata":{"a":2}}]}],` +
+				`"tools":[{"functionDeclarations":[{"name":"f","response":{},"behavior":"BLOCKING"}]}],"toolConfig":{"functionCallingConfig":{"streamFunctionCallArguments":true,"new":1}}}`,
+			`{"Tools":[{"Name":"f"}],"Extra":[{"Name":"tools.response","Value":{}},{"Name":"tools.behavior","Value":"BLOCKING"},{"Name":"toolConfig.functionCallingConfig.new","Value":1},{"Name":"parts.partMetadata","Value":{"a":1}},{"Name":"parts.videoMetadata","Value":{"fps":1}}]}`,
+		},
 		"tools": {
 			with(`"tools":[{"googleSearch":{},"functionDeclarations":[{"name":"f","description":"d","parameters":{"type":"OBJECT"}}]},{"function_declarations":[{"name":"g","parameters_json_schema":{"b":1,"a":2}},{"name":"h"}]}],"tool_config":{"function_calling_config":{"mode":"ANY","allowed_function_names":["f"]}}`),
 			`{"Tools":[{"Name":"googleSearch","Raw":{"googleSearch":{}},"Origin":"gemini"},{"Name":"f","Description":"d","Schema":{"type":"object"}},{"Name":"g","Schema":{"b":1,"a":2}},{"Name":"h"}],"Choice":{"Mode":4,"Name":"f"}}`,
