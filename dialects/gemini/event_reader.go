@@ -24,6 +24,7 @@ type eventReader struct {
 	failed  bool // an error ended the stream
 	ids     callIDs
 	choices []*choice // in the order of appearance
+	texts   []byte    // of the frame that was read last, without their escapes
 
 	usage   conversation.Usage
 	known   bool
@@ -39,6 +40,7 @@ func (r *eventReader) Read(ev sse.Event, out []conversation.Event) ([]conversati
 	if r.failed || len(ev.Data) == 0 {
 		return out, nil
 	}
+	r.texts = r.texts[:0]
 	data := jsonedit.View(ev.Data)
 	if data == "[DONE]" { // added by some proxies
 		return out, nil
@@ -190,7 +192,7 @@ func (r *eventReader) choice(index int) *choice {
 			return c
 		}
 	}
-	c := &choice{number: index, ids: &r.ids}
+	c := &choice{number: index, ids: &r.ids, texts: &r.texts}
 	r.choices = append(r.choices, c)
 	return c
 }

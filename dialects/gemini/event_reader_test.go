@@ -8,6 +8,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -238,3 +239,24 @@ func quote(s string) string {
 }
 
 func many(s string) string { return strings.Repeat(s, maxPathSteps) }
+
+func TestAnOrdinaryEventIsReadAndWrittenWithoutAllocating(t *testing.T) {
+	r, w := Codec{}.NewEventReader(), Codec{}.NewEventWriter(dialects.WriterOptions{Model: "m", RequestID: "r"})
+	ev := sse.Event{Data: []byte(part(`{"text":"a few words,\n\"and\" a line"}`, ""))}
+	events, err := r.Read(ev, make([]conversation.Event, 0, 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []byte
+	for i := range events {
+		out = w.Append(out, &events[i])
+	}
+	said, written := &r.(*eventReader).choices[0].said, &w.(*eventWriter).choices[0].said
+	if n := testing.AllocsPerRun(100, func() {
+		*said, *written = (*said)[:0], (*written)[:0] // an answer has an end
+		events, _ = r.Read(ev, events[:0])
+		out = w.Append(out[:0], &events[0])
+	}); n != 0 || !strings.Contains(string(out), `{"text":"a few words,\n\"and\" a line"}`) {
+		t.Errorf("%v allocations for %s", n, out)
+	}
+}
