@@ -182,6 +182,9 @@ func (r *eventReader) candidate(doc string, out []conversation.Event) ([]convers
 
 // choiceIndex is which answer a candidate with this raw index belongs to. The first one may have none.
 func choiceIndex(raw string) int {
+	if raw == "" {
+		return 0
+	}
 	n, _ := jsonedit.Count(raw)
 	return int(min(max(n, 0), maxChoice))
 }
