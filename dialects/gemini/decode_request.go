@@ -76,8 +76,22 @@ func (d *requestDecoder) member(p *place) {
 		if s := d.str(p); s != "" {
 			d.fail(p, "cachedContent is stored at Google, and the provider of this model is another: send the content itself")
 		}
+	case "serviceTier":
+		d.req.ServiceTier = d.tier()
 	default:
 		d.extra(p.key)
+	}
+}
+
+// tier reads a service tier in OpenAI's words, which differ for the default.
+func (d *requestDecoder) tier() string {
+	switch s := strings.ToLower(d.scalar()); s {
+	case "standard":
+		return "default"
+	case "unspecified":
+		return ""
+	default:
+		return s
 	}
 }
 

@@ -193,15 +193,22 @@ func (e *encoder) extras() {
 	if isSet(string(r.Metadata)) {
 		e.note("metadata")
 	}
-	switch r.ServiceTier {
-	case "", "auto", "default", "standard":
-	default:
-		e.note("service_tier")
-	}
+	e.tier()
 	if r.CacheKey != "" {
 		e.note("prompt_cache_key")
 	}
 	if r.ParallelTools != nil && !*r.ParallelTools {
 		e.note("parallel_tool_calls")
+	}
+}
+
+// tier appends the service tier. The default goes without saying, and Vertex has it in a header.
+func (e *encoder) tier() {
+	switch tier := e.r.ServiceTier; {
+	case tier == "" || tier == "auto" || tier == "default" || tier == "standard":
+	case (tier == "flex" || tier == "priority") && e.opts.Vendor != vertex:
+		e.dst = jsonedit.AppendStringMember(e.dst, "serviceTier", tier)
+	default:
+		e.note("service_tier")
 	}
 }

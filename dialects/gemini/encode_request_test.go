@@ -359,7 +359,7 @@ func TestEncodeConfig(t *testing.T) {
 		{
 			name: "what the dialect has no place for is noted",
 			r: conversation.Request{
-				User: "u", Metadata: json.RawMessage(`{"a":1}`), ServiceTier: "flex", CacheKey: "k", ParallelTools: new(false),
+				User: "u", Metadata: json.RawMessage(`{"a":1}`), ServiceTier: "scale", CacheKey: "k", ParallelTools: new(false),
 				Extra: []conversation.Field{{Name: "logit_bias", Value: json.RawMessage(`{}`)}}, Origin: "chat",
 			},
 			notes: "logit_bias user metadata service_tier prompt_cache_key parallel_tool_calls",
@@ -387,6 +387,20 @@ func TestEncodeOwnExtras(t *testing.T) {
 	got, notes, err := encode(t, &r, dialects.EncodeOptions{})
 	if want := `{"contents":[{"role":"user","parts":[{"text":"hi"}]}],"cachedContent":"cachedContents/1"}`; err != nil || got != want || notes != "" {
 		t.Errorf("got %s (%s) %v, want %s", got, notes, err, want)
+	}
+}
+
+func TestServiceTiersAreTheSameInAllWords(t *testing.T) {
+	for in, want := range map[string]string{`"FLEX"`: "flex", `"priority"`: "priority", `"standard"`: "default", `"unspecified"`: "", `null`: ""} {
+		r := mustDecode(t, with(`"service_tier":`+in))
+		got, notes, err := encode(t, r, dialects.EncodeOptions{})
+		sent := strings.Contains(got, `"serviceTier":"`+want+`"`)
+		if err != nil || r.ServiceTier != want || sent != (want == "flex" || want == "priority") || notes != "" {
+			t.Errorf("%s: %q became %s (%s) %v", in, r.ServiceTier, got, notes, err)
+		}
+		if _, notes, _ := encode(t, r, dialects.EncodeOptions{Vendor: vertex}); (notes != "") != sent {
+			t.Errorf("%s: Vertex has notes %q", in, notes)
+		}
 	}
 }
 
