@@ -163,8 +163,8 @@ func (e *encoder) schema(name, own string, schema []byte, note string) {
 		e.dst = jsonedit.AppendRawMember(e.dst, name, schema)
 		return
 	}
-	whole := false
-	if e.dst, whole = appendOpenAPI(jsonedit.AppendKey(e.dst, own), schema); !whole {
+	dst, whole := appendOpenAPI(jsonedit.AppendKey(e.dst, own), schema)
+	if e.dst = dst; !whole {
 		e.note(note)
 	}
 }

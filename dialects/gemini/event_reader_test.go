@@ -125,6 +125,12 @@ var streams = []struct {
 		err:    errPartialArgs,
 	},
 	{
+		name:   "an array of chunks in one event, whose texts all stay",
+		stream: frames(`[` + part(`{"text":"a\n"}`, "") + `,` + part(`{"functionCall":{"name":"f","id":"x"}}`, "") + `,` + part(`{"text":"b\n"},{"text":"hm\t","thought":true}`, `,"finishReason":1`) + `]`),
+		want: "start r  created=0\n0.0 open text\n0.0 text a\n\n0.0 close\n0.1 open call f x\n0.1 args {}\n0.1 close\n0.2 open text\n0.2 text b\n\n0.2 close\n" +
+			"0.3 open thinking\n0.3 think hm\t\n0.3 close\n0 stop calls \nend",
+	},
+	{
 		name:   "an empty last event and a foreign end marker are ignored",
 		stream: frames(part(`{"text":"a"}`, stop), "[DONE]") + "data:\r\n\r\n",
 		want:   "start r  created=0\n0.0 open text\n0.0 text a\n0.0 close\n0 stop end \nend",
