@@ -28,6 +28,7 @@ var providerOptions = providers.CommonOptions()
 //		header_up [+|-]<field> [<value> [<replacement>]]
 //		transport http { ... }
 //		lb_policy <policy>
+//		limit     <n>/min [<n>_tokens/min] [<n>_concurrent]
 //		max_fails, fail_duration, unhealthy_*
 //		<options of the kind>
 //	}
@@ -110,6 +111,8 @@ func (c *ProviderConfig) parseOption(d *caddyfile.Dispenser) (bool, error) {
 			c.LoadBalancing = new(LoadBalancing)
 		}
 		return true, parsePolicy(d, c.LoadBalancing)
+	case "limit":
+		return true, parseLimit(d, &c.Limit)
 	case "header_up":
 		return true, c.parseHeaderUp(d)
 	case "transport":

@@ -35,6 +35,8 @@ type ProviderConfig struct {
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 	// How the endpoints and keys are balanced. Only `selection_policy` is used here. Default: `round_robin`.
 	LoadBalancing *LoadBalancing `json:"load_balancing,omitempty"`
+	// What the vendor allows each key at each endpoint, kept before the vendor has to say so. Default: no limit.
+	Limit *Limit `json:"limit,omitempty"`
 	// When an endpoint and key are taken out of rotation. Default: that of the handler.
 	PassiveHealth *PassiveHealth `json:"passive_health,omitempty"`
 }

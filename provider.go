@@ -34,6 +34,7 @@ type provider struct {
 	headers  *headers.HeaderOps
 	policy   balancing.Policy // among the slots of one target
 	rules    balancing.Rules
+	limit    balancing.Limit
 	statuses []int // unhealthy_status
 
 	upstreams []*upstream
@@ -135,6 +136,9 @@ func (h *Handler) newProvider(c *ProviderConfig) (*provider, error) {
 	if p.rules, p.statuses, err = healthRules(health); err != nil {
 		return nil, err
 	}
+	if p.limit, err = c.Limit.rules(); err != nil {
+		return nil, err
+	}
 	if err := h.provisionTransport(c, p); err != nil {
 		return nil, err
 	}
@@ -213,6 +217,7 @@ func (h *Handler) provisionUpstreams(c *ProviderConfig, p *provider) error {
 			label := up.label // of its own: a pointer into up would keep the credential alive in the pool
 			up.state.label.Store(&label)
 			up.state.setRules(p.rules)
+			up.state.limiter.SetLimit(p.limit)
 			p.upstreams = append(p.upstreams, up)
 		}
 	}

@@ -46,6 +46,14 @@ func (x *exchange) measured(a *attempt) (accounting.Usage, accounting.Certainty)
 	return u, accounting.Estimated
 }
 
+// tokens is what the attempt used of a vendor's limit; -1 when that is not known.
+func (a *attempt) tokens() int64 {
+	if a.certainty == accounting.Unknown {
+		return -1
+	}
+	return a.usage.TotalInput() + a.usage.TotalOutput()
+}
+
 // teach lets the estimator learn from what the provider reported.
 func (x *exchange) teach(a *attempt) {
 	if a.certainty != accounting.Reported || x.operation != providers.Generate {

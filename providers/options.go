@@ -10,7 +10,7 @@ import (
 // it can suggest them.
 func CommonOptions() []string {
 	return []string{
-		"api_key", "base_url", "models", "dialect", "header_up", "transport", "lb_policy",
+		"api_key", "base_url", "models", "dialect", "header_up", "transport", "lb_policy", "limit",
 		"max_fails", "fail_duration", "unhealthy_latency", "unhealthy_request_count", "unhealthy_status",
 	}
 }
