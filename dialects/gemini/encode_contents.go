@@ -323,9 +323,12 @@ func (e *encoder) result(r *conversation.ToolResult) error {
 	e.dst = append(jsonedit.AppendComma(e.dst), `{"functionResponse":{`...)
 	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
 	e.dst = jsonedit.AppendKey(e.dst, "response")
-	wrapper, said := "output", resultText(r.Content)
+	wrapper, said := "output", resultText(r.Content, false)
 	if r.IsError {
 		wrapper = "error"
+	}
+	if !isObject(said) && e.r.Origin != origin {
+		said = resultText(r.Content, true)
 	}
 	if isObject(said) && (!r.IsError || isSet(gjson.Get(said, "error").Raw)) {
 		e.dst = append(e.dst, said...)
@@ -358,15 +361,15 @@ func (e *encoder) resultMedia(r *conversation.ToolResult) error {
 	return nil
 }
 
-// resultText joins what a result says with line feeds. Media are named where they stood, because they are sent apart
-// from the text; a block that only another dialect understands goes as its JSON text, for it may be all that there is.
-func resultText(blocks []conversation.Block) string {
+// resultText joins what a result says with line feeds. A block that only another dialect understands goes as its JSON
+// text, for it may be all that there is. With named, media are named where they stood: they are sent apart from the text.
+func resultText(blocks []conversation.Block, named bool) string {
 	if len(blocks) == 1 {
-		return textOf(&blocks[0])
+		return textOf(&blocks[0], named)
 	}
 	var b strings.Builder
 	for i := range blocks {
-		t := textOf(&blocks[i])
+		t := textOf(&blocks[i], named)
 		if t != "" && b.Len() > 0 {
 			b.WriteByte('\n')
 		}
@@ -375,13 +378,13 @@ func resultText(blocks []conversation.Block) string {
 	return b.String()
 }
 
-func textOf(b *conversation.Block) string {
+func textOf(b *conversation.Block, named bool) string {
 	switch {
 	case b.Kind == conversation.Opaque:
 		return jsonedit.Compact(b.Raw)
 	case b.Media == nil:
 		return b.Text
-	case b.Media.Text != "":
+	case b.Media.Text != "" || !named:
 		return b.Media.Text
 	}
 	return mediaNames[b.Kind]

@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"encoding/base64"
 	"path"
 	"strings"
 
@@ -15,7 +16,8 @@ const filesAPI = "https://generativelanguage.googleapis.com/v1beta/"
 // media appends an image, document, audio or video.
 //
 // Data goes inline. URLs go to Google to fetch: gs:// on Vertex, YouTube and files of the files API everywhere, any
-// other https:// with the newer models; the gateway fetches nothing. Plain text documents become text.
+// other https:// with the newer models; the gateway fetches nothing. Documents of plain text are data, too, and text for
+// models that are not known to take documents.
 func (e *encoder) media(b *conversation.Block) error {
 	m := b.Media
 	if m == nil {
@@ -23,9 +25,18 @@ func (e *encoder) media(b *conversation.Block) error {
 	}
 	e.noteMedia(m)
 	switch {
-	case m.Text != "":
+	case m.Text != "" && !e.model.known:
 		e.text(&conversation.Block{Text: m.Text})
 		return nil
+	case m.Text != "":
+		mime := m.MIME
+		if !strings.HasPrefix(mime, "text/") {
+			mime = "text/plain"
+		}
+		e.dst = append(jsonedit.AppendComma(e.dst), `{"inlineData":{`...)
+		e.dst = jsonedit.AppendStringMember(e.dst, "mimeType", mime)
+		e.dst = append(jsonedit.AppendKey(e.dst, "data"), '"')
+		e.dst = append(base64.StdEncoding.AppendEncode(e.dst, []byte(m.Text)), '"')
 	case m.Data != "":
 		mime := mimeType(m)
 		if mime == "" {

@@ -176,6 +176,19 @@ func TestEncodeContents(t *testing.T) {
 			notes: "detail title",
 		},
 		{
+			name: "a document of plain text is data for models that take documents", model: "gemini-2.0-flash",
+			messages: []conversation.Message{say(user,
+				mediaBlock(conversation.Document, conversation.Media{Text: "plain"}), mediaBlock(conversation.Document, conversation.Media{Text: "a,b", MIME: "text/csv"}))},
+			want: `{"contents":[{"role":"user","parts":[{"inlineData":{"mimeType":"text/plain","data":"cGxhaW4="}},{"inlineData":{"mimeType":"text/csv","data":"YSxi"}}]}]}`,
+		},
+		{
+			name: "an image beside an answer that is an object leaves it one", model: "gemini-3-flash",
+			messages: []conversation.Message{say(user, conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "shot", Content: []conversation.Block{
+				words(`{"a":1}`), mediaBlock(conversation.Image, conversation.Media{MIME: "image/png", Data: "AAAA"}),
+			}}})},
+			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"a":1},"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}}]}]}`,
+		},
+		{
 			name: "an image in a result stands in it for Gemini 3", model: "gemini-3-flash",
 			messages: []conversation.Message{say(user, conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "shot", Content: []conversation.Block{
 				words("see"), mediaBlock(conversation.Image, conversation.Media{MIME: "image/png", Data: "AAAA"}),
