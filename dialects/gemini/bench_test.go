@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -100,5 +101,16 @@ func BenchmarkEncodeResponse(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		dst = Codec{}.EncodeResponse(dst[:0], r, "m")
+	}
+}
+
+func BenchmarkSplice(b *testing.B) {
+	doc := []byte(requests["100KB"])
+	obj := scan(b, requests["100KB"])
+	var room [4]jsonedit.Edit
+	b.SetBytes(int64(len(doc)))
+	b.ReportAllocs()
+	for b.Loop() {
+		Codec{}.Splice(doc, obj, dialects.Head{}, dialects.SpliceOptions{Model: "m"}, room[:0])
 	}
 }

@@ -305,3 +305,25 @@ func TestEncodeLeavesTheRequestAlone(t *testing.T) {
 		t.Error("the blocks of a message were written behind")
 	}
 }
+
+func TestClientsOfMessagesSeeThoughtsUnlessTheySayOtherwise(t *testing.T) {
+	for _, c := range []struct {
+		origin string
+		r      conversation.Reasoning
+		shown  bool
+	}{
+		{"messages", conversation.Reasoning{Budget: new(int64(2000))}, true},
+		{"messages", conversation.Reasoning{Adaptive: true}, true},
+		{"messages", conversation.Reasoning{Adaptive: true, Summary: "none"}, false},
+		{"messages", conversation.Reasoning{Effort: "low"}, false},
+		{"messages", conversation.Reasoning{Off: true}, false},
+		{"chat", conversation.Reasoning{Budget: new(int64(2000))}, false},
+		{"responses", conversation.Reasoning{Effort: "low", Summary: "auto"}, true},
+	} {
+		r := conversation.Request{Messages: []conversation.Message{say(user, words("hi"))}, Reasoning: &c.r, Origin: c.origin}
+		got, _, err := encode(t, &r, dialects.EncodeOptions{Model: "gemini-2.5-flash"})
+		if err != nil || strings.Contains(got, `"includeThoughts":true`) != c.shown {
+			t.Errorf("%s %+v: %s, %v", c.origin, c.r, got, err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/providers"
 )
 
 // generation is which Gemini a model name stands for, as far as the dialect differs.
@@ -75,7 +76,7 @@ func (g generation) budgetRange() (lo, hi int64) {
 //	adaptive          -1                             nothing: it is the default
 //
 // The rows from minimal to high are the ones that Google's own OpenAI-compatible endpoint uses. Thoughts are included
-// when a summary is asked for.
+// when they are asked for.
 func (e *encoder) thinking() {
 	r := e.r.Reasoning
 	if r == nil {
@@ -97,7 +98,7 @@ func (e *encoder) thinking() {
 	} else if budget, ok := e.thinkingBudget(r); ok {
 		e.dst = jsonedit.AppendIntMember(e.dst, "thinkingBudget", budget)
 	}
-	if r.Summary != "" && r.Summary != "none" && !r.Off {
+	if e.showsThoughts(r) {
 		e.dst = append(jsonedit.AppendKey(e.dst, "includeThoughts"), "true"...)
 	}
 	if len(e.dst) == empty {
@@ -105,6 +106,18 @@ func (e *encoder) thinking() {
 		return
 	}
 	e.dst = append(e.dst, '}')
+}
+
+// showsThoughts reports whether thoughts are to come with the answer. Clients of Anthropic Messages that turn thinking on
+// expect them unless they say otherwise.
+func (e *encoder) showsThoughts(r *conversation.Reasoning) bool {
+	switch {
+	case r.Off || r.Summary == "none":
+		return false
+	case r.Summary != "":
+		return true
+	}
+	return e.r.Origin == string(providers.Messages) && (r.Adaptive || r.Budget != nil)
 }
 
 func (e *encoder) thinkingBudget(r *conversation.Reasoning) (int64, bool) {
