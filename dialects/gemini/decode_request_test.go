@@ -300,6 +300,7 @@ var fields = []string{
 func TestSchemasBecomeJSONSchema(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"type":"OBJECT","properties":{"type":{"type":"STRING"},"max_items":{"type":6}},"required":["type"],"property_ordering":["type"]}`: `{"type":"object","properties":{"type":{"type":"string"},"max_items":{"type":"object"}},"required":["type"]}`,
+		`{"properties":{"a":{"type":"STRING"},"b":{"type":"STRING"},"c\"":{"type":"STRING"}},"propertyOrdering":["c\"","x","a","a"]}`:       `{"properties":{"c\"":{"type":"string"},"a":{"type":"string"},"b":{"type":"string"}}}`,
 		`{"nullable":true,"type":"STRING","enum":["A","B"],"format":"enum"}`:                                                                `{"type":["string","null"],"enum":["A","B",null]}`,
 		`{"any_of":[{"type":"INTEGER"},{"type":"STRING"}],"nullable":true}`:                                                                 `{"anyOf":[{"type":"integer"},{"type":"string"},{"type":"null"}]}`,
 		`{"type":"ARRAY","items":{"type":"NUMBER","minimum":0.50},"min_items":"1","maxItems":3}`:                                            `{"type":"array","items":{"type":"number","minimum":0.50},"minItems":1,"maxItems":3}`,
