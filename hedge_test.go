@@ -13,7 +13,9 @@ import (
 )
 
 func hedgedAfter(after string, maxSpend float64) option {
-	return with(func(h *Handler) { h.LoadBalancing = &LoadBalancing{Retries: new(1), Hedge: &Hedge{After: after, MaxSpend: maxSpend}} })
+	return with(func(h *Handler) {
+		h.LoadBalancing = &LoadBalancing{Retries: new(1), Hedge: &Hedge{After: after, MaxSpend: maxSpend}}
+	})
 }
 
 // hedgePair is a gateway with two targets that hedges after two seconds, whatever that costs.
