@@ -2,6 +2,7 @@ package responses
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -40,6 +41,12 @@ type partState struct {
 	text          []byte // escaped, without quotes
 	citations     int
 	annotations   []byte
+	logprobs      []byte // the elements of the array
+}
+
+// next is the state of a new part, with the memory of this one.
+func (p *partState) next(refusal bool) partState {
+	return partState{open: true, refusal: refusal, text: p.text[:0], annotations: p.annotations[:0], logprobs: p.logprobs[:0]}
 }
 
 // itemOf tells which item a block belongs to; noItem for what has no place in an answer of this dialect.
@@ -96,7 +103,8 @@ func (w *eventWriter) itemID(dst []byte) []byte {
 func (w *eventWriter) itemAdded(dst []byte, s itemState) []byte {
 	s.done, s.signature = w.item.done[:0], append(w.item.signature[:0], s.signature...)
 	w.item = s
-	w.part = partState{text: w.part.text[:0], annotations: w.part.annotations[:0]}
+	w.part = w.part.next(false)
+	w.part.open = false
 	if w.unary {
 		return dst
 	}
@@ -162,7 +170,12 @@ func (w *eventWriter) callTail(dst []byte) []byte {
 		dst = append(append(dst, `"call_`...), w.tail...)
 		dst = append(strconv.AppendInt(append(dst, '_'), int64(w.index), 10), '"')
 	}
-	return jsonedit.AppendString(append(dst, `,"name":`...), w.item.call.Name)
+	name := w.item.call.Name
+	if namespace, inner, ok := strings.Cut(name, namespaceMark); ok {
+		dst = jsonedit.AppendString(append(dst, `,"namespace":`...), namespace)
+		name = inner
+	}
+	return jsonedit.AppendString(append(dst, `,"name":`...), name)
 }
 
 // itemDone closes the open item, if there is one, with what is still to be said about it.
@@ -178,7 +191,7 @@ func (w *eventWriter) itemDone(dst []byte) []byte {
 		dst = w.beginReasoning(dst)
 	case callItem:
 		if len(w.part.text) == 0 {
-			dst = w.say(dst, "{}") // clients parse it
+			dst = w.say(dst, "{}", nil) // clients parse it
 		}
 		dst = w.textDone(dst, "response.function_call_arguments.done", "arguments")
 	case customItem:
@@ -214,7 +227,7 @@ func (w *eventWriter) textDone(dst []byte, name, key string) []byte {
 
 // partAdded opens a part of the open item.
 func (w *eventWriter) partAdded(dst []byte, refusal bool) []byte {
-	w.part = partState{open: true, refusal: refusal, text: w.part.text[:0], annotations: w.part.annotations[:0]}
+	w.part = w.part.next(refusal)
 	if w.unary {
 		return dst
 	}
@@ -235,7 +248,8 @@ func (w *eventWriter) partObject(dst []byte) []byte {
 		dst = append(dst, `{"type":"refusal","refusal":"`...)
 	default:
 		dst = append(append(dst, `{"type":"output_text","annotations":[`...), w.part.annotations...)
-		dst = append(dst, `],"logprobs":[],"text":"`...)
+		dst = append(append(dst, `],"logprobs":[`...), w.part.logprobs...)
+		dst = append(dst, `],"text":"`...)
 	}
 	dst = append(dst, w.part.text...)
 	return append(dst, '"', '}')
@@ -254,15 +268,19 @@ func (w *eventWriter) partDone(dst []byte) []byte {
 	start := len(s.done)
 	s.done = w.partObject(s.done)
 	if !w.unary {
-		text, part, key := "response.output_text.done", "response.content_part.done", `,"logprobs":[],"text":"`
+		text, part, key := "response.output_text.done", "response.content_part.done", `,"text":"`
 		switch {
 		case s.kind == reasoningItem:
-			text, part, key = "response.reasoning_summary_text.done", "response.reasoning_summary_part.done", `,"text":"`
+			text, part = "response.reasoning_summary_text.done", "response.reasoning_summary_part.done"
 		case w.part.refusal:
 			text, key = "response.refusal.done", `,"refusal":"`
 		}
 		dst = append(append(w.partEvent(dst, text), key...), w.part.text...)
-		dst = w.close(append(dst, '"'))
+		dst = append(dst, '"')
+		if s.kind == messageItem && !w.part.refusal {
+			dst = append(append(append(dst, `,"logprobs":[`...), w.part.logprobs...), ']')
+		}
+		dst = w.close(dst)
 		dst = append(append(w.partEvent(dst, part), `,"part":`...), s.done[start:]...)
 		dst = w.close(dst)
 	}
