@@ -16,21 +16,21 @@ type hostedItem struct {
 }
 
 var hostedItems = map[string]hostedItem{
-	"web_search_call":             {members: []string{"action"}},
-	"file_search_call":            {members: []string{"queries", "results"}},
-	"code_interpreter_call":       {members: []string{"code", "outputs"}},
-	"image_generation_call":       {members: []string{"revised_prompt"}},
-	"mcp_call":                    {members: []string{"server_label", "name", "arguments", "output", "error"}},
-	"mcp_approval_request":        {members: []string{"server_label", "name", "arguments"}},
-	"mcp_approval_response":       {members: []string{"approve", "reason"}, answer: true},
-	"shell_call":                  {members: []string{"action"}},
-	"shell_call_output":           {members: []string{"output"}, answer: true},
-	"local_shell_call":            {members: []string{"action"}},
-	"local_shell_call_output":     {members: []string{"output"}, answer: true},
-	"apply_patch_call":            {members: []string{"operation"}},
-	"apply_patch_call_output":     {members: []string{"status", "output"}, answer: true},
-	"computer_call":               {members: []string{"action", "actions"}},
-	"function_call_output":        {members: []string{"output"}, answer: true}, // of a call above
+	"web_search_call":         {members: []string{"action"}},
+	"file_search_call":        {members: []string{"queries", "results"}},
+	"code_interpreter_call":   {members: []string{"code", "outputs"}},
+	"image_generation_call":   {members: []string{"revised_prompt"}},
+	"mcp_call":                {members: []string{"server_label", "name", "arguments", "output", "error"}},
+	"mcp_approval_request":    {members: []string{"server_label", "name", "arguments"}},
+	"mcp_approval_response":   {members: []string{"approve", "reason"}, answer: true},
+	"shell_call":              {members: []string{"action"}},
+	"shell_call_output":       {members: []string{"output"}, answer: true},
+	"local_shell_call":        {members: []string{"action"}},
+	"local_shell_call_output": {members: []string{"output"}, answer: true},
+	"apply_patch_call":        {members: []string{"operation"}},
+	"apply_patch_call_output": {members: []string{"status", "output"}, answer: true},
+	"computer_call":           {members: []string{"action", "actions"}},
+	"function_call_output":    {members: []string{"output"}, answer: true}, // of a call above
 }
 
 // hostedItem reads an item that has no counterpart in other dialects. What a model has to know of it becomes a text, in

@@ -280,4 +280,3 @@ func joinTexts(in *jsonedit.Reader) (all string) {
 
 // paragraph separates the parts of a summary.
 const paragraph = "\n\n"
-
