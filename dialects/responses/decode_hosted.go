@@ -36,16 +36,14 @@ var hostedItems = map[string]hostedItem{
 // hostedItem reads an item that has no counterpart in other dialects. What a model has to know of it becomes a text, in
 // the turn of the one who spoke; the rest is kept as it is, for this dialect alone.
 func (d *requestDecoder) hostedItem(p *place, w *wireItem) {
+	if d.search(p, w) {
+		return
+	}
 	if w.callID != "" && strings.HasSuffix(w.kind, "_call") {
 		d.foreign = append(d.foreign, w.callID)
 	}
 	item, known := hostedItems[w.kind]
 	switch {
-	case w.kind == "additional_tools", w.kind == "tool_search_output":
-		d.declare(p, w.tools)
-		return
-	case w.kind == "tool_search_call": // what it found is declared
-		return
 	case w.kind == "computer_call_output":
 		d.screenshot(w)
 		return
@@ -64,6 +62,42 @@ func (d *requestDecoder) hostedItem(p *place, w *wireItem) {
 	} else {
 		d.assistant(b)
 	}
+}
+
+// search reads the items by which tools are found, and declares those that were. A search that the client did is a call
+// and its result; of one that the vendor did there is nothing else to tell.
+func (d *requestDecoder) search(p *place, w *wireItem) bool {
+	switch w.kind {
+	case "additional_tools":
+		d.declare(p, w.tools)
+	case "tool_search_call":
+		if w.callID != "" {
+			w.name = clientSearch
+			d.call(p, w)
+		}
+	case "tool_search_output":
+		found := d.declare(p, w.tools)
+		if d.names[w.callID] == clientSearch {
+			d.answer(conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{
+				CallID: w.callID, Name: clientSearch, Content: textBlocks(foundText(found)),
+			}})
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// foundText tells the model what a search has found. The tools themselves are declared.
+func foundText(tools []conversation.Tool) string {
+	if len(tools) == 0 {
+		return "No tools were found."
+	}
+	names := make([]string, len(tools))
+	for i := range tools {
+		names[i] = strings.ReplaceAll(tools[i].Name, namespaceMark, " ")
+	}
+	return "These tools can be called now: " + strings.Join(names, ", ")
 }
 
 // readable is an item as a text: its type and the members wanted, as they stand. One that has none of them is opaque.

@@ -32,7 +32,7 @@ func (d *requestDecoder) toolList(p *place, namespace string) (list []conversati
 			list = append(list, d.namespace(&e, &w)...)
 		case "tool_search":
 			if w.execution == "client" { // else the tools that it would find are all given at once
-				list = append(list, d.hosted(&w))
+				list = append(list, d.clientSearch(&w))
 			}
 		default:
 			list = append(list, d.hosted(&w))
@@ -46,7 +46,7 @@ func (d *requestDecoder) toolList(p *place, namespace string) (list []conversati
 type wireTool struct {
 	start                              jsonedit.Mark
 	kind, name, description, execution string
-	format, tools                      jsonedit.Mark
+	format, tools, parameters          jsonedit.Mark
 }
 
 func (d *requestDecoder) wireTool(p *place) wireTool {
@@ -65,6 +65,8 @@ func (d *requestDecoder) wireTool(p *place) wireTool {
 			w.format = d.in.Mark()
 		case "tools":
 			w.tools = d.in.Mark()
+		case "parameters":
+			w.parameters = d.in.Mark()
 		}
 	}
 	if w.kind == "" {
@@ -78,6 +80,18 @@ func (d *requestDecoder) wireTool(p *place) wireTool {
 func (d *requestDecoder) hosted(w *wireTool) conversation.Tool {
 	d.in.Seek(w.start)
 	return conversation.Tool{Name: w.kind, Raw: d.in.Raw(), Origin: origin}
+}
+
+// clientSearch is the name of the search for tools that the client does itself. For other dialects it is a function, and
+// what the client has found is declared from then on.
+const clientSearch = namespaceMark + "tool_search"
+
+func (d *requestDecoder) clientSearch(w *wireTool) conversation.Tool {
+	t := conversation.Tool{Name: clientSearch, Description: w.description}
+	if d.in.Seek(w.parameters); d.in.Peek() == '{' {
+		t.Schema = d.in.Raw()
+	}
+	return t
 }
 
 // custom reads a free-text tool.
@@ -134,13 +148,15 @@ func inNamespace(namespace, name string) string {
 }
 
 // declare adds tools that were handed out in the course of the conversation, unless the request declares them as well.
-func (d *requestDecoder) declare(p *place, tools jsonedit.Mark) {
+func (d *requestDecoder) declare(p *place, tools jsonedit.Mark) (list []conversation.Tool) {
 	d.in.Seek(tools)
 	if d.in.Peek() != '[' {
-		return
+		return nil
 	}
 	in := p.in("tools")
-	d.late = append(d.late, d.toolList(&in, "")...)
+	list = d.toolList(&in, "")
+	d.late = append(d.late, list...)
+	return list
 }
 
 func (d *requestDecoder) joinLate() {

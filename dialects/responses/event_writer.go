@@ -173,7 +173,7 @@ func (w *eventWriter) blockStart(dst []byte, b *conversation.Block) []byte {
 	case reasoningItem: // begins with what it holds, which may be nothing
 		w.item = itemState{kind: pendingReasoning, signature: append(w.item.signature[:0], b.Signature...), origin: b.Origin, redacted: b.Redacted}
 		dst = w.say(dst, b.Text, nil)
-	case callItem, customItem:
+	case callItem, customItem, searchItem:
 		if b.Signature != "" && b.Origin != origin { // nothing but reasoning can hold it for the time it comes back
 			w.item = itemState{kind: pendingReasoning, signature: append(w.item.signature[:0], b.Signature...), origin: b.Origin}
 			dst = w.itemDone(dst)
@@ -201,7 +201,7 @@ func (w *eventWriter) delta(dst []byte, ev *conversation.Event) []byte {
 			return w.say(dst, ev.Text, ev.Logprobs)
 		}
 	case conversation.DeltaArguments:
-		if kind == callItem || kind == customItem {
+		if kind == callItem || kind == customItem || kind == searchItem {
 			return w.say(dst, ev.Text, ev.Logprobs)
 		}
 	case conversation.DeltaSignature:
@@ -220,9 +220,13 @@ func (w *eventWriter) say(dst []byte, s string, logprobs []byte) []byte {
 	if s == "" && len(logprobs) == 0 {
 		return dst
 	}
-	if w.item.kind == pendingReasoning {
+	switch w.item.kind {
+	case pendingReasoning:
 		dst = w.beginReasoning(dst)
 		dst = w.partAdded(dst, false)
+	case searchItem: // has no deltas; its arguments are no text but an object
+		w.part.text = append(w.part.text, s...)
+		return dst
 	}
 	if len(logprobs) > 0 {
 		if len(w.part.logprobs) > 0 {

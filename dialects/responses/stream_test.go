@@ -16,7 +16,7 @@ import (
 // whole is an answer with every kind of item, and wholeStream the stream that it comes in.
 var (
 	reasoningDone = `{"id":"rs_1","type":"reasoning","summary":[{"type":"summary_text","text":"Hm.\n"},{"type":"summary_text","text":"So."}],"encrypted_content":"c2ln"}`
-	messageDone   = `{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","annotations":[{"type":"url_citation","start_index":0,"end_index":4,"url":"https://x","title":"T"}],"text":"Grüß 😀"},{"type":"refusal","refusal":"No."}]}`
+	messageDone   = `{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","annotations":[{"type":"url_citation","start_index":0,"end_index":4,"url":"https://x","title":"T"}],"logprobs":[{"token":"Grüß ","logprob":-0.10,"bytes":null,"top_logprobs":[]},{"token":"😀","logprob":0,"bytes":null,"top_logprobs":[]}],"text":"Grüß 😀"},{"type":"refusal","refusal":"No."}]}`
 	searchDone    = `{"id":"ws_1","type":"web_search_call","status":"completed","action":{"type":"search","query":"q"}}`
 	callDone      = `{"id":"fc_1","type":"function_call","status":"completed","arguments":"{\"n\": 1.50}","call_id":"call_1","name":"f"}`
 	customDone    = `{"id":"ctc_1","type":"custom_tool_call","status":"completed","input":"a\nb","call_id":"call_2","name":"patch"}`
@@ -31,8 +31,8 @@ var (
 		`{"type":"response.reasoning_summary_text.delta","output_index":0,"summary_index":1,"delta":"So."}`,
 		`{"type":"response.output_item.done","output_index":0,"item":`+reasoningDone+`}`,
 		`{"type":"response.output_item.added","output_index":1,"item":{"id":"msg_1","type":"message","content":[]}}`,
-		`{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"Gr\u00fc\u00df "}`,
-		`{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"\ud83d\ude00"}`,
+		`{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"Gr\u00fc\u00df ","logprobs":[{"token":"Grüß ","logprob":-0.10,"bytes":null,"top_logprobs":[]}]}`,
+		`{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"\ud83d\ude00","logprobs":[{"token":"😀","logprob":0,"bytes":null,"top_logprobs":[]}]}`,
 		`{"type":"response.output_text.annotation.added","output_index":1,"content_index":0,"annotation":{"type":"url_citation","start_index":0,"end_index":4,"url":"https://x","title":"T"}}`,
 		`{"type":"response.content_part.done","output_index":1,"content_index":0}`,
 		`{"type":"response.refusal.delta","output_index":1,"content_index":1,"delta":"No."}`,
@@ -268,6 +268,7 @@ func TestTheReaderRepairsWhatServersGetWrong(t *testing.T) {
 		return `{"type":"response.completed","response":{"id":"r","model":"m","status":"completed","output":[` + strings.Join(items, ",") + `]}}`
 	}
 	hello := `{"type":"message","content":[{"type":"output_text","text":"hello"}]}`
+	cited := `{"type":"message","content":[{"type":"output_text","text":"hello","annotations":[{"type":"url_citation","url":"https://a"},{"type":"url_citation","url":"https://b"}]}]}`
 	f := `{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}`
 	g := `{"type":"function_call","call_id":"d","name":"g","arguments":"{\"a\":1}"}`
 	for _, c := range []struct {
@@ -289,6 +290,31 @@ func TestTheReaderRepairsWhatServersGetWrong(t *testing.T) {
 			[]string{"f{}", `g{"a":1}`},
 			nil,
 		},
+		{
+			"sources named after their text was closed, or only when all is done",
+			bare(
+				`{"type":"response.output_item.added","output_index":0,"item":{"type":"message"}}`,
+				`{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"hello"}`,
+				`{"type":"response.content_part.done","output_index":0,"content_index":0}`,
+				`{"type":"response.output_text.annotation.added","output_index":0,"content_index":0,"annotation":{"type":"url_citation","url":"https://a"}}`,
+				done("0", cited), completed(cited),
+			),
+			[]string{"hello https://a https://b"},
+			nil,
+		},
+		{
+			"an answer in OpenRouter's manner, and reasoning in LM Studio's",
+			bare(
+				`{"type":"response.output_item.added","output_index":0,"item":{"type":"reasoning"}}`,
+				`{"type":"response.reasoning_text.delta","output_index":0,"content_index":0,"delta":"hm"}`,
+				done("0", `{"type":"reasoning","summary":[],"content":[{"type":"reasoning_text","text":"hm"}]}`),
+				`{"type":"response.output_item.added","output_index":1,"item":{"type":"message"}}`,
+				`{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"hello"}`,
+				done("1", hello), completed(hello),
+			) + "data: [DONE]\n\n",
+			[]string{"hm", "hello"},
+			nil,
+		},
 		{"[DONE] after the end", bare(completed(hello)) + "data: [DONE]\n\n", []string{"hello"}, nil},
 		{"[DONE] alone is no end", "data: [DONE]\n\n", nil, dialects.ErrTruncated},
 		{"no end", bare(done("0", hello)), []string{"hello"}, dialects.ErrTruncated},
@@ -303,6 +329,9 @@ func TestTheReaderRepairsWhatServersGetWrong(t *testing.T) {
 			for _, b := range fold(events).Choices[0].Blocks {
 				if b.Kind == conversation.Call {
 					b.Text = b.Call.Name + b.Call.Arguments
+				}
+				for _, source := range b.Citations {
+					b.Text += " " + source.URL
 				}
 				got = append(got, b.Text)
 			}

@@ -18,6 +18,7 @@ const (
 	pendingReasoning // a reasoning item of which nothing was written yet
 	callItem
 	customItem // a call of a free-text tool
+	searchItem // a search for tools that the client does
 	imageItem
 	opaqueItem
 )
@@ -57,8 +58,11 @@ func itemOf(b *conversation.Block) itemKind {
 	case conversation.Thinking:
 		return reasoningItem
 	case conversation.Call:
-		if b.Call.Custom {
+		switch {
+		case b.Call.Custom:
 			return customItem
+		case b.Call.Name == clientSearch:
+			return searchItem
 		}
 		return callItem
 	}
@@ -92,6 +96,8 @@ func (w *eventWriter) itemID(dst []byte) []byte {
 		dst = append(dst, "fc_"...)
 	case customItem:
 		dst = append(dst, "ctc_"...)
+	case searchItem:
+		dst = append(dst, "tsc_"...)
 	case imageItem:
 		dst = append(dst, "ig_"...)
 	}
@@ -148,6 +154,15 @@ func (w *eventWriter) itemObject(dst []byte, status string) []byte {
 	case customItem:
 		dst = append(dst, `custom_tool_call","input":"`...)
 		dst = w.callTail(append(dst, w.part.text...))
+	case searchItem:
+		dst = append(dst, `tool_search_call","execution":"client"`...)
+		dst = w.callID(dst)
+		dst = append(dst, `,"arguments":`...)
+		if jsonedit.Validate(w.part.text, jsonedit.Limits{}) == nil {
+			dst = appendOneLine(dst, w.part.text)
+		} else {
+			dst = append(dst, '{', '}')
+		}
 	case imageItem:
 		dst = append(dst, `image_generation_call","result":`...)
 		if status == "completed" {
@@ -160,16 +175,20 @@ func (w *eventWriter) itemObject(dst []byte, status string) []byte {
 	return append(dst, '"', '}')
 }
 
-// callTail appends what calls of both kinds have in common. A call without an id, as Gemini's models make them, is given
-// one that no other call of the conversation has.
-func (w *eventWriter) callTail(dst []byte) []byte {
-	dst = append(dst, `","call_id":`...)
+// callID appends the id of the open call. One without, as Gemini's models make them, is given one that no other call of
+// the conversation has.
+func (w *eventWriter) callID(dst []byte) []byte {
+	dst = append(dst, `,"call_id":`...)
 	if c := &w.item.call; c.ID != "" {
-		dst = jsonedit.AppendString(dst, c.ID)
-	} else {
-		dst = append(append(dst, `"call_`...), w.tail...)
-		dst = append(strconv.AppendInt(append(dst, '_'), int64(w.index), 10), '"')
+		return jsonedit.AppendString(dst, c.ID)
 	}
+	dst = append(append(dst, `"call_`...), w.tail...)
+	return append(strconv.AppendInt(append(dst, '_'), int64(w.index), 10), '"')
+}
+
+// callTail appends what calls of functions and of free-text tools have in common.
+func (w *eventWriter) callTail(dst []byte) []byte {
+	dst = w.callID(append(dst, '"'))
 	name := w.item.call.Name
 	if namespace, inner, ok := strings.Cut(name, namespaceMark); ok {
 		dst = jsonedit.AppendString(append(dst, `,"namespace":`...), namespace)
@@ -196,6 +215,8 @@ func (w *eventWriter) itemDone(dst []byte) []byte {
 		dst = w.textDone(dst, "response.function_call_arguments.done", "arguments")
 	case customItem:
 		dst = w.textDone(dst, "response.custom_tool_call_input.done", "input")
+	case searchItem:
+		w.part.open = false
 	}
 	dst = w.partDone(dst)
 	if len(w.output) > 0 {
