@@ -75,10 +75,13 @@ func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialect
 	if m, ok := obj.Get("model"); ok && h.Model != o.Model {
 		edits = append(edits, jsonedit.ReplaceValue(m, jsonedit.AppendString(nil, o.Model)))
 	}
+	s := dialects.Splice{Edits: edits}
 	if in, ok := obj.Get("input"); ok && bytes.Contains(doc[in.Start:in.End], []byte(`"`+labelPrefix)) {
-		edits = removeForeign(doc, in, edits)
+		if s.Edits = removeForeign(doc, in, edits); len(s.Edits) > len(edits) {
+			s.Notes = []string{includeReasoning}
+		}
 	}
-	return dialects.Splice{Edits: edits}
+	return s
 }
 
 // AppendKeepAlive appends an SSE comment. The dialect has no ping event, and clients that insist on rising sequence

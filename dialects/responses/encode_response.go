@@ -1,7 +1,6 @@
 package responses
 
 import (
-	"bytes"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -24,31 +23,13 @@ func (Codec) EncodeResponse(dst []byte, r *conversation.Response, requestModel s
 		id = strconv.FormatUint(rand.Uint64()|1<<63, 36)
 	}
 	w := eventWriter{o: dialects.WriterOptions{Model: requestModel, Created: created}, unary: true, tier: r.ServiceTier}
-	var logprobs []byte
-	if len(r.Choices) > 0 {
-		logprobs = logprobElements(r.Choices[0].Logprobs)
-	}
 	for ev := range r.Events() {
-		switch {
-		case ev.Type == conversation.EventStart:
+		if ev.Type == conversation.EventStart {
 			ev.ID = id
-		case ev.Type == conversation.EventDelta && ev.Delta == conversation.DeltaText && w.item.kind == messageItem && !w.part.refusal:
-			ev.Logprobs, logprobs = logprobs, nil // of all texts, but there is seldom more than one
 		}
 		dst = w.Append(dst, &ev)
 	}
 	return w.response(dst, w.status())
-}
-
-// logprobElements takes the elements out of log probabilities in chat completions' shape.
-func logprobElements(doc []byte) []byte {
-	in := jsonedit.NewReader(doc)
-	in.Seek(in.Get("content"))
-	if in.Peek() != '[' {
-		return nil
-	}
-	list := in.Raw()
-	return bytes.TrimSpace(list[1 : len(list)-1])
 }
 
 // status is the status of a response that has ended.
