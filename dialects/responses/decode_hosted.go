@@ -71,7 +71,7 @@ func (d *requestDecoder) search(p *place, w *wireItem) bool {
 	case "additional_tools":
 		d.declare(p, w.tools)
 	case "tool_search_call":
-		if w.callID != "" {
+		if w.execution == "client" {
 			w.name = clientSearch
 			d.call(p, w)
 		}

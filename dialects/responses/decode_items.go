@@ -14,6 +14,7 @@ type wireItem struct {
 	content      jsonedit.Mark
 	callID, name string
 	namespace    string
+	execution    string // who does it: the client, or the vendor
 	arguments    string
 	badArguments bool
 	input        string
@@ -74,11 +75,14 @@ func (d *requestDecoder) wireItem() wireItem {
 			w.output = d.in.Mark()
 		case "namespace":
 			w.namespace = d.text()
+		case "execution":
+			w.execution = d.text()
 		case "tools":
 			w.tools = d.in.Mark()
 		}
 	}
 	w.name = inNamespace(w.namespace, w.name)
+	d.grouped = d.grouped || w.namespace != ""
 	return w
 }
 

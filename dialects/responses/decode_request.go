@@ -17,6 +17,7 @@ type requestDecoder struct {
 	names        map[string]string // of tools by the ID of their calls, for the results
 	foreign      []string          // the IDs of calls that only this dialect understands
 	late         []conversation.Tool
+	grouped      bool // a call names a namespace
 	choiceOfNone bool // tool_choice allows none of the tools that others can be given
 	err          error
 }
@@ -40,6 +41,7 @@ func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, 
 		d.fail(&place{key: "input"}, "input must be a string or an array of at least one item")
 	}
 	d.joinLate()
+	d.settleNames()
 	d.checkChoice()
 	if d.err != nil {
 		return nil, d.err

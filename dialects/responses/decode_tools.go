@@ -161,11 +161,42 @@ func (d *requestDecoder) declare(p *place, tools jsonedit.Mark) (list []conversa
 
 func (d *requestDecoder) joinLate() {
 	for i := range d.late {
-		t := &d.late[i]
-		if !slices.ContainsFunc(d.req.Tools, func(u conversation.Tool) bool { return u.Name == t.Name }) {
+		if t := &d.late[i]; !d.declared(t.Name) {
 			d.req.Tools = append(d.req.Tools, *t)
 		}
 	}
+}
+
+// settleNames takes the namespace off the calls of tools that were not declared in it: a model names one for every tool
+// that was loaded late, in a namespace or not.
+func (d *requestDecoder) settleNames() {
+	if !d.grouped {
+		return
+	}
+	settle := func(name *string) {
+		namespace, inner, ok := strings.Cut(*name, namespaceMark)
+		if ok && namespace != "" && !d.declared(*name) && (namespace == inner || d.declared(inner)) {
+			*name = inner
+		}
+	}
+	for i := range d.req.Messages {
+		for _, b := range d.req.Messages[i].Blocks {
+			switch b.Kind {
+			case conversation.Call:
+				settle(&b.Call.Name)
+			case conversation.Result:
+				settle(&b.Result.Name)
+			}
+		}
+	}
+	settle(&d.req.Choice.Name)
+	for i := range d.req.Choice.Allowed {
+		settle(&d.req.Choice.Allowed[i])
+	}
+}
+
+func (d *requestDecoder) declared(name string) bool {
+	return slices.ContainsFunc(d.req.Tools, func(t conversation.Tool) bool { return t.Name == name })
 }
 
 // function reads a function. Unlike chat completions, the dialect is strict unless told otherwise; a schema that strict
@@ -289,6 +320,7 @@ func (d *requestDecoder) toolChoice(p *place) {
 		d.allowed(&in)
 	case name != "" && (kind == "function" || kind == "custom"):
 		c.Mode, c.Name = conversation.ChoiceTool, inNamespace(namespace, name)
+		d.grouped = d.grouped || namespace != ""
 	case kind == "" || kind == "function" || kind == "custom":
 		d.fail(p, "tool_choice must name a tool")
 		return
@@ -313,6 +345,7 @@ func (d *requestDecoder) allowed(p *place) {
 		}
 		if name != "" {
 			c.Allowed = append(c.Allowed, inNamespace(namespace, name))
+			d.grouped = d.grouped || namespace != ""
 		}
 	}
 	if len(c.Allowed) == 0 && c.Mode == conversation.ChoiceAuto {

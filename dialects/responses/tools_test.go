@@ -79,6 +79,17 @@ func TestASearchForToolsByTheClientIsACallWithAResult(t *testing.T) {
 	}
 }
 
+func TestACallKeepsItsNamespaceWhereTheToolHasOne(t *testing.T) {
+	r := mustDecode(t, `{"model":"m","input":[{"role":"user","content":"x"},
+		{"type":"function_call","call_id":"a","name":"f","namespace":"f","arguments":"{}"},{"type":"function_call","call_id":"b","name":"f","namespace":"n","arguments":"{}"},
+		{"type":"function_call_output","call_id":"a","output":"1"},{"type":"function_call_output","call_id":"b","output":"2"}],
+		"tools":[{"type":"function","name":"f","defer_loading":true},{"type":"namespace","name":"n","tools":[{"type":"function","name":"f"}]}]}`)
+	want := "user text:x\nassistant call:a:f:{} call:b:n\x1ff:{}\nuser result:a:f[text:1] result:b:n\x1ff[text:2]\n"
+	if got := conversationText(r); got != want {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+}
+
 func TestAllowedToolsOfOtherVendorsAreLeftOut(t *testing.T) {
 	choice := func(tools string) conversation.ToolChoice {
 		return mustDecode(t, `{"model":"m","input":"x","tools":[{"type":"function","name":"f"},{"type":"mcp"}],"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[`+tools+`]}}`).Choice
