@@ -32,6 +32,7 @@ type eventWriter struct {
 	usageKnown bool
 	stop       conversation.StopReason
 	detail     string
+	failure    *conversation.Error
 }
 
 // NewEventWriter implements [dialects.Decoder].
@@ -73,14 +74,23 @@ func (w *eventWriter) Append(dst []byte, ev *conversation.Event) []byte {
 	return dst
 }
 
-// fail ends the stream with an error that continues its numbering.
+// fail ends the stream with an error that continues its numbering, and with the response as far as it came. A call that
+// is not complete is not in it: a client might act on it.
 func (w *eventWriter) fail(dst []byte, e *conversation.Error) []byte {
 	w.finished = true
-	m := meter{next: w.sequence, created: w.created}
-	if w.started {
-		m.obs.ID, m.obs.Model = "resp_"+jsonedit.View(w.tail), w.o.Model
+	if !w.started {
+		return Codec{}.AppendErrorEvent(dst, e, nil)
 	}
-	return Codec{}.AppendErrorEvent(dst, e, &m)
+	dst = appendErrorEvent(dst, e, w.sequence)
+	w.sequence++
+	w.failure = e
+	if w.item.kind == messageItem || w.item.kind == reasoningItem {
+		w.unary = true // the item is for the response alone
+		w.partDone(nil)
+		w.keepItem("incomplete")
+	}
+	dst = append(w.event(dst, "response.failed"), `,"response":`...)
+	return w.close(w.response(dst, "failed"))
 }
 
 // start writes the two events that every stream begins with.

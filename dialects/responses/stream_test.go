@@ -260,6 +260,37 @@ func TestAnErrorContinuesTheNumbering(t *testing.T) {
 	}
 }
 
+func TestAFailedAnswerHasWhatCameBefore(t *testing.T) {
+	start := func(i int, b conversation.Block) conversation.Event {
+		return conversation.Event{Type: conversation.EventBlockStart, Index: i, Block: &b}
+	}
+	failed := conversation.Event{Type: conversation.EventError, Error: &conversation.Error{Status: 500, Message: "broken"}}
+	call := start(1, conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "c", Name: "f", Arguments: `{"a"`}})
+	text := []conversation.Event{{Type: conversation.EventStart}, start(0, conversation.Block{Kind: conversation.Text}), {Type: conversation.EventDelta, Text: "par"}}
+	for name, c := range map[string]struct {
+		events []conversation.Event
+		want   []string // type, status and text of each item
+	}{
+		"a text that is cut off": {append(slices.Clone(text), failed), []string{"message incomplete par"}},
+		"a call that is cut off": {append(slices.Clone(text), conversation.Event{Type: conversation.EventBlockStop}, call, failed), []string{"message completed par"}},
+		"nothing has come":       {[]conversation.Event{{Type: conversation.EventStart}, failed}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var last gjson.Result
+			eachFrame(t, strings.NewReader(write(dialects.WriterOptions{Model: "m"}, c.events...)), func(ev sse.Event) {
+				last = gjson.ParseBytes(bytesOf(ev))
+			})
+			var got []string
+			for _, item := range last.Get("response.output").Array() {
+				got = append(got, item.Get("type").String()+" "+item.Get("status").String()+" "+item.Get("content.0.text").String())
+			}
+			if !slices.Equal(got, c.want) || last.Get("response.error.message").String() != "broken" {
+				t.Errorf("got %q, want %q: %s", got, c.want, last.Raw)
+			}
+		})
+	}
+}
+
 func TestTheReaderRepairsWhatServersGetWrong(t *testing.T) {
 	done := func(i, item string) string {
 		return `{"type":"response.output_item.done","output_index":` + i + `,"item":` + item + `}`

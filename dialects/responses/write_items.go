@@ -219,20 +219,26 @@ func (w *eventWriter) itemDone(dst []byte) []byte {
 		w.part.open = false
 	}
 	dst = w.partDone(dst)
-	if len(w.output) > 0 {
-		w.output = append(w.output, ',')
-	}
-	start := len(w.output)
-	w.output = w.itemObject(w.output, "completed")
+	item := w.keepItem("completed")
 	if !w.unary {
 		dst = w.event(dst, "response.output_item.done")
 		dst = strconv.AppendInt(append(dst, `,"output_index":`...), int64(w.index), 10)
-		dst = append(append(dst, `,"item":`...), w.output[start:]...)
+		dst = append(append(dst, `,"item":`...), item...)
 		dst = w.close(dst)
 	}
 	w.item.kind = noItem
 	w.index++
 	return dst
+}
+
+// keepItem keeps the open item for the final event, and returns it.
+func (w *eventWriter) keepItem(status string) []byte {
+	if len(w.output) > 0 {
+		w.output = append(w.output, ',')
+	}
+	start := len(w.output)
+	w.output = w.itemObject(w.output, status)
+	return w.output[start:]
 }
 
 // textDone repeats what the deltas of an item said.
