@@ -113,7 +113,7 @@ func (e *requestEncoder) assistant(blocks []conversation.Block) {
 		case conversation.Call:
 			e.call(b.Call)
 		case conversation.Thinking:
-			e.thinking(b, i == len(blocks)-1)
+			e.thinking(b, slices.ContainsFunc(blocks[i+1:], isOutput))
 		case conversation.Opaque:
 			e.note(rawType(b))
 		default:
@@ -137,9 +137,20 @@ func (e *requestEncoder) said(b *conversation.Block) {
 	e.dst = append(jsonedit.AppendString(e.dst, b.Text), '}')
 }
 
-// thinking replays reasoning that this dialect has encrypted. The API refuses reasoning that nothing follows.
-func (e *requestEncoder) thinking(b *conversation.Block, last bool) {
-	if b.Origin != origin || b.Signature == "" || last || e.rules.openai && !e.rules.reasoningModel {
+// isOutput reports whether a block of the assistant is written as something that it said or did.
+func isOutput(b conversation.Block) bool {
+	switch b.Kind {
+	case conversation.Text, conversation.Refusal:
+		return b.Text != ""
+	case conversation.Call:
+		return true
+	}
+	return b.Origin == origin && len(b.Raw) > 0
+}
+
+// thinking replays reasoning that this dialect has encrypted. The API refuses reasoning that no output follows.
+func (e *requestEncoder) thinking(b *conversation.Block, followed bool) {
+	if b.Origin != origin || b.Signature == "" || !followed || e.rules.openai && !e.rules.reasoningModel {
 		e.note("thinking")
 		return
 	}

@@ -144,8 +144,8 @@ func (e *requestEncoder) sampling() {
 		e.dst = appendNumberMember(e.dst, "temperature", r.Temperature)
 		e.dst = appendNumberMember(e.dst, "top_p", r.TopP)
 	} else {
-		e.noteIf("temperature", r.Temperature != "")
-		e.noteIf("top_p", r.TopP != "")
+		e.noteIf("temperature", r.Temperature != "" && r.Temperature.Float() != 1) // 1 is what they do unasked
+		e.noteIf("top_p", r.TopP != "" && r.TopP.Float() != 1)
 	}
 	e.noteIf("top_k", r.TopK != "")
 	e.noteIf("frequency_penalty", r.FrequencyPenalty != "")

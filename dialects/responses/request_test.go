@@ -247,7 +247,7 @@ func TestConversationsAreEncoded(t *testing.T) {
 		{Role: conversation.Assistant, Blocks: []conversation.Block{foreign, own, text(""), text("yes"), call, nameless}},
 		{Blocks: []conversation.Block{result("c", "f", text("1"), text("2")), result("", "g", text("see"), image), text("go on")}},
 		{Role: conversation.Developer, Blocks: []conversation.Block{text("brief")}},
-		{Role: conversation.Assistant, Blocks: []conversation.Block{text("done"), own}},
+		{Role: conversation.Assistant, Blocks: []conversation.Block{text("done"), own, text("")}},
 	}}
 	got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: "gpt-5.1", Vendor: "openai"})
 	id := gjson.Get(got, "input.4.call_id").String()
@@ -281,6 +281,7 @@ func TestReasoningModelsAreNotSampled(t *testing.T) {
 		notes         []string
 	}{
 		{"gpt-5", "openai", `"reasoning":{"effort":"low"},"include":["reasoning.encrypted_content"]`, []string{"stop", "temperature", "top_k"}},
+		{"gpt-5.5", "azure", `"reasoning":{"effort":"low"},"include":["reasoning.encrypted_content"]`, []string{"stop", "temperature", "top_k"}},
 		{"gpt-4o", "openai", `"temperature":0.5`, []string{"stop", "top_k", "reasoning.effort"}},
 		{"grok-4", "xai", `"temperature":0.5,"reasoning":{"effort":"low"},"include":["reasoning.encrypted_content"]`, []string{"stop", "top_k"}},
 		{"local", "", `"temperature":0.5,"reasoning":{"effort":"low"}`, []string{"stop", "top_k"}},
@@ -290,6 +291,14 @@ func TestReasoningModelsAreNotSampled(t *testing.T) {
 		if !slices.Equal(notes, c.notes) {
 			t.Errorf("%s: dropped %q, want %q", c.model, notes, c.notes)
 		}
+	}
+}
+
+func TestWhatReasoningModelsDoUnaskedIsNotNoted(t *testing.T) {
+	r := &conversation.Request{Temperature: "1.0", TopP: "1"}
+	got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: "gpt-5", Vendor: "openai"})
+	if gjson.Get(got, "temperature").Exists() || gjson.Get(got, "top_p").Exists() || len(notes) > 0 {
+		t.Errorf("got %s, dropped %q", got, notes)
 	}
 }
 
