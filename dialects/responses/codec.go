@@ -76,7 +76,7 @@ func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialect
 		edits = append(edits, jsonedit.ReplaceValue(m, jsonedit.AppendString(nil, o.Model)))
 	}
 	s := dialects.Splice{Edits: edits}
-	if in, ok := obj.Get("input"); ok && bytes.Contains(doc[in.Start:in.End], []byte(`"`+labelPrefix)) {
+	if in, ok := obj.Get("input"); ok && bytes.Contains(doc[in.Start:in.End], []byte(labelPrefix)) {
 		if s.Edits = removeForeign(doc, in, edits); len(s.Edits) > len(edits) {
 			s.Notes = []string{includeReasoning}
 		}

@@ -64,13 +64,13 @@ func TestHead(t *testing.T) {
 }
 
 func TestReasoningOfAnotherVendorIsNotSentOn(t *testing.T) {
-	foreign := `{"type":"reasoning","summary":[],"encrypted_content":"llmgateway:gemini:c2ln"}`
+	foreign := `{"type":"reasoning","summary":[],"encrypted_content":"~llmgateway:gemini:c2ln"}`
 	for _, c := range []struct{ body, want string }{
 		{`{"model":"m","input":[ ` + foreign + ` , {"role":"user","content":"x"}]}`, `{"model":"m","input":[ {"role":"user","content":"x"}]}`},
 		{`{"model":"m","input":[{"role":"user","content":"x"},` + foreign + `,` + foreign + `]}`, `{"model":"m","input":[{"role":"user","content":"x"}]}`},
 		{`{"model":"m","input":[{"type":"reasoning","encrypted_content":"own"},` + foreign + `,{"a":1}]}`, `{"model":"m","input":[{"type":"reasoning","encrypted_content":"own"},{"a":1}]}`},
-		{`{"model":"m","input":[{"role":"user","content":"llmgateway:gemini:c2ln"}]}`, `{"model":"m","input":[{"role":"user","content":"llmgateway:gemini:c2ln"}]}`},
-		{`{"model":"m","input":"llmgateway:gemini:c2ln"}`, `{"model":"m","input":"llmgateway:gemini:c2ln"}`},
+		{`{"model":"m","input":[{"role":"user","content":"~llmgateway:gemini:c2ln"}]}`, `{"model":"m","input":[{"role":"user","content":"~llmgateway:gemini:c2ln"}]}`},
+		{`{"model":"m","input":"~llmgateway:gemini:c2ln"}`, `{"model":"m","input":"~llmgateway:gemini:c2ln"}`},
 	} {
 		doc, obj := []byte(c.body), scan(t, c.body)
 		s := Codec{}.Splice(doc, obj, dialects.Head{Model: "m"}, dialects.SpliceOptions{Model: "m"}, nil)

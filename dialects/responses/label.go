@@ -8,10 +8,11 @@ import (
 )
 
 // A client keeps what belongs to another dialect's vendor in encrypted_content, and sends it back there: a signature of
-// thinking or of a call. It is labelled with the name of its dialect, "llmgateway:messages:…", so that it goes to no
+// thinking or of a call. It is labelled with the name of its dialect, "~llmgateway:messages:…", so that it goes to no
 // vendor that has not made it.
 const (
-	labelPrefix = "llmgateway:"
+	// labelPrefix begins with a byte that texts seldom have, so that it is soon known that none holds it.
+	labelPrefix = "~llmgateway:"
 	// redactedLabel marks a signature that is all there is of the reasoning.
 	redactedLabel = "redacted:"
 )

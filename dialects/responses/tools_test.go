@@ -228,7 +228,7 @@ func TestCallsAreWrittenAsTheClientMadeItsTools(t *testing.T) {
 			"a signed call, whose signature is kept in the reasoning before it",
 			signed,
 			[]string{
-				`{"id":"rs_r_0","type":"reasoning","summary":[],"encrypted_content":"llmgateway:gemini:c2ln"}`,
+				`{"id":"rs_r_0","type":"reasoning","summary":[],"encrypted_content":"~llmgateway:gemini:c2ln"}`,
 				`{"id":"fc_r_1","type":"function_call","arguments":"{}","call_id":"c","name":"f","status":"completed"}`,
 			},
 		},
