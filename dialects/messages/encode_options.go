@@ -4,9 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // maxMarks is the number of cache marks that a request may have.
@@ -232,7 +231,8 @@ func (e *requestEncoder) writeOutputConfig() {
 	if e.r.Format != nil && e.formatted() {
 		member("format")
 		e.dst = append(e.dst, `{"type":"json_schema","schema":`...)
-		e.dst = appendClosed(e.dst, gjson.Parse(view(e.r.Format.Schema)))
+		schema := jsonedit.NewReader(e.r.Format.Schema)
+		e.dst = appendClosed(e.dst, &schema)
 		e.dst = append(e.dst, '}')
 	}
 	for _, f := range e.r.Extra {

@@ -184,7 +184,7 @@ func (e *requestEncoder) comma(i int) {
 
 // plain reports whether a block is a text and nothing else, so that a string can stand for it.
 func plain(b *conversation.Block) bool {
-	return (b.Kind == conversation.Text || b.Kind == conversation.Refusal) && b.Cache == nil && len(b.Citations) == 0
+	return (b.Kind == conversation.Text || b.Kind == conversation.Refusal) && b.Cache == nil && len(b.Citations) == 0 && len(b.Raw) == 0
 }
 
 // writeExtra writes the members that only this dialect has, unless others are meant.

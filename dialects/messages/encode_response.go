@@ -74,7 +74,7 @@ func appendBlock(dst []byte, b *conversation.Block, scratch *jsonedit.Object) []
 		}
 		dst = jsonedit.AppendString(dst, b.Text)
 		dst = append(dst, `,"signature":`...)
-		dst = jsonedit.AppendString(dst, signature(b.Signature, b.Origin))
+		dst = jsonedit.AppendString(dst, label(b.Signature, b.Origin))
 	case conversation.Opaque:
 		return append(dst, b.Raw...)
 	default:
@@ -113,17 +113,9 @@ func appendCallHead(dst []byte, c *conversation.ToolCall) []byte {
 func appendThinkingHead(dst []byte, b *conversation.Block) []byte {
 	if b.Redacted {
 		dst = append(dst, `{"type":"redacted_thinking","data":`...)
-		return jsonedit.AppendString(dst, signature(b.Signature, b.Origin))
+		return jsonedit.AppendString(dst, label(b.Signature, b.Origin))
 	}
 	return append(dst, `{"type":"thinking","thinking":`...)
-}
-
-// signature labels the signature of another vendor, so that it is known again when the client replays the block.
-func signature(s, from string) string {
-	if s == "" || from == "" || from == origin {
-		return s
-	}
-	return from + ":" + s
 }
 
 // appendCitation appends a citation. Those of other vendors become search results, the kind that SDKs know how to show.

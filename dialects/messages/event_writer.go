@@ -206,7 +206,7 @@ func (w *eventWriter) arguments(dst []byte, s string) []byte {
 	}
 	if w.custom {
 		w.scratch = jsonedit.AppendString(w.scratch[:0], s)
-		return w.partial(dst, view(w.scratch[1:len(w.scratch)-1]))
+		return w.partial(dst, jsonedit.View(w.scratch[1:len(w.scratch)-1]))
 	}
 	return w.partial(dst, s)
 }
@@ -236,7 +236,7 @@ func (w *eventWriter) blockStop(dst []byte) []byte {
 	}
 	if w.kind == conversation.Thinking && len(w.sig) > 0 {
 		dst = append(w.deltaHead(dst), `signature_delta","signature":`...)
-		dst = jsonedit.AppendString(dst, signature(string(w.sig), w.from))
+		dst = jsonedit.AppendString(dst, label(jsonedit.View(w.sig), w.from))
 		dst = append(dst, "}}\n\n"...)
 	}
 	w.open, w.custom = false, false

@@ -85,7 +85,7 @@ func TestIdsThatAreMissingAreMadeUp(t *testing.T) {
 
 func TestSignaturesFindTheirMakerAgain(t *testing.T) {
 	for _, from := range []string{"chat", "responses", "gemini", origin} {
-		b := decodeThinking("t", signature("c2lnbmF0dXJl:x", from))
+		b := decodeThinking("t", label("c2lnbmF0dXJl:x", from))
 		if from == origin {
 			b.Signature = "c2lnbmF0dXJl:x"
 		}
