@@ -67,14 +67,6 @@ func present(doc []byte, obj *jsonedit.Object, key string) (jsonedit.Member, boo
 	return m, ok && doc[m.Start] != 'n'
 }
 
-// Splice replaces the model name. Anthropic reports usage unasked, so nothing else needs to change.
-func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialects.SpliceOptions, edits []jsonedit.Edit) dialects.Splice {
-	if m, ok := obj.Get("model"); ok && h.Model != o.Model {
-		edits = append(edits, jsonedit.ReplaceValue(m, jsonedit.AppendString(nil, o.Model)))
-	}
-	return dialects.Splice{Edits: edits}
-}
-
 // AppendKeepAlive appends a ping, which Anthropic itself sends and every client ignores.
 func (Codec) AppendKeepAlive(dst []byte) []byte {
 	return append(dst, "event: ping\ndata: {\"type\": \"ping\"}\n\n"...)

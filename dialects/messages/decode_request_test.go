@@ -212,7 +212,7 @@ func TestDecodeRequestReadsEveryKindOfBlock(t *testing.T) {
 			conversation.Block{Kind: conversation.Thinking, Text: "hm", Signature: sig, Origin: origin},
 		},
 		"another vendor's thinking": {
-			`{"type":"thinking","thinking":"hm","signature":"gemini:` + sig + `"}`,
+			`{"type":"thinking","thinking":"hm","signature":"~gemini:` + sig + `"}`,
 			conversation.Block{Kind: conversation.Thinking, Text: "hm", Signature: sig, Origin: "gemini"},
 		},
 		"redacted thinking": {

@@ -62,8 +62,8 @@ func (e *requestEncoder) planAdaptive(q *conversation.Reasoning) {
 }
 
 // planBudget turns thinking on with a number of tokens. It stays off where the answer has no room beside the smallest
-// budget, and where the client's conversation is in the middle of a tool loop whose thinking did not survive another
-// dialect: the API demands that such a turn starts with it.
+// budget, where the conversation is in the middle of a turn whose thinking did not survive another dialect, since the
+// API demands that such a turn begins with it, and where the client wrote the beginning of the answer itself.
 func (e *requestEncoder) planBudget(q *conversation.Reasoning) {
 	budget := budgetOf(q.Effort)
 	if q.Budget != nil {
@@ -78,7 +78,7 @@ func (e *requestEncoder) planBudget(q *conversation.Reasoning) {
 			e.maxTokens = max(e.maxTokens, budget+answerRoom)
 		}
 	}
-	if e.maxTokens <= minBudget || e.loopWithoutThinking() {
+	if e.maxTokens <= minBudget || e.loopWithoutThinking() || e.prefilled() {
 		e.note("reasoning")
 		return
 	}
@@ -96,19 +96,24 @@ func (e *requestEncoder) planDisplay(q *conversation.Reasoning) {
 	}
 }
 
-// loopWithoutThinking reports whether the conversation ends with tool results for a turn that does not start with
-// thinking.
-func (e *requestEncoder) loopWithoutThinking() bool {
+// prefilled reports whether the conversation ends with the beginning of an answer.
+func (e *requestEncoder) prefilled() bool {
 	n := len(e.turns)
-	if n < 2 || e.turns[n-1].blocks[0].Kind != conversation.Result {
-		return false
-	}
-	for i := n - 2; i >= 0; i-- {
-		if t := e.turns[i]; t.role == conversation.Assistant {
-			return t.blocks[0].Kind != conversation.Thinking
+	return n > 0 && e.turns[n-1].role == conversation.Assistant
+}
+
+// loopWithoutThinking reports whether the conversation ends in the middle of a turn that does not begin with thinking.
+func (e *requestEncoder) loopWithoutThinking() bool {
+	var loop toolLoop
+	for _, t := range e.turns {
+		first := t.blocks[0].Kind
+		if t.role == conversation.Assistant {
+			loop.see("assistant", first == conversation.Thinking, false)
+		} else {
+			loop.see("user", false, first == conversation.Result)
 		}
 	}
-	return false
+	return loop.refused()
 }
 
 func (e *requestEncoder) writeReasoning() {

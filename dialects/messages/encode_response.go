@@ -22,17 +22,17 @@ func (Codec) EncodeResponse(dst []byte, r *conversation.Response, requestModel s
 	dst = jsonedit.AppendString(dst, requestModel)
 	dst = append(dst, `,"content":[`...)
 	var scratch jsonedit.Object
-	calls, n := false, 0
+	calls := false
 	for i := range c.Blocks {
 		b := &c.Blocks[i]
 		if !visible(b) {
 			continue
 		}
-		if n++; n > 1 {
-			dst = append(dst, ',')
+		if proof, ok := carried(b); ok {
+			dst = appendBlock(jsonedit.AppendComma(dst), &proof, &scratch)
 		}
 		calls = calls || b.Kind == conversation.Call
-		dst = appendBlock(dst, b, &scratch)
+		dst = appendBlock(jsonedit.AppendComma(dst), b, &scratch)
 	}
 	dst = append(dst, `],`...)
 	dst = appendStop(dst, stopName(c.Stop, calls), c.StopSequence, c.StopDetail)

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 )
 
@@ -46,8 +45,12 @@ func (e *requestEncoder) planTurns() {
 		}
 	}
 	e.trimPrefill()
-	if len(e.turns) == 0 && e.err == nil {
-		e.err = dialects.BadRequest("messages", "the conversation has no message that can be sent")
+	if len(e.turns) == 0 && len(e.system) > 0 {
+		// Other vendors answer a system prompt alone. Here it has to be the question.
+		e.turns, e.system = append(e.turns, turn{role: conversation.User, blocks: e.system}), nil
+	}
+	if len(e.turns) == 0 {
+		e.refuse("messages", "the conversation has no message that can be sent")
 	}
 }
 

@@ -102,6 +102,9 @@ func (w *eventWriter) start(dst []byte, id string) []byte {
 // clients send blocks back as they got them, and the API refuses empty ones.
 func (w *eventWriter) blockStart(dst []byte, b *conversation.Block) []byte {
 	w.skip = false
+	if proof, ok := carried(b); ok {
+		dst = w.blockStop(w.blockStart(dst, &proof))
+	}
 	switch b.Kind {
 	case conversation.Text, conversation.Refusal, conversation.Call, conversation.Thinking:
 	case conversation.Opaque:
@@ -234,10 +237,11 @@ func (w *eventWriter) blockStop(dst []byte) []byte {
 	if w.custom {
 		dst = w.partial(dst, `"}`)
 	}
-	if w.kind == conversation.Thinking && len(w.sig) > 0 {
-		dst = append(w.deltaHead(dst), `signature_delta","signature":`...)
-		dst = jsonedit.AppendString(dst, label(jsonedit.View(w.sig), w.from))
-		dst = append(dst, "}}\n\n"...)
+	if w.kind == conversation.Thinking && (!w.pending || len(w.sig) > 0) {
+		if sig := label(jsonedit.View(w.sig), w.from); sig != "" {
+			dst = append(w.deltaHead(dst), `signature_delta","signature":`...)
+			dst = append(jsonedit.AppendString(dst, sig), "}}\n\n"...)
+		}
 	}
 	w.open, w.custom = false, false
 	if w.pending {

@@ -67,7 +67,7 @@ func TestEncodeResponseGivesOtherVendorsAnswersThisShape(t *testing.T) {
 		}}, {Blocks: []conversation.Block{{Text: "second"}}}},
 	}
 	sameJSON(t, string(Codec{}.EncodeResponse(nil, r, "alias")), `{"id":"msg_1","type":"message","role":"assistant","model":"alias","content":[
-		{"type":"thinking","thinking":"hm","signature":"gemini:s"},{"type":"redacted_thinking","data":"responses:e"},
+		{"type":"thinking","thinking":"hm","signature":"~gemini:s"},{"type":"redacted_thinking","data":"~responses:e"},
 		{"type":"text","text":"see","citations":[{"type":"web_search_result_location","cited_text":"","url":"https://x","title":"T","encrypted_index":""}]},
 		{"type":"text","text":"I will not."},{"type":"tool_use","id":"call_1","name":"f","input":{"a":1}},{"type":"tool_use","id":"call_2","name":"g","input":{}}],
 		"stop_reason":"refusal","stop_sequence":null,"stop_details":{"type":"refusal","category":null,"explanation":"No."},

@@ -192,7 +192,7 @@ func TestTheWriterKeepsAnthropicsOrder(t *testing.T) {
 		},
 		"another vendor's signature": {
 			foreign(block(conversation.Block{Kind: conversation.Thinking, Origin: "gemini"}), delta(conversation.DeltaSignature, "s"), delta(conversation.DeltaThinking, "t"), end, stop, usage, done),
-			"M msg_9 0/1\n0 thinking\n0 thinking_delta \"t\"\n0 signature_delta \"gemini:s\"\n0 stop\n" + finish,
+			"M msg_9 0/1\n0 thinking\n0 thinking_delta \"t\"\n0 signature_delta \"~gemini:s\"\n0 stop\n" + finish,
 		},
 		"free text for arguments": {
 			foreign(block(conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "c", Name: "f", Custom: true}}), delta(conversation.DeltaArguments, "a\"b"), end, stop, usage, done),
