@@ -29,6 +29,7 @@ type members struct {
 	isError                                 bool
 	cache                                   *conversation.CacheMark
 	citations                               []conversation.Citation
+	cited                                   bool // citations of the document are wanted
 	more                                    bool // there are others that count
 }
 
@@ -118,7 +119,7 @@ func decodeBlock(in *jsonedit.Reader) (out conversation.Block, missing string) {
 		out.Text = m.rendition(in)
 	}
 	out.Cache = m.cache
-	if in.Seek(end); m.more && keepsRaw(&out) {
+	if in.Seek(end); (m.more || m.cited) && keepsRaw(&out) {
 		in.Seek(start)
 		out.Raw, out.Origin = in.Raw(), origin
 	}
@@ -274,7 +275,7 @@ func decodeCache(in *jsonedit.Reader) *conversation.CacheMark {
 func (m *members) readCitations(in *jsonedit.Reader) {
 	if in.Peek() == '{' {
 		for ok := in.Object(); ok; ok = in.Next() {
-			m.more = in.Key() == "enabled" && in.Peek() == 't' || m.more
+			m.cited = in.Key() == "enabled" && in.Peek() == 't' || m.cited
 		}
 		return
 	}

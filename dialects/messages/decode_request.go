@@ -284,6 +284,9 @@ func (d *requestDecoder) content(p *place) []conversation.Block {
 			d.fail(&in, "field required, or of the wrong type")
 			return nil
 		}
+		if b.Kind == conversation.Document && len(b.Raw) > 0 {
+			d.extra("messages.citations", []byte(`{"enabled":true}`)) // to be noted where they are not to be had
+		}
 		blocks = d.add(blocks, b)
 	}
 	return blocks

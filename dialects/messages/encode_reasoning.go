@@ -65,6 +65,10 @@ func (e *requestEncoder) planAdaptive(q *conversation.Reasoning) {
 // budget, where the conversation is in the middle of a turn whose thinking did not survive another dialect, since the
 // API demands that such a turn begins with it, and where the client wrote the beginning of the answer itself.
 func (e *requestEncoder) planBudget(q *conversation.Reasoning) {
+	if e.loopWithoutThinking() || e.prefilled() {
+		e.note("reasoning")
+		return
+	}
 	budget := budgetOf(q.Effort)
 	if q.Budget != nil {
 		budget = *q.Budget
@@ -78,7 +82,7 @@ func (e *requestEncoder) planBudget(q *conversation.Reasoning) {
 			e.maxTokens = max(e.maxTokens, budget+answerRoom)
 		}
 	}
-	if e.maxTokens <= minBudget || e.loopWithoutThinking() || e.prefilled() {
+	if e.maxTokens <= minBudget {
 		e.note("reasoning")
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // turn is what one side says before the other speaks again.
@@ -109,7 +110,7 @@ func (e *requestEncoder) keep(role conversation.Role, b *conversation.Block) boo
 		if b.Origin == origin {
 			return true
 		}
-		e.note("content")
+		e.note(kindOf(b.Raw))
 	case conversation.Image, conversation.Document:
 		if role == conversation.User {
 			e.checkMedia(b)
@@ -122,6 +123,15 @@ func (e *requestEncoder) keep(role conversation.Role, b *conversation.Block) boo
 		e.refuse("messages", "video input is not supported by this model")
 	}
 	return false
+}
+
+// kindOf is what another vendor calls a block.
+func kindOf(raw []byte) string {
+	in := jsonedit.NewReader(raw)
+	if kind := textIn(&in, "type"); kind != "" {
+		return kind
+	}
+	return "content"
 }
 
 // identify gives calls without an id one, and results without one the id of the first call that is still open,
