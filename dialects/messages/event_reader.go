@@ -219,10 +219,11 @@ func (r *eventReader) wholeBlock() json.RawMessage {
 		return append(json.RawMessage(nil), r.opaque...)
 	}
 	in := jsonedit.NewReader(r.opaque)
-	key, value := "content", []byte(nil)
-	if in.Get("input") == 0 {
-		value = jsonedit.AppendString(nil, r.partial)
-	} else if key, value = "input", r.partial; jsonedit.Validate(value, jsonedit.Limits{}) != nil {
+	key, value := "input", r.partial
+	switch {
+	case in.Get("input") == 0:
+		key, value = "content", jsonedit.AppendString(nil, r.partial)
+	case jsonedit.Validate(value, jsonedit.Limits{}) != nil:
 		value = []byte("{}")
 	}
 	out := appendWithout(nil, r.opaque, key)
