@@ -1,9 +1,7 @@
 package messages
 
 import (
-	"github.com/caddy-llm/llmgateway/dialects/conversation"
-	"github.com/caddy-llm/llmgateway/internal/jsonedit"
-)
+	"github.com/caddy-llm/llmgateway/dialects/conversation")
 
 // formatWay is how the response format is asked for.
 type formatWay uint8
@@ -38,21 +36,6 @@ func (e *requestEncoder) planFormat() {
 	if e.format == formatHint {
 		e.note("response_format")
 	}
-}
-
-// describesObject reports whether a schema can stand for the input of a tool without a change.
-func describesObject(schema []byte) bool {
-	var kind string
-	in := jsonedit.NewReader(schema)
-	for ok := in.Object(); ok; ok = in.Next() {
-		switch in.Key() {
-		case "type":
-			kind, _ = in.Text()
-		case "anyOf", "oneOf", "allOf":
-			return false
-		}
-	}
-	return kind == "object"
 }
 
 // formatPrompt is what the system prompt says about the format.

@@ -59,6 +59,9 @@ func (e *requestEncoder) planAdaptive(q *conversation.Reasoning) {
 	case q.Effort != "":
 		e.effort = e.version.level(q.Effort)
 	}
+	if e.r.MaxTokens == nil && e.o.MaxOutput == 0 { // thoughts count as output
+		e.maxTokens = min(budgetOf(e.effort), budgetOf("xhigh")) + answerRoom
+	}
 }
 
 // planBudget turns thinking on with a number of tokens. It stays off where the answer has no room beside the smallest

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -100,6 +101,10 @@ func TestEncodeRequestAvoidsTheTraps(t *testing.T) {
 		"format-map":         {r: conversation.Request{Messages: hi, Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object","additionalProperties":{"type":"integer"}}`)}}},
 		"format-recursive":   {r: conversation.Request{Messages: hi, Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object","$defs":{"n":{"type":"object","properties":{"next":{"anyOf":[{"$ref":"#/$defs/m"},{"type":"null"}]}}},"m":{"$ref":"#/$defs/n"}},"properties":{"n":{"$ref":"#/$defs/n"}}}`)}}},
 		"format-hint":        {r: conversation.Request{Messages: hi, Tools: []conversation.Tool{weather}, Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object"}`)}}, o: dialects.EncodeOptions{Model: "claude-3-haiku-20240307"}, notes: "response_format"},
+		"budget-newer":       {r: conversation.Request{Messages: hi, MaxTokens: new(int64(4000)), Reasoning: &conversation.Reasoning{Budget: new(int64(2000))}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}},
+		"adaptive-older":     {r: conversation.Request{Messages: hi, MaxTokens: new(int64(20000)), Reasoning: &conversation.Reasoning{Adaptive: true, Summary: "none"}}},
+		"effort-minimal":     {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "minimal"}}, o: dialects.EncodeOptions{Model: "claude-fable-5"}},
+		"thinking-off":       {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "none"}}},
 		"budget-prefill":     {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), text(conversation.Assistant, "{")}, Reasoning: &conversation.Reasoning{Effort: "low"}}, notes: "reasoning"},
 		"budget-kept-loop":   {r: conversation.Request{Messages: ownLoop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}},
 		"adaptive-lost-loop": {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}, notes: "thinking"},
@@ -153,6 +158,20 @@ func TestEncodeRequestRefusesWhatCannotBeLeftOut(t *testing.T) {
 		if !errors.As(err, &re) || re.Param == "" {
 			t.Errorf("%s: got %v", name, err)
 		}
+	}
+}
+
+func TestManyReferencesAreLookedThroughOnce(t *testing.T) {
+	schema := `{"type":"object","$ref":"#/$defs/d0","$defs":{`
+	for i := range 60 {
+		next := `{"$ref":"#/$defs/d` + strconv.Itoa(i+1) + `"}`
+		schema += `"d` + strconv.Itoa(i) + `":{"anyOf":[` + next + `,` + next + `]},`
+	}
+	if !closable([]byte(schema + `"d60":{"type":"null"}}}`)) {
+		t.Error("a schema that goes nowhere twice was taken for one that refers to itself")
+	}
+	if closable([]byte(schema + `"d60":{"$ref":"#/$defs/d30"}}}`)) {
+		t.Error("a schema that refers to itself was not seen")
 	}
 }
 

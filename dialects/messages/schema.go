@@ -10,26 +10,39 @@ import (
 // object's: another type is replaced, and alternatives are said in the description.
 func appendToolSchema(dst []byte, schema []byte) []byte {
 	in := jsonedit.NewReader(schema)
-	if in.Peek() != '{' {
+	switch {
+	case in.Peek() != '{':
 		return append(dst, `{"type":"object","properties":{}}`...)
+	case describesObject(schema):
+		return append(dst, schema...)
 	}
 	s := schemaWriter{dst: append(dst, `{"type":"object"`...)}
-	kind, combined := "", false
 	for ok := in.Object(); ok; ok = in.Next() {
 		switch key := in.Key(); key {
 		case "type":
-			kind, _ = in.Text()
 		case "anyOf", "oneOf", "allOf":
-			combined = true
 			s.move(key, in.Raw())
 		default:
 			s.member(key, in.Raw())
 		}
 	}
-	if kind == "object" && !combined {
-		return append(dst, schema...)
-	}
 	return s.end()
+}
+
+// describesObject reports whether a schema is that of an object in the first place, and can so stand for the input of a
+// tool as it is.
+func describesObject(schema []byte) bool {
+	var kind string
+	in := jsonedit.NewReader(schema)
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "type":
+			kind, _ = in.Text()
+		case "anyOf", "oneOf", "allOf":
+			return false
+		}
+	}
+	return kind == "object"
 }
 
 // appendClosed appends a schema in the subset that Anthropic takes for structured output and strict tools: every object
@@ -178,16 +191,17 @@ func (s *schemaWriter) end() []byte {
 // closable reports whether appendClosed can bring a schema into Anthropic's subset. It cannot where objects are maps or
 // where a schema refers to itself.
 func closable(schema []byte) bool {
-	w := schemaWalk{refs: map[string][]string{}}
+	w := schemaWalk{refs: map[string][]string{}, open: map[string]bool{}}
 	in := jsonedit.NewReader(schema)
 	w.walk(&in, "#")
-	return !w.maps && !w.recursive("#", nil)
+	return !w.maps && !w.recursive("#")
 }
 
 // schemaWalk collects what closable has to know.
 type schemaWalk struct {
 	maps bool
 	refs map[string][]string // from a definition to those that it refers to
+	open map[string]bool     // the definitions that recursive came by; false for those that it is done with
 }
 
 // walk reads a schema that is part of the definition named at.
@@ -222,13 +236,17 @@ func (w *schemaWalk) walk(in *jsonedit.Reader, at string) {
 	}
 }
 
-// recursive reports whether a definition refers to itself, be it by others. path is how it was come by.
-func (w *schemaWalk) recursive(at string, path []string) bool {
-	if slices.Contains(path, at) {
+// recursive reports whether a definition refers to itself, be it by others. It looks at each definition once.
+func (w *schemaWalk) recursive(at string) bool {
+	if open, seen := w.open[at]; seen {
+		return open
+	}
+	w.open[at] = true
+	if slices.ContainsFunc(w.refs[at], w.recursive) {
 		return true
 	}
-	path = append(path, at)
-	return slices.ContainsFunc(w.refs[at], func(to string) bool { return w.recursive(to, path) })
+	w.open[at] = false
+	return false
 }
 
 // appendWithout appends an object less one member.
