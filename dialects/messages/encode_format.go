@@ -1,7 +1,8 @@
 package messages
 
 import (
-	"github.com/caddy-llm/llmgateway/dialects/conversation")
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
 
 // formatWay is how the response format is asked for.
 type formatWay uint8

@@ -117,13 +117,15 @@ func (e *requestEncoder) toolName(name string) string {
 	return ours
 }
 
-// writeChoice writes tool_choice. While thinking, the API leaves the choice to the model.
+// forcesCall reports whether the model is to call a tool.
+func (e *requestEncoder) forcesCall() bool {
+	mode := e.r.Choice.Mode
+	return len(e.tools) > 0 && (mode == conversation.ChoiceRequired || mode == conversation.ChoiceTool)
+}
+
+// writeChoice writes tool_choice.
 func (e *requestEncoder) writeChoice() {
 	c := e.r.Choice
-	if (c.Mode == conversation.ChoiceRequired || c.Mode == conversation.ChoiceTool) && e.thinks() {
-		e.note("tool_choice")
-		c.Mode = conversation.ChoiceAuto
-	}
 	serial := e.r.ParallelTools != nil && !*e.r.ParallelTools
 	kind := "auto"
 	switch c.Mode {

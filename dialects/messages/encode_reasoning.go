@@ -11,6 +11,18 @@ func (e *requestEncoder) thinks() bool { return e.thinking == "enabled" || e.thi
 
 // planReasoning decides on thinking and on max_tokens, which bound each other.
 func (e *requestEncoder) planReasoning() {
+	e.planLimit()
+	if e.r.Reasoning != nil {
+		e.planThinking(e.r.Reasoning)
+	}
+	if e.thinks() && e.forcesCall() {
+		// The API takes one or the other. A client that forces a call cannot do with less, but it can with less thought.
+		e.note("reasoning")
+		e.thinking, e.display = "", ""
+	}
+}
+
+func (e *requestEncoder) planLimit() {
 	e.maxTokens = defaultOutput
 	switch limit := e.o.MaxOutput; {
 	case e.r.MaxTokens == nil && limit > 0:
@@ -22,10 +34,9 @@ func (e *requestEncoder) planReasoning() {
 	default:
 		e.maxTokens = *e.r.MaxTokens
 	}
-	q := e.r.Reasoning
-	if q == nil {
-		return
-	}
+}
+
+func (e *requestEncoder) planThinking(q *conversation.Reasoning) {
 	native := e.r.Origin == origin
 	old := e.version != 0 && !e.version.has(withThinking)
 	off := q.Off || q.Effort == "none" || q.Budget != nil && *q.Budget <= 0

@@ -39,8 +39,8 @@ func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.Encod
 // plan decides what is sent.
 func (e *requestEncoder) plan() error {
 	e.planTurns()
-	e.planReasoning()
 	e.planTools()
+	e.planReasoning()
 	e.planFormat()
 	e.spareMarks()
 	return e.err
