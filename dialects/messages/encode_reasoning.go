@@ -54,7 +54,7 @@ func (e *requestEncoder) planThinking(q *conversation.Reasoning) {
 		// A wish about summaries alone asks for no thinking.
 	case old:
 		e.note("reasoning")
-	case e.version.has(withAdaptive) && (q.Budget == nil || e.version.has(withoutTunings)):
+	case e.version.has(withAdaptive) && (q.Budget == nil || e.version.has(withoutTunings) || e.loopWithoutThinking()):
 		e.planAdaptive(q)
 	default:
 		e.planBudget(q)

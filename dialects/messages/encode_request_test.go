@@ -106,6 +106,7 @@ func TestEncodeRequestAvoidsTheTraps(t *testing.T) {
 		"adaptive-older":     {r: conversation.Request{Messages: hi, MaxTokens: new(int64(20000)), Reasoning: &conversation.Reasoning{Adaptive: true, Summary: "none"}}},
 		"effort-minimal":     {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "minimal"}}, o: dialects.EncodeOptions{Model: "claude-fable-5"}},
 		"thinking-off":       {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "none"}}},
+		"budget-newer-loop":  {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Budget: new(int64(5000))}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}, notes: "thinking"},
 		"budget-prefill":     {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), text(conversation.Assistant, "{")}, Reasoning: &conversation.Reasoning{Effort: "low"}}, notes: "reasoning"},
 		"budget-kept-loop":   {r: conversation.Request{Messages: ownLoop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}},
 		"adaptive-lost-loop": {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}, notes: "thinking"},

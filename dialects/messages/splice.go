@@ -33,8 +33,9 @@ func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialect
 		s.Notes = append(s.Notes, "thinking")
 	}
 	if budgeted && f.loop.refused() {
-		s.Notes = append(s.Notes, "reasoning")
-		f.stopThinking(doc, obj)
+		if f.rethink(doc, obj, versionOf(o.Model)) {
+			s.Notes = append(s.Notes, "reasoning")
+		}
 	}
 	s.Edits = f.edits
 	return s
@@ -142,12 +143,32 @@ func (f *foreigners) block() (kind string, foreign bool) {
 	return kind, from != origin
 }
 
-// stopThinking turns thinking off for this turn, along with the clean-up of thoughts, which the API takes from those
-// who think only.
-func (f *foreigners) stopThinking(doc []byte, obj *jsonedit.Object) {
-	if m, ok := obj.Get("thinking"); ok {
+// rethink leaves it to the model whether to think, or turns thinking off for this turn where a model cannot decide that.
+// With it goes the clean-up of thoughts, which the API takes from those who think only. It reports whether thinking is off.
+func (f *foreigners) rethink(doc []byte, obj *jsonedit.Object, v version) (off bool) {
+	m, _ := obj.Get("thinking")
+	if !v.has(withAdaptive) {
 		f.edits = append(f.edits, jsonedit.ReplaceValue(m, []byte(`{"type":"disabled"}`)))
+		f.keepThoughts(obj, doc)
+		return true
 	}
+	var thinking jsonedit.Object
+	if jsonedit.ScanObject(doc, m.Start, m.End, &thinking) != nil {
+		return false // it was scanned with the document
+	}
+	for _, m := range thinking.Members {
+		switch m.Key {
+		case "type":
+			f.edits = append(f.edits, jsonedit.ReplaceValue(m, []byte(`"adaptive"`)))
+		case "budget_tokens":
+			f.edits = append(f.edits, jsonedit.RemoveMember(&thinking, doc, m))
+		}
+	}
+	return false
+}
+
+// keepThoughts removes the wish to clear old thoughts.
+func (f *foreigners) keepThoughts(obj *jsonedit.Object, doc []byte) {
 	m, ok := obj.Get("context_management")
 	if !ok {
 		return
