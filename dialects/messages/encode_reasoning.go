@@ -42,7 +42,10 @@ func (e *requestEncoder) planThinking(q *conversation.Reasoning) {
 	off := q.Off || q.Effort == "none" || q.Budget != nil && *q.Budget <= 0
 	switch {
 	case off:
-		if !old {
+		switch {
+		case alwaysThinks(e.o.Model):
+			e.note("reasoning")
+		case !old:
 			e.thinking = "disabled"
 		}
 		if native {

@@ -107,6 +107,7 @@ func TestEncodeRequestAvoidsTheTraps(t *testing.T) {
 		"effort-minimal":     {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "minimal"}}, o: dialects.EncodeOptions{Model: "claude-fable-5"}},
 		"thinking-off":       {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "none"}}},
 		"budget-newer-loop":  {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Budget: new(int64(5000))}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}, notes: "thinking"},
+		"thinking-always":    {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Off: true}}, o: dialects.EncodeOptions{Model: "anthropic.claude-mythos-preview"}, notes: "reasoning"},
 		"budget-prefill":     {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), text(conversation.Assistant, "{")}, Reasoning: &conversation.Reasoning{Effort: "low"}}, notes: "reasoning"},
 		"budget-kept-loop":   {r: conversation.Request{Messages: ownLoop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}},
 		"adaptive-lost-loop": {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}, notes: "thinking"},
@@ -207,6 +208,7 @@ func TestVersionsAreReadFromNames(t *testing.T) {
 		"claude-3-7-sonnet-20250219": 37, "claude-sonnet-4-0": 40, "claude-sonnet-4-20250514": 40, "claude-opus-4-6": 46,
 		"us.anthropic.claude-sonnet-4-5-20250929-v1:0": 45, "anthropic/claude-opus-4.8": 48, "claude-sonnet-5": 50,
 		"claude-opus-4-1@20250805": 41, "kimi-k2": 0, "claude-next": 0,
+		"claude-mythos-preview": 47, "claude-mythos-5": 50, "claude-fable-5": 50,
 	} {
 		if got := versionOf(name); got != want {
 			t.Errorf("%s: got %d, want %d", name, got, want)
