@@ -5,6 +5,7 @@ import (
 	_ "github.com/caddy-llm/llmgateway/accounting/logledger"
 	_ "github.com/caddy-llm/llmgateway/balancing"
 	_ "github.com/caddy-llm/llmgateway/dialects/chatcompletions"
+	_ "github.com/caddy-llm/llmgateway/dialects/cohere"
 	_ "github.com/caddy-llm/llmgateway/dialects/gemini"
 	_ "github.com/caddy-llm/llmgateway/dialects/messages"
 	_ "github.com/caddy-llm/llmgateway/dialects/responses"
