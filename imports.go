@@ -8,6 +8,7 @@ import (
 	_ "github.com/caddy-llm/llmgateway/dialects/cohere"
 	_ "github.com/caddy-llm/llmgateway/dialects/gemini"
 	_ "github.com/caddy-llm/llmgateway/dialects/messages"
+	_ "github.com/caddy-llm/llmgateway/dialects/ollama"
 	_ "github.com/caddy-llm/llmgateway/dialects/responses"
 	_ "github.com/caddy-llm/llmgateway/providers/anthropic"
 	_ "github.com/caddy-llm/llmgateway/providers/compatible"
