@@ -157,7 +157,8 @@ func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 		{"JSON of a schema", request{Format: &conversation.Format{Name: "n", Schema: []byte(`{"type":"object"}`)}}, "m", `"response_format":{"type":"json_object","json_schema":{"type":"object"}}`, ""},
 		{
 			"beside tools a format is asked for in words",
-			request{Messages: []conversation.Message{user(text("Hi"))}, Tools: []tool{weather}, Format: &conversation.Format{Schema: []byte(`{"type":"object"}`)}}, "m",
+			request{Messages: []conversation.Message{user(text("Hi"))}, Tools: []tool{weather}, Format: &conversation.Format{Schema: []byte(`{"type":"object"}`)}},
+			"m",
 			`"messages":[{"role":"system","content":"Unless you call a tool, answer with one JSON object and nothing else. It has to match this JSON schema: {\"type\":\"object\"}"},` +
 				`{"role":"user","content":"Hi"}],"tools":[` + weatherJSON + `],"stream":false`, "response_format",
 		},
@@ -215,7 +216,8 @@ func TestWhatCannotBeSaidIsRefused(t *testing.T) {
 func TestWhatWasRewrittenIsUndoneInTheAnswer(t *testing.T) {
 	r := request{
 		Tools: []tool{
-			{Name: "mcp__files__read-file", Schema: weather.Schema}, {Name: "1st"},
+			{Name: "mcp__files__read-file", Schema: weather.Schema},
+			{Name: "1st"},
 			{Name: "patch", Description: "Changes files.", Custom: true, Grammar: &conversation.Grammar{Syntax: "lark", Definition: "start: /x/"}, Raw: []byte(`{}`), Origin: "responses"},
 		},
 		Messages: []conversation.Message{
