@@ -45,7 +45,6 @@ func (r *eventReader) Read(ev sse.Event, out []conversation.Event) ([]conversati
 		r.started = true
 		out = append(out, conversation.Event{Type: conversation.EventStart, Model: strings.Clone(d.model), Created: d.unix()})
 	}
-	r.collect(&d)
 	out = r.message(&d, out)
 	if d.done {
 		out = r.finish(&d, out)
@@ -61,9 +60,13 @@ func (r *eventReader) End(out []conversation.Event) ([]conversation.Event, error
 	return out, dialects.ErrTruncated
 }
 
-func (r *eventReader) collect(d *document) {
+// collect takes the log probabilities of a line. Those of thoughts are nobody's.
+func (r *eventReader) collect(d *document, m *message) {
 	if r.sent {
 		r.logprobs, r.sent = r.logprobs[:0], false
+	}
+	if m.thinking != "" && m.content == "" {
+		return
 	}
 	r.in.Seek(d.logprobs)
 	for ok := r.in.Array(); ok; ok = r.in.Next() {
@@ -75,6 +78,7 @@ func (r *eventReader) message(d *document, out []conversation.Event) []conversat
 	in := &r.in
 	in.Seek(d.message)
 	m := readMessage(in)
+	r.collect(d, &m)
 	out = r.say(conversation.Thinking, m.thinking, out)
 	if out = r.say(conversation.Text, m.content, out); m.content != "" && len(r.logprobs) > 0 {
 		out[len(out)-1].Logprobs, r.sent = r.logprobs, true

@@ -187,6 +187,16 @@ func TestErrorsKeepTheirMessage(t *testing.T) {
 	}
 }
 
+func TestLogProbabilitiesOfThoughtsAreNotThoseOfTheAnswer(t *testing.T) {
+	events, err := readEvents(strings.NewReader(stream(
+		`{"message":{"thinking":"Hm."},"logprobs":[{"token":"Hm.","logprob":-1}],"done":false}`,
+		`{"message":{"content":"Hi"},"logprobs":[{"token":"Hi","logprob":-2}],"done":false}`, last(""),
+	)))
+	if got := string(fold(events).Choices[0].Logprobs); err != nil || got != `{"content":[{"token":"Hi","logprob":-2,"bytes":null,"top_logprobs":[]}],"refusal":null}` {
+		t.Errorf("%v: %s", err, got)
+	}
+}
+
 func TestCallsWithoutIDsGetDifferentOnes(t *testing.T) {
 	call := `{"function":{"name":"f","arguments":"{}"}}`
 	r, err := Codec{}.DecodeResponse([]byte(`{"message":{"tool_calls":[` + call + `,` + call + `]},"done":true}`))
