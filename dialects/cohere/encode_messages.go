@@ -171,46 +171,60 @@ func (e *requestEncoder) document(m *conversation.Media) (string, bool) {
 	return e.textPart(text)
 }
 
-// assistant writes what the model did. Its plan and its thoughts go back only if they are Cohere's.
+// assistant writes what the model did. Its plan and its thoughts go back only if they are Cohere's. The API refuses texts
+// beside calls: what the model said before it called is a plan there.
 func (e *requestEncoder) assistant(blocks []conversation.Block) {
 	start := len(e.dst)
 	e.open("assistant")
-	planned := e.plan(blocks)
-	said := e.contents(blocks)
-	called := e.calls(blocks)
-	if !planned && !said && !called {
+	calls := slices.ContainsFunc(blocks, func(b conversation.Block) bool { return b.Kind == conversation.Call && b.Call != nil })
+	if calls {
+		e.plan(blocks)
+	}
+	said := e.contents(blocks, calls)
+	if calls {
+		e.calls(blocks)
+	}
+	if !said && !calls {
 		e.dst = e.dst[:start]
 		return
 	}
 	e.dst = append(e.dst, '}')
 }
 
-func (e *requestEncoder) plan(blocks []conversation.Block) bool {
+// plan writes the plan before calls, and what the model said. Pieces of one text are joined as they are.
+func (e *requestEncoder) plan(blocks []conversation.Block) {
 	var plan strings.Builder
+	last := conversation.Call
 	for i := range blocks {
-		if b := &blocks[i]; isOurs(b) && b.Signature == signPlan {
-			plan.WriteString(b.Text)
+		b := &blocks[i]
+		if b.Text == "" || !e.isPlan(b) && b.Kind != conversation.Text && b.Kind != conversation.Refusal {
+			continue
 		}
+		if plan.Len() > 0 && b.Kind != last {
+			plan.WriteString("\n\n")
+		}
+		plan.WriteString(b.Text)
+		last = b.Kind
 	}
 	e.dst = jsonedit.AppendTextMember(e.dst, "tool_plan", plan.String())
-	return plan.Len() > 0
 }
 
 func isOurs(b *conversation.Block) bool { return b.Kind == conversation.Thinking && b.Origin == origin }
 
-// contents writes thoughts and texts. One text alone is written as a string.
-func (e *requestEncoder) contents(blocks []conversation.Block) bool {
+// isPlan reports whether a block is one of Cohere's plans. For a model that does not think, its thoughts are as well.
+func (e *requestEncoder) isPlan(b *conversation.Block) bool {
+	return isOurs(b) && (b.Signature == signPlan || e.isPlain())
+}
+
+// contents writes thoughts and, unless there are calls, texts. One text alone is written as a string.
+func (e *requestEncoder) contents(blocks []conversation.Block, calls bool) bool {
 	start := len(e.dst)
 	e.dst = jsonedit.AppendKey(e.dst, "content")
 	list := len(e.dst)
 	e.dst = append(e.dst, '[')
 	only, parts := "", 0
 	for i := range blocks {
-		b := &blocks[i]
-		if b.Kind == conversation.Call || isOurs(b) && b.Signature == signPlan {
-			continue
-		}
-		text, ok := e.assistantPart(b)
+		text, ok := e.assistantPart(&blocks[i], calls)
 		if !ok {
 			continue
 		}
@@ -229,15 +243,21 @@ func (e *requestEncoder) contents(blocks []conversation.Block) bool {
 	return parts > 0
 }
 
-func (e *requestEncoder) assistantPart(b *conversation.Block) (text string, ok bool) {
+func (e *requestEncoder) assistantPart(b *conversation.Block, calls bool) (text string, ok bool) {
 	e.noteIf("citations", len(b.Citations) > 0)
+	e.noteIf("cache_control", b.Cache != nil)
 	switch {
+	case b.Kind == conversation.Call, calls && e.isPlan(b):
 	case b.Kind == conversation.Text, b.Kind == conversation.Refusal:
-		return e.part(b)
-	case isOurs(b) && b.Text != "":
-		e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"thinking","thinking":`...)
-		e.dst = append(jsonedit.AppendString(e.dst, b.Text), '}')
-		return "", true
+		if !calls {
+			return e.textPart(b.Text)
+		}
+	case isOurs(b) && !e.isPlan(b):
+		if b.Text != "" {
+			e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"thinking","thinking":`...)
+			e.dst = append(jsonedit.AppendString(e.dst, b.Text), '}')
+			return "", true
+		}
 	case b.Kind == conversation.Thinking:
 		e.note("thinking")
 	case b.Kind == conversation.Opaque:
@@ -248,24 +268,15 @@ func (e *requestEncoder) assistantPart(b *conversation.Block) (text string, ok b
 	return "", false
 }
 
-func (e *requestEncoder) calls(blocks []conversation.Block) bool {
+func (e *requestEncoder) calls(blocks []conversation.Block) {
 	e.pending = e.pending[:0]
-	some := false
+	e.dst = append(jsonedit.AppendKey(e.dst, "tool_calls"), '[')
 	for i := range blocks {
-		c := blocks[i].Call
-		if blocks[i].Kind != conversation.Call || c == nil {
-			continue
+		if c := blocks[i].Call; blocks[i].Kind == conversation.Call && c != nil {
+			e.call(c)
 		}
-		if !some {
-			e.dst = append(jsonedit.AppendKey(e.dst, "tool_calls"), '[')
-			some = true
-		}
-		e.call(c)
 	}
-	if some {
-		e.dst = append(e.dst, ']')
-	}
-	return some
+	e.dst = append(e.dst, ']')
 }
 
 func (e *requestEncoder) call(c *conversation.ToolCall) {

@@ -195,6 +195,10 @@ var effortBudgets = map[string]int64{"minimal": 1024, "low": 2048, "medium": 819
 // plain are the beginnings of the names of models that do not think. They refuse to be told how.
 var plain = []string{"command-r", "command-light", "command-nightly", "command-a-03-2025", "command-a-vision", "command-a-translate", "c4ai-"}
 
+func (e *requestEncoder) isPlain() bool {
+	return slices.ContainsFunc(plain, func(prefix string) bool { return strings.HasPrefix(e.o.Model, prefix) })
+}
+
 // reasoning writes how much the model is to think. Models that think do so unless told otherwise.
 func (e *requestEncoder) reasoning() {
 	r := e.r.Reasoning
@@ -203,7 +207,7 @@ func (e *requestEncoder) reasoning() {
 	}
 	e.noteIf("reasoning.summary", r.Summary == "concise" || r.Summary == "detailed")
 	off := r.Off || r.Effort == "none" || r.Budget != nil && *r.Budget == 0
-	if slices.ContainsFunc(plain, func(prefix string) bool { return strings.HasPrefix(e.o.Model, prefix) }) {
+	if e.isPlain() {
 		e.noteIf("reasoning", !off && !r.Adaptive)
 		return
 	}

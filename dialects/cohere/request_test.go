@@ -70,12 +70,12 @@ func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 				user(text("Weather?")),
 				assistant(
 					conversation.Block{Kind: conversation.Thinking, Text: "I will look.", Signature: signPlan, Origin: origin},
-					text("Wait."), call("c1", "get_weather", `{"city": "Oslo"}`), call("c2", "get_weather", ""),
+					text("Wait."), text(" Now."), call("c1", "get_weather", `{"city": "Oslo"}`), call("c2", "get_weather", ""),
 				),
 				user(result("c1", "", text("sunny")), result("c2", "", text("rain"), text("and wind")), text("So?")),
 			}},
 			"m",
-			`"messages":[{"role":"user","content":"Weather?"},{"role":"assistant","tool_plan":"I will look.","content":"Wait.","tool_calls":[` +
+			`"messages":[{"role":"user","content":"Weather?"},{"role":"assistant","tool_plan":"I will look.\n\nWait. Now.","tool_calls":[` +
 				`{"id":"c1","type":"function","function":{"name":"get_weather","arguments":"{\"city\": \"Oslo\"}"}},` +
 				`{"id":"c2","type":"function","function":{"name":"get_weather","arguments":"{}"}}]},` +
 				`{"role":"tool","tool_call_id":"c1","content":"sunny"},{"role":"tool","tool_call_id":"c2","content":"rain\nand wind"},` +
@@ -95,6 +95,30 @@ func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 			"m",
 			`"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":[{"type":"thinking","thinking":"Hm."},{"type":"text","text":"Hello"}]},` +
 				`{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"},{"role":"user","content":"Hi"}],"stream":false`,
+			"thinking",
+		},
+		{
+			"a plan without a call is left out, thoughts stay beside calls",
+			request{Messages: []conversation.Message{
+				user(text("Hi")), assistant(conversation.Block{Kind: conversation.Thinking, Text: "I will.", Signature: signPlan, Origin: origin}, text("No.")),
+				user(text("Do")), assistant(conversation.Block{Kind: conversation.Thinking, Text: "Hm.", Signature: signThought, Origin: origin}, call("c", "f", "{}")),
+				user(result("c", "f", text("1"))),
+			}},
+			"command-a-reasoning-08-2025",
+			`"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"No."},{"role":"user","content":"Do"},` +
+				`{"role":"assistant","content":[{"type":"thinking","thinking":"Hm."}],"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},` +
+				`{"role":"tool","tool_call_id":"c","content":"1"}],"stream":false`,
+			"thinking",
+		},
+		{
+			"a model that does not think is told thoughts as plans, or not at all",
+			request{Messages: []conversation.Message{
+				user(text("Do")), assistant(conversation.Block{Kind: conversation.Thinking, Text: "Hm.", Signature: signThought, Origin: origin}, call("c", "f", "{}")),
+				user(result("c", "f", text("1"))), assistant(conversation.Block{Kind: conversation.Thinking, Text: "Ah.", Signature: signThought, Origin: origin}, text("1")),
+			}},
+			"command-r-08-2024",
+			`"messages":[{"role":"user","content":"Do"},{"role":"assistant","tool_plan":"Hm.","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},` +
+				`{"role":"tool","tool_call_id":"c","content":"1"},{"role":"assistant","content":"1"}],"stream":false`,
 			"thinking",
 		},
 		{

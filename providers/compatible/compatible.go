@@ -122,6 +122,9 @@ func (p *Provider) Prepare(ctx context.Context, c *providers.Call) (*http.Reques
 }
 
 func (p *Provider) address(c *providers.Call) (*url.URL, error) {
+	if c.Operation == providers.Rerank && len(p.info.RerankPath) > 0 && c.BaseURL != nil {
+		return providers.JoinPath(providers.Root(c.BaseURL), p.info.RerankPath...), nil
+	}
 	if len(p.info.ChatPath) > 0 && c.Dialect == providers.Chat && c.BaseURL != nil && !providers.PathEndsIn(c.BaseURL, "v1") {
 		below := *c
 		below.BaseURL = providers.JoinPath(providers.Root(c.BaseURL), p.info.ChatPath...)

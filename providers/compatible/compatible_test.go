@@ -106,6 +106,7 @@ func TestBaseURLsMeanWhatTheDialectSays(t *testing.T) {
 		{preset: "cohere", base: "https://api.cohere.com", dialect: "chat", want: "https://api.cohere.com/compatibility/v1/chat/completions"},
 		{preset: "cohere", base: "https://api.cohere.ai/compatibility/v1", dialect: "chat", want: "https://api.cohere.ai/compatibility/v1/chat/completions"},
 		{preset: "cohere", base: "https://api.cohere.com/v2", dialect: "chat", op: providers.Embeddings, want: "https://api.cohere.com/compatibility/v1/embeddings"},
+		{preset: "cohere", base: "https://api.cohere.com/compatibility/v1", dialect: "chat", op: providers.Rerank, want: "https://api.cohere.com/v2/rerank"},
 		{preset: "ollama", base: "http://h:11434", dialect: "ollama", want: "http://h:11434/api/chat"},
 		{preset: "ollama", base: "http://h:11434/v1", dialect: "ollama", want: "http://h:11434/api/chat"},
 		{preset: "ollama", base: "http://h:11434/api/", dialect: "ollama", want: "http://h:11434/api/chat"},

@@ -24,6 +24,8 @@ type PresetInfo struct {
 	// ChatPath are the segments below the vendor's own API where its Chat Completions are. It is set for those who have
 	// an API of their own, too: Dialects then begins with that, and BaseURL holds no version.
 	ChatPath []string
+	// RerankPath are the segments below the vendor's own API where /rerank is, if it is not among the others.
+	RerankPath []string
 	// Unversioned says that a base URL without a path really has none: no /v1 is added.
 	Unversioned bool
 	// Needless are top-level members of Chat Completions requests that it answers with an error, although it does
@@ -40,12 +42,15 @@ var (
 
 	presets = map[string]PresetInfo{
 		// Vendors.
-		"alibaba":      {BaseURL: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", KeyEnv: []string{"DASHSCOPE_API_KEY"}},
-		"alibaba-cn":   {BaseURL: "https://dashscope.aliyuncs.com/compatible-mode/v1", KeyEnv: []string{"DASHSCOPE_API_KEY"}},
-		"baseten":      {BaseURL: "https://inference.baseten.co/v1", KeyEnv: []string{"BASETEN_API_KEY"}},
-		"cerebras":     {BaseURL: "https://api.cerebras.ai/v1", KeyEnv: []string{"CEREBRAS_API_KEY"}},
-		"chutes":       {BaseURL: "https://llm.chutes.ai/v1", KeyEnv: []string{"CHUTES_API_KEY"}},
-		"cohere":       {BaseURL: "https://api.cohere.com", KeyEnv: []string{"COHERE_API_KEY", "CO_API_KEY"}, Dialects: cohereOnly, ChatPath: []string{"compatibility", "v1"}},
+		"alibaba":    {BaseURL: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", KeyEnv: []string{"DASHSCOPE_API_KEY"}},
+		"alibaba-cn": {BaseURL: "https://dashscope.aliyuncs.com/compatible-mode/v1", KeyEnv: []string{"DASHSCOPE_API_KEY"}},
+		"baseten":    {BaseURL: "https://inference.baseten.co/v1", KeyEnv: []string{"BASETEN_API_KEY"}},
+		"cerebras":   {BaseURL: "https://api.cerebras.ai/v1", KeyEnv: []string{"CEREBRAS_API_KEY"}},
+		"chutes":     {BaseURL: "https://llm.chutes.ai/v1", KeyEnv: []string{"CHUTES_API_KEY"}},
+		"cohere": {
+			BaseURL: "https://api.cohere.com", KeyEnv: []string{"COHERE_API_KEY", "CO_API_KEY"}, Dialects: cohereOnly,
+			ChatPath: []string{"compatibility", "v1"}, RerankPath: []string{"v2", "rerank"},
+		},
 		"crusoe":       {BaseURL: "https://api.inference.crusoecloud.com/v1", KeyEnv: []string{"CRUSOE_API_KEY"}},
 		"deepinfra":    {BaseURL: "https://api.deepinfra.com/v1/openai", KeyEnv: []string{"DEEPINFRA_API_KEY"}},
 		"deepseek":     {BaseURL: "https://api.deepseek.com/v1", KeyEnv: []string{"DEEPSEEK_API_KEY"}},
