@@ -164,6 +164,9 @@ func (x *exchange) chooseDialect(t *target) (providers.Dialect, error) {
 	if slices.Contains(speaks, x.dialect) {
 		return x.dialect, nil
 	}
+	if o, ok := t.provider.guest.(providers.Offerer); ok && x.operation != providers.Generate && o.Offers(x.dialect, x.operation) {
+		return x.dialect, nil
+	}
 	for _, d := range speaks {
 		if x.translatesTo(d) {
 			return d, nil

@@ -22,8 +22,8 @@ type ProviderConfig struct {
 	// The base URLs, in the form that the vendor's own SDK takes. Several are several endpoints, balanced by
 	// `load_balancing`. Placeholders are expanded. Default: the vendor's public endpoint.
 	BaseURLs []string `json:"base_urls,omitempty"`
-	// The dialects that the endpoint speaks, best first: `chat`, `responses`, `messages`, `gemini`. Default: what its
-	// kind speaks.
+	// The dialects that the endpoint speaks, best first: `chat`, `responses`, `messages`, `gemini`, `cohere`, `ollama`.
+	// Default: what its kind speaks.
 	Dialects []string `json:"dialects,omitempty"`
 	// The models that the provider may be asked for; `*` matches any characters. Default: all.
 	Models []string `json:"models,omitempty"`
