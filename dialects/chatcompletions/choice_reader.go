@@ -139,7 +139,7 @@ func (c *choiceReader) advance(t *track, out []conversation.Event) []conversatio
 		out = c.start(t, out)
 	}
 	if t.started && t.sent < len(t.buf) {
-		out = append(out, c.delta(t, view(t.buf[t.sent:])))
+		out = append(out, c.delta(t, jsonedit.View(t.buf[t.sent:])))
 		t.sent = len(t.buf)
 	}
 	return out

@@ -156,7 +156,7 @@ func hasElements(doc []byte, obj *jsonedit.Object, key string) bool {
 
 // valueOf views a member as a gjson value without copying it.
 func valueOf(doc []byte, m jsonedit.Member) gjson.Result {
-	return gjson.Parse(view(doc[m.Start:m.End]))
+	return gjson.Parse(jsonedit.View(doc[m.Start:m.End]))
 }
 
 // AppendKeepAlive implements [dialects.Codec] with a comment, which SSE clients skip.

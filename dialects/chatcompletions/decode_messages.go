@@ -168,7 +168,7 @@ func (d *requestDecoder) callBody(key string) callBody {
 			case '"':
 				b.arguments = d.text()
 			case '{':
-				b.arguments = view(d.in.Raw())
+				b.arguments = jsonedit.View(d.in.Raw())
 			case 'n':
 			default:
 				b.bad = true

@@ -41,7 +41,7 @@ func (d *requestDecoder) resultContent(p *place, m *wireMessage) []conversation.
 	}
 	if bare {
 		d.in.Seek(m.content)
-		return d.add(nil, conversation.Block{Kind: conversation.Text, Text: view(d.in.Raw())})
+		return d.add(nil, conversation.Block{Kind: conversation.Text, Text: jsonedit.View(d.in.Raw())})
 	}
 	return d.content(nil, p, m)
 }

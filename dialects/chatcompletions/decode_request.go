@@ -144,7 +144,7 @@ func (d *requestDecoder) number(p *place) conversation.Number {
 		d.fail(p, "%s must be a number", p.path())
 		return ""
 	}
-	n := view(d.in.Raw())
+	n := jsonedit.View(d.in.Raw())
 	if _, err := strconv.ParseFloat(n, 64); err != nil {
 		d.fail(p, "%s is out of range", p.path())
 	}

@@ -33,10 +33,10 @@ func (e *requestEncoder) message(m *conversation.Message) {
 
 // open begins a message.
 func (e *requestEncoder) open(role, name string) {
-	e.dst = append(appendComma(e.dst), '{')
-	e.dst = appendStringMember(e.dst, "role", role)
+	e.dst = append(jsonedit.AppendComma(e.dst), '{')
+	e.dst = jsonedit.AppendStringMember(e.dst, "role", role)
 	if e.rules.names {
-		e.dst = appendText(e.dst, "name", name)
+		e.dst = jsonedit.AppendTextMember(e.dst, "name", name)
 	} else {
 		e.noteIf("name", name != "")
 	}
@@ -81,7 +81,7 @@ func (e *requestEncoder) spoken(m *conversation.Message, role string, blocks []c
 // content writes the content member: a string where one text is all there is, else an array of parts. It reports
 // whether it wrote anything but an empty string.
 func (e *requestEncoder) content(blocks []conversation.Block) bool {
-	e.dst = appendKey(e.dst, "content")
+	e.dst = jsonedit.AppendKey(e.dst, "content")
 	if len(blocks) == 1 && blocks[0].Kind == conversation.Text && (blocks[0].Cache == nil || !e.rules.cacheMarks) {
 		e.noteIf("cache_control", blocks[0].Cache != nil)
 		e.dst = jsonedit.AppendString(e.dst, blocks[0].Text)
@@ -139,7 +139,7 @@ func (e *requestEncoder) thoughts(blocks []conversation.Block) {
 		}
 		all.WriteString(b.Text)
 	}
-	e.dst = appendText(e.dst, e.rules.thinking, all.String())
+	e.dst = jsonedit.AppendTextMember(e.dst, e.rules.thinking, all.String())
 }
 
 // assistantContent writes what the model said. Its texts are pieces of one text and joined as they are, so that vendors
@@ -174,9 +174,9 @@ func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said boo
 		texts = append(texts, refusals.String())
 	}
 	if refusals.Len() > 0 && e.rules.openai {
-		e.dst = appendStringMember(e.dst, "refusal", refusals.String())
+		e.dst = jsonedit.AppendStringMember(e.dst, "refusal", refusals.String())
 		if len(texts) == 0 {
-			e.dst = append(appendKey(e.dst, "content"), "null"...)
+			e.dst = append(jsonedit.AppendKey(e.dst, "content"), "null"...)
 		}
 		said = true
 	}
@@ -185,7 +185,7 @@ func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said boo
 		e.assistantParts(blocks)
 		return true
 	case len(texts) > 0:
-		e.dst = appendStringMember(e.dst, "content", strings.Join(texts, ""))
+		e.dst = jsonedit.AppendStringMember(e.dst, "content", strings.Join(texts, ""))
 		return true
 	}
 	return said
@@ -193,7 +193,7 @@ func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said boo
 
 // assistantParts writes the content as an array: for cache marks, and for parts that only this dialect has.
 func (e *requestEncoder) assistantParts(blocks []conversation.Block) {
-	e.dst = append(appendKey(e.dst, "content"), '[')
+	e.dst = append(jsonedit.AppendKey(e.dst, "content"), '[')
 	for i := range blocks {
 		if b := &blocks[i]; b.Kind == conversation.Text || b.Kind == conversation.Opaque && b.Origin == origin {
 			e.part(b)
@@ -208,8 +208,8 @@ func (e *requestEncoder) spokenAudio(b *conversation.Block) bool {
 		e.note("audio")
 		return false
 	}
-	e.dst = append(appendKey(e.dst, "audio"), '{')
-	e.dst = append(appendStringMember(e.dst, "id", b.Media.FileID), '}')
+	e.dst = append(jsonedit.AppendKey(e.dst, "audio"), '{')
+	e.dst = append(jsonedit.AppendStringMember(e.dst, "id", b.Media.FileID), '}')
 	return true
 }
 
@@ -222,7 +222,7 @@ func (e *requestEncoder) calls(blocks []conversation.Block) bool {
 			continue
 		}
 		if first {
-			e.dst = append(appendKey(e.dst, "tool_calls"), '[')
+			e.dst = append(jsonedit.AppendKey(e.dst, "tool_calls"), '[')
 			first = false
 		}
 		e.call(c)
@@ -241,25 +241,25 @@ func (e *requestEncoder) call(c *conversation.ToolCall) {
 		id = "call_" + hashID(c.Name+" "+strconv.Itoa(e.made), 12)
 		e.pending = append(e.pending, openCall{id, c.Name})
 	}
-	e.dst = append(appendComma(e.dst), '{')
-	e.dst = appendStringMember(e.dst, "id", e.callID(id))
+	e.dst = append(jsonedit.AppendComma(e.dst), '{')
+	e.dst = jsonedit.AppendStringMember(e.dst, "id", e.callID(id))
 	if c.Custom && e.rules.openai {
 		e.dst = append(e.dst, `,"type":"custom","custom":{`...)
-		e.dst = appendStringMember(e.dst, "name", c.Name)
-		e.dst = appendStringMember(e.dst, "input", c.Arguments)
+		e.dst = jsonedit.AppendStringMember(e.dst, "name", c.Name)
+		e.dst = jsonedit.AppendStringMember(e.dst, "input", c.Arguments)
 		e.dst = append(e.dst, '}', '}')
 		return
 	}
 	arguments := c.Arguments
 	switch {
 	case c.Custom:
-		arguments = string(append(appendStringMember([]byte{'{'}, "input", arguments), '}'))
+		arguments = string(append(jsonedit.AppendStringMember([]byte{'{'}, "input", arguments), '}'))
 	case arguments == "":
 		arguments = "{}" // some servers parse it
 	}
 	e.dst = append(e.dst, `,"type":"function","function":{`...)
-	e.dst = appendStringMember(e.dst, "name", e.toolName(c.Name))
-	e.dst = appendStringMember(e.dst, "arguments", arguments)
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", e.toolName(c.Name))
+	e.dst = jsonedit.AppendStringMember(e.dst, "arguments", arguments)
 	e.dst = append(e.dst, '}', '}')
 }
 
@@ -285,8 +285,8 @@ func (e *requestEncoder) result(b *conversation.Block) (media []conversation.Blo
 		content = imagesFollow
 	}
 	e.open("tool", "")
-	e.dst = appendStringMember(e.dst, "tool_call_id", e.callID(e.resultID(r)))
-	e.dst = appendKey(e.dst, "content")
+	e.dst = jsonedit.AppendStringMember(e.dst, "tool_call_id", e.callID(e.resultID(r)))
+	e.dst = jsonedit.AppendKey(e.dst, "content")
 	if b.Cache != nil && e.rules.cacheMarks {
 		e.dst = append(e.dst, '[')
 		e.part(&conversation.Block{Kind: conversation.Text, Text: content, Cache: b.Cache})

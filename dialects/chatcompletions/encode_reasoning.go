@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // Budgets in tokens up to which an effort is meant. There is no official table; these are the usual sizes.
@@ -25,7 +26,7 @@ func (e *requestEncoder) reasoning() {
 	case effortObject:
 		e.reasoningObject(r)
 	case effortSwitch:
-		e.dst = append(appendKey(e.dst, "thinking"), `{"type":"`...)
+		e.dst = append(jsonedit.AppendKey(e.dst, "thinking"), `{"type":"`...)
 		if r.Off {
 			e.dst = append(e.dst, `disabled"}`...)
 		} else {
@@ -33,23 +34,23 @@ func (e *requestEncoder) reasoning() {
 		}
 	case effortNested:
 		if effort := e.effort(r); effort != "" {
-			e.dst = append(appendKey(e.dst, "reasoning"), '{')
-			e.dst = append(appendStringMember(e.dst, "effort", effort), '}')
+			e.dst = append(jsonedit.AppendKey(e.dst, "reasoning"), '{')
+			e.dst = append(jsonedit.AppendStringMember(e.dst, "effort", effort), '}')
 		}
 	default:
-		e.dst = appendText(e.dst, "reasoning_effort", e.effort(r))
+		e.dst = jsonedit.AppendTextMember(e.dst, "reasoning_effort", e.effort(r))
 	}
 }
 
 func (e *requestEncoder) reasoningObject(r *conversation.Reasoning) {
-	e.dst = append(appendKey(e.dst, "reasoning"), '{')
+	e.dst = append(jsonedit.AppendKey(e.dst, "reasoning"), '{')
 	switch {
 	case r.Off:
 		e.dst = append(e.dst, `"enabled":false`...)
 	case r.Budget != nil:
-		e.dst = appendIntMember(e.dst, "max_tokens", *r.Budget)
+		e.dst = jsonedit.AppendIntMember(e.dst, "max_tokens", *r.Budget)
 	case r.Effort != "":
-		e.dst = appendStringMember(e.dst, "effort", r.Effort)
+		e.dst = jsonedit.AppendStringMember(e.dst, "effort", r.Effort)
 	default:
 		e.dst = append(e.dst, `"enabled":true`...)
 	}

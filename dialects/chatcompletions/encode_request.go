@@ -30,8 +30,8 @@ type requestEncoder struct {
 func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.EncodeOptions) ([]byte, []string, error) {
 	e := requestEncoder{dst: dst, r: r, rules: rulesFor(o.Vendor, o.Model), model: o.Model}
 	e.dst = append(e.dst, '{')
-	e.dst = appendStringMember(e.dst, "model", o.Model)
-	e.dst = append(appendKey(e.dst, "messages"), '[')
+	e.dst = jsonedit.AppendStringMember(e.dst, "model", o.Model)
+	e.dst = append(jsonedit.AppendKey(e.dst, "messages"), '[')
 	for i := range r.Messages {
 		e.message(&r.Messages[i])
 	}
@@ -71,13 +71,13 @@ func (e *requestEncoder) limits(maxOutput int64) {
 		if maxOutput > 0 {
 			n = min(n, maxOutput)
 		}
-		e.dst = appendIntMember(e.dst, e.rules.maxTokens, n)
+		e.dst = jsonedit.AppendIntMember(e.dst, e.rules.maxTokens, n)
 	}
 	if n := e.r.N; n != nil && *n != 1 {
 		if e.rules.oneAnswer {
 			e.refuse("n", "the provider gives one answer at a time, not %d", *n)
 		}
-		e.dst = appendIntMember(e.dst, "n", *n)
+		e.dst = jsonedit.AppendIntMember(e.dst, "n", *n)
 	}
 	e.stop()
 }
@@ -95,9 +95,9 @@ func (e *requestEncoder) stop() {
 		stops = stops[:most]
 		e.note("stop")
 	}
-	e.dst = append(appendKey(e.dst, "stop"), '[')
+	e.dst = append(jsonedit.AppendKey(e.dst, "stop"), '[')
 	for _, s := range stops {
-		e.dst = jsonedit.AppendString(appendComma(e.dst), s)
+		e.dst = jsonedit.AppendString(jsonedit.AppendComma(e.dst), s)
 	}
 	e.dst = append(e.dst, ']')
 }
@@ -121,7 +121,7 @@ func (e *requestEncoder) sampling() {
 		e.noteIf("top_k", r.TopK != "")
 	}
 	if r.Seed != nil {
-		e.dst = appendIntMember(e.dst, e.rules.seed, *r.Seed)
+		e.dst = jsonedit.AppendIntMember(e.dst, e.rules.seed, *r.Seed)
 	}
 	e.logprobs()
 }
@@ -148,9 +148,9 @@ func (e *requestEncoder) logprobs() {
 		e.note("logprobs")
 		return
 	}
-	e.dst = append(appendKey(e.dst, "logprobs"), "true"...)
+	e.dst = append(jsonedit.AppendKey(e.dst, "logprobs"), "true"...)
 	if r.TopLogprobs != nil {
-		e.dst = appendIntMember(e.dst, "top_logprobs", *r.TopLogprobs)
+		e.dst = jsonedit.AppendIntMember(e.dst, "top_logprobs", *r.TopLogprobs)
 	}
 }
 
@@ -160,18 +160,18 @@ func (e *requestEncoder) format() {
 		return
 	}
 	if f.Schema == nil {
-		e.dst = append(appendKey(e.dst, "response_format"), `{"type":"json_object"}`...)
+		e.dst = append(jsonedit.AppendKey(e.dst, "response_format"), `{"type":"json_object"}`...)
 		return
 	}
 	name := f.Name
 	if name == "" {
 		name = "response" // the wire demands one
 	}
-	e.dst = append(appendKey(e.dst, "response_format"), `{"type":"json_schema","json_schema":{`...)
-	e.dst = appendStringMember(e.dst, "name", name)
-	e.dst = appendText(e.dst, "description", f.Description)
-	e.dst = appendRawMember(e.dst, "schema", f.Schema)
-	e.dst = appendBoolMember(e.dst, "strict", f.Strict)
+	e.dst = append(jsonedit.AppendKey(e.dst, "response_format"), `{"type":"json_schema","json_schema":{`...)
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
+	e.dst = jsonedit.AppendTextMember(e.dst, "description", f.Description)
+	e.dst = jsonedit.AppendRawMember(e.dst, "schema", f.Schema)
+	e.dst = jsonedit.AppendBoolMember(e.dst, "strict", f.Strict)
 	e.dst = append(e.dst, '}', '}')
 }
 
@@ -192,7 +192,7 @@ func (e *requestEncoder) identity() {
 	switch {
 	case len(r.Metadata) == 0:
 	case r.Origin == origin:
-		e.dst = appendRawMember(e.dst, "metadata", r.Metadata)
+		e.dst = jsonedit.AppendRawMember(e.dst, "metadata", r.Metadata)
 	case r.Origin != "messages": // Anthropic's holds nothing but the user
 		e.note("metadata")
 	}
@@ -202,7 +202,7 @@ func (e *requestEncoder) optional(key, value string, known bool) {
 	switch {
 	case value == "":
 	case known:
-		e.dst = appendStringMember(e.dst, key, value)
+		e.dst = jsonedit.AppendStringMember(e.dst, key, value)
 	default:
 		e.note(key)
 	}
@@ -213,9 +213,9 @@ func (e *requestEncoder) stream() {
 	if !e.r.Stream {
 		return
 	}
-	e.dst = append(appendKey(e.dst, "stream"), "true"...)
+	e.dst = append(jsonedit.AppendKey(e.dst, "stream"), "true"...)
 	if !e.rules.noStreamOptions {
-		e.dst = append(appendKey(e.dst, "stream_options"), `{"include_usage":true}`...)
+		e.dst = append(jsonedit.AppendKey(e.dst, "stream_options"), `{"include_usage":true}`...)
 	}
 }
 
@@ -225,7 +225,7 @@ func (e *requestEncoder) extra() {
 			e.note(f.Name)
 			continue
 		}
-		e.dst = jsonedit.AppendString(appendComma(e.dst), f.Name)
+		e.dst = jsonedit.AppendString(jsonedit.AppendComma(e.dst), f.Name)
 		e.dst = append(append(e.dst, ':'), f.Value...)
 	}
 }

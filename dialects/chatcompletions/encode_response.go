@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // EncodeResponse implements [dialects.Decoder]. SDKs demand an ID and a time of creation: where the provider's dialect
@@ -23,19 +24,19 @@ func (Codec) EncodeResponse(dst []byte, r *conversation.Response, requestModel s
 		requestModel = r.Model
 	}
 	dst = append(dst, '{')
-	dst = appendStringMember(dst, "id", completionID(id))
+	dst = jsonedit.AppendStringMember(dst, "id", completionID(id))
 	dst = append(dst, `,"object":"chat.completion"`...)
-	dst = appendIntMember(dst, "created", created)
-	dst = appendStringMember(dst, "model", requestModel)
-	dst = append(appendKey(dst, "choices"), '[')
+	dst = jsonedit.AppendIntMember(dst, "created", created)
+	dst = jsonedit.AppendStringMember(dst, "model", requestModel)
+	dst = append(jsonedit.AppendKey(dst, "choices"), '[')
 	for i := range r.Choices {
-		dst = appendChoice(appendComma(dst), &r.Choices[i], i)
+		dst = appendChoice(jsonedit.AppendComma(dst), &r.Choices[i], i)
 	}
 	dst = append(dst, ']')
 	if r.UsageKnown {
-		dst = appendUsage(appendKey(dst, "usage"), r.Usage)
+		dst = appendUsage(jsonedit.AppendKey(dst, "usage"), r.Usage)
 	}
-	dst = appendText(dst, "service_tier", r.ServiceTier)
+	dst = jsonedit.AppendTextMember(dst, "service_tier", r.ServiceTier)
 	return append(dst, '}')
 }
 
@@ -49,16 +50,16 @@ func completionID(id string) string {
 
 func appendChoice(dst []byte, c *conversation.Choice, index int) []byte {
 	dst = append(dst, '{')
-	dst = appendIntMember(dst, "index", int64(index))
-	dst = append(appendKey(dst, "message"), `{"role":"assistant"`...)
+	dst = jsonedit.AppendIntMember(dst, "index", int64(index))
+	dst = append(jsonedit.AppendKey(dst, "message"), `{"role":"assistant"`...)
 	dst = appendMessage(dst, c)
 	dst = append(dst, '}')
 	if c.Logprobs != nil {
-		dst = appendRawMember(dst, "logprobs", c.Logprobs)
+		dst = jsonedit.AppendRawMember(dst, "logprobs", c.Logprobs)
 	} else {
 		dst = append(dst, `,"logprobs":null`...)
 	}
-	dst = appendStringMember(dst, "finish_reason", finishReason(c.Stop))
+	dst = jsonedit.AppendStringMember(dst, "finish_reason", finishReason(c.Stop))
 	return append(dst, '}')
 }
 
@@ -72,22 +73,22 @@ func appendMessage(dst []byte, c *conversation.Choice) []byte {
 	}
 	calls := hasKind(c.Blocks, conversation.Call)
 	if hasContent || !calls && !hasRefusal {
-		dst = appendStringMember(dst, "content", content)
+		dst = jsonedit.AppendStringMember(dst, "content", content)
 	} else {
 		dst = append(dst, `,"content":null`...)
 	}
 	dst = appendNullable(dst, "refusal", refusal)
-	dst = appendText(dst, "reasoning_content", thoughts)
+	dst = jsonedit.AppendTextMember(dst, "reasoning_content", thoughts)
 	dst = appendAnnotations(dst, c.Blocks)
 	dst = appendImages(dst, c.Blocks)
 	dst = appendAudio(dst, c.Blocks)
 	if !calls {
 		return dst
 	}
-	dst = append(appendKey(dst, "tool_calls"), '[')
+	dst = append(jsonedit.AppendKey(dst, "tool_calls"), '[')
 	for i := range c.Blocks {
 		if call := c.Blocks[i].Call; c.Blocks[i].Kind == conversation.Call && call != nil {
-			dst = appendCall(appendComma(dst), call)
+			dst = appendCall(jsonedit.AppendComma(dst), call)
 		}
 	}
 	return append(dst, ']')
@@ -125,7 +126,7 @@ func hasKind(blocks []conversation.Block, kind conversation.Kind) bool {
 
 func appendCall(dst []byte, c *conversation.ToolCall) []byte {
 	dst = append(dst, '{')
-	dst = appendStringMember(dst, "id", c.ID)
+	dst = jsonedit.AppendStringMember(dst, "id", c.ID)
 	dst = appendCallBody(dst, c)
 	return append(dst, '}')
 }
@@ -134,16 +135,16 @@ func appendCall(dst []byte, c *conversation.ToolCall) []byte {
 func appendCallBody(dst []byte, c *conversation.ToolCall) []byte {
 	if c.Custom {
 		dst = append(dst, `,"type":"custom","custom":{`...)
-		dst = appendStringMember(dst, "name", c.Name)
-		return append(appendStringMember(dst, "input", c.Arguments), '}')
+		dst = jsonedit.AppendStringMember(dst, "name", c.Name)
+		return append(jsonedit.AppendStringMember(dst, "input", c.Arguments), '}')
 	}
 	arguments := c.Arguments
 	if arguments == "" {
 		arguments = "{}"
 	}
 	dst = append(dst, `,"type":"function","function":{`...)
-	dst = appendStringMember(dst, "name", c.Name)
-	return append(appendStringMember(dst, "arguments", arguments), '}')
+	dst = jsonedit.AppendStringMember(dst, "name", c.Name)
+	return append(jsonedit.AppendStringMember(dst, "arguments", arguments), '}')
 }
 
 // appendAnnotations appends the citations of all texts. Offsets count characters of the joined content.
@@ -159,9 +160,9 @@ func appendAnnotations(dst []byte, blocks []conversation.Block) []byte {
 				continue // a place in a document: the wire has no word for it
 			}
 			if !open {
-				dst, open = append(appendKey(dst, "annotations"), '['), true
+				dst, open = append(jsonedit.AppendKey(dst, "annotations"), '['), true
 			}
-			dst = appendAnnotation(appendComma(dst), &b.Citations[j], offset)
+			dst = appendAnnotation(jsonedit.AppendComma(dst), &b.Citations[j], offset)
 		}
 		offset += utf8.RuneCountInString(b.Text)
 	}
@@ -177,10 +178,10 @@ func appendAnnotation(dst []byte, c *conversation.Citation, offset int) []byte {
 		start, end = start+offset, end+offset
 	}
 	dst = append(dst, `{"type":"url_citation","url_citation":{`...)
-	dst = appendIntMember(dst, "start_index", int64(start))
-	dst = appendIntMember(dst, "end_index", int64(end))
-	dst = appendStringMember(dst, "url", c.URL)
-	dst = appendStringMember(dst, "title", c.Title)
+	dst = jsonedit.AppendIntMember(dst, "start_index", int64(start))
+	dst = jsonedit.AppendIntMember(dst, "end_index", int64(end))
+	dst = jsonedit.AppendStringMember(dst, "url", c.URL)
+	dst = jsonedit.AppendStringMember(dst, "title", c.Title)
 	return append(dst, '}', '}')
 }
 
@@ -193,9 +194,9 @@ func appendImages(dst []byte, blocks []conversation.Block) []byte {
 			continue
 		}
 		if !open {
-			dst, open = append(appendKey(dst, "images"), '['), true
+			dst, open = append(jsonedit.AppendKey(dst, "images"), '['), true
 		}
-		dst = append(appendComma(dst), `{"type":"image_url","image_url":{"url":`...)
+		dst = append(jsonedit.AppendComma(dst), `{"type":"image_url","image_url":{"url":`...)
 		dst = append(appendMediaURL(dst, b.Media), '}', '}')
 	}
 	if open {
@@ -211,12 +212,12 @@ func appendAudio(dst []byte, blocks []conversation.Block) []byte {
 		if b.Kind != conversation.Audio || b.Media == nil || b.Media.Data == "" {
 			continue
 		}
-		dst = append(appendKey(dst, "audio"), `{"id":"audio_`...)
+		dst = append(jsonedit.AppendKey(dst, "audio"), `{"id":"audio_`...)
 		dst = append(dst, hashID(b.Media.Data, 12)...)
 		dst = append(dst, '"')
-		dst = appendIntMember(dst, "expires_at", 0)
-		dst = appendStringMember(dst, "data", b.Media.Data)
-		return append(appendStringMember(dst, "transcript", b.Text), '}')
+		dst = jsonedit.AppendIntMember(dst, "expires_at", 0)
+		dst = jsonedit.AppendStringMember(dst, "data", b.Media.Data)
+		return append(jsonedit.AppendStringMember(dst, "transcript", b.Text), '}')
 	}
 	return dst
 }

@@ -16,7 +16,7 @@ const (
 
 func (e *requestEncoder) tools() {
 	start := len(e.dst)
-	e.dst = append(appendKey(e.dst, "tools"), '[')
+	e.dst = append(jsonedit.AppendKey(e.dst, "tools"), '[')
 	empty := len(e.dst)
 	for i := range e.r.Tools {
 		e.tool(&e.r.Tools[i])
@@ -27,7 +27,7 @@ func (e *requestEncoder) tools() {
 		return
 	}
 	e.dst = append(e.dst, ']')
-	e.dst = appendBoolMember(e.dst, "parallel_tool_calls", e.r.ParallelTools)
+	e.dst = jsonedit.AppendBoolMember(e.dst, "parallel_tool_calls", e.r.ParallelTools)
 }
 
 func (e *requestEncoder) tool(t *conversation.Tool) {
@@ -36,18 +36,18 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 			e.note(t.Name)
 			return
 		}
-		e.dst = append(appendComma(e.dst), t.Raw...)
+		e.dst = append(jsonedit.AppendComma(e.dst), t.Raw...)
 		return
 	}
-	e.dst = append(appendComma(e.dst), `{"type":"function","function":{`...)
-	e.dst = appendStringMember(e.dst, "name", e.toolName(t.Name))
-	e.dst = appendText(e.dst, "description", t.Description)
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"function","function":{`...)
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", e.toolName(t.Name))
+	e.dst = jsonedit.AppendTextMember(e.dst, "description", t.Description)
 	schema := t.Schema
 	if schema == nil {
 		schema = []byte(`{"type":"object","properties":{}}`)
 	}
-	e.dst = appendRawMember(e.dst, "parameters", schema)
-	e.dst = append(appendBoolMember(e.dst, "strict", t.Strict), '}')
+	e.dst = jsonedit.AppendRawMember(e.dst, "parameters", schema)
+	e.dst = append(jsonedit.AppendBoolMember(e.dst, "strict", t.Strict), '}')
 	e.cacheMark(t.Cache)
 	e.dst = append(e.dst, '}')
 }
@@ -59,8 +59,8 @@ func (e *requestEncoder) cacheMark(c *conversation.CacheMark) {
 	case !e.rules.cacheMarks:
 		e.note("cache_control")
 	default:
-		e.dst = append(appendKey(e.dst, "cache_control"), `{"type":"ephemeral"`...)
-		e.dst = append(appendText(e.dst, "ttl", c.TTL), '}')
+		e.dst = append(jsonedit.AppendKey(e.dst, "cache_control"), `{"type":"ephemeral"`...)
+		e.dst = append(jsonedit.AppendTextMember(e.dst, "ttl", c.TTL), '}')
 	}
 }
 
@@ -73,11 +73,11 @@ func (e *requestEncoder) toolChoice() {
 		e.allowedTools(c)
 		return
 	}
-	e.dst = appendKey(e.dst, "tool_choice")
+	e.dst = jsonedit.AppendKey(e.dst, "tool_choice")
 	switch c.Mode {
 	case conversation.ChoiceTool:
 		e.dst = append(e.dst, `{"type":"function","function":{`...)
-		e.dst = append(appendStringMember(e.dst, "name", e.toolName(c.Name)), '}', '}')
+		e.dst = append(jsonedit.AppendStringMember(e.dst, "name", e.toolName(c.Name)), '}', '}')
 	default:
 		e.dst = jsonedit.AppendString(e.dst, e.choiceWord(c.Mode))
 	}
@@ -97,23 +97,23 @@ func (e *requestEncoder) choiceWord(m conversation.ChoiceMode) string {
 // said, and the whole list is allowed.
 func (e *requestEncoder) allowedTools(c conversation.ToolChoice) {
 	if e.rules.openai {
-		e.dst = append(appendKey(e.dst, "tool_choice"), `{"type":"allowed_tools","allowed_tools":{`...)
-		e.dst = appendStringMember(e.dst, "mode", e.choiceWord(c.Mode))
-		e.dst = append(appendKey(e.dst, "tools"), '[')
+		e.dst = append(jsonedit.AppendKey(e.dst, "tool_choice"), `{"type":"allowed_tools","allowed_tools":{`...)
+		e.dst = jsonedit.AppendStringMember(e.dst, "mode", e.choiceWord(c.Mode))
+		e.dst = append(jsonedit.AppendKey(e.dst, "tools"), '[')
 		for _, name := range c.Allowed {
-			e.dst = append(appendComma(e.dst), `{"type":"function","function":{`...)
-			e.dst = append(appendStringMember(e.dst, "name", e.toolName(name)), '}', '}')
+			e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"function","function":{`...)
+			e.dst = append(jsonedit.AppendStringMember(e.dst, "name", e.toolName(name)), '}', '}')
 		}
 		e.dst = append(e.dst, ']', '}', '}')
 		return
 	}
 	if len(c.Allowed) == 1 && c.Mode == conversation.ChoiceRequired {
-		e.dst = append(appendKey(e.dst, "tool_choice"), `{"type":"function","function":{`...)
-		e.dst = append(appendStringMember(e.dst, "name", e.toolName(c.Allowed[0])), '}', '}')
+		e.dst = append(jsonedit.AppendKey(e.dst, "tool_choice"), `{"type":"function","function":{`...)
+		e.dst = append(jsonedit.AppendStringMember(e.dst, "name", e.toolName(c.Allowed[0])), '}', '}')
 		return
 	}
 	e.note("allowed_tools")
-	e.dst = appendStringMember(e.dst, "tool_choice", e.choiceWord(c.Mode))
+	e.dst = jsonedit.AppendStringMember(e.dst, "tool_choice", e.choiceWord(c.Mode))
 }
 
 // toolName makes a name that the wire accepts: at most 64 letters, digits, underscores and hyphens. Names that are

@@ -74,10 +74,10 @@ func (w *eventWriter) start(ev *conversation.Event) {
 		model = ev.Model
 	}
 	w.head = append(w.head[:0], `data: {`...)
-	w.head = appendStringMember(w.head, "id", completionID(id))
+	w.head = jsonedit.AppendStringMember(w.head, "id", completionID(id))
 	w.head = append(w.head, `,"object":"chat.completion.chunk"`...)
-	w.head = appendIntMember(w.head, "created", created)
-	w.head = appendStringMember(w.head, "model", model)
+	w.head = jsonedit.AppendIntMember(w.head, "created", created)
+	w.head = jsonedit.AppendStringMember(w.head, "model", model)
 	w.head = append(w.head, `,"choices":[`...)
 }
 
@@ -133,7 +133,7 @@ func (w *eventWriter) close(dst []byte, finish string) []byte {
 // member writes a chunk whose delta is one string.
 func (w *eventWriter) member(dst []byte, n int, key, value string) []byte {
 	dst = w.open(dst, n)
-	dst = appendStringMember(dst, key, value)
+	dst = jsonedit.AppendStringMember(dst, key, value)
 	return w.close(dst, "")
 }
 
@@ -168,14 +168,14 @@ func (w *eventWriter) callStart(dst []byte, c *writerChoice, call *conversation.
 	c.custom, c.empty = call.Custom, call.Arguments == ""
 	dst = w.open(dst, c.n)
 	dst = appendInt(append(dst, `"tool_calls":[{"index":`...), int64(c.calls-1))
-	dst = appendStringMember(dst, "id", call.ID)
+	dst = jsonedit.AppendStringMember(dst, "id", call.ID)
 	body, input := `,"type":"function","function":{`, "arguments"
 	if call.Custom {
 		body, input = `,"type":"custom","custom":{`, "input"
 	}
 	dst = append(dst, body...)
-	dst = appendStringMember(dst, "name", call.Name)
-	dst = appendStringMember(dst, input, call.Arguments)
+	dst = jsonedit.AppendStringMember(dst, "name", call.Name)
+	dst = jsonedit.AppendStringMember(dst, input, call.Arguments)
 	return w.close(append(dst, '}', '}', ']'), "")
 }
 

@@ -148,7 +148,7 @@ func (c *callFragment) body(in *jsonedit.Reader) {
 					c.arguments = s
 				}
 			case '{':
-				c.arguments = view(in.Raw())
+				c.arguments = jsonedit.View(in.Raw())
 			}
 		}
 	}
