@@ -51,7 +51,7 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 		return x.errorIn200(a, m, body)
 	}
 	a.obs = *m.Observation()
-	if a.dialect == x.dialect && !x.head.Stream {
+	if !o.translated && !x.head.Stream {
 		x.writeUnary(a, resp.Header["Content-Type"], body)
 		return nil
 	}

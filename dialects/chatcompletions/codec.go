@@ -62,7 +62,8 @@ func (Codec) Head(doc []byte, obj *jsonedit.Object) (dialects.Head, error) {
 	if m, ok := obj.Get("user"); ok {
 		h.EndUser, _ = m.String(doc)
 	}
-	h.HasTools = hasElements(doc, obj, "tools") || hasElements(doc, obj, "functions")
+	h.LegacyCalls = hasElements(doc, obj, "functions")
+	h.HasTools = h.LegacyCalls || hasElements(doc, obj, "tools")
 	return h, nil
 }
 

@@ -60,6 +60,7 @@ func (d *requestDecoder) member(p *place) {
 		d.tools(p)
 	case "functions":
 		d.functions(p)
+		r.LegacyCalls = len(r.Tools) > 0
 	case "tool_choice", "function_call":
 		d.toolChoice(p)
 	case "parallel_tool_calls":

@@ -22,12 +22,15 @@ func (d *requestDecoder) tools(p *place) {
 		}
 		start := d.in.Mark()
 		t, kind, named := d.wrappedTool(&e)
-		if t.Name == "" {
-			end := d.in.Mark()
-			d.in.Seek(start)
+		end := d.in.Mark()
+		d.in.Seek(start)
+		switch {
+		case t.Custom:
+			t.Raw, t.Origin = d.in.Raw(), origin // to its own vendor it goes as it stands
+		case t.Name == "":
 			t = d.bareTool(&e, kind, named, t.Cache)
-			d.in.Seek(end)
 		}
+		d.in.Seek(end)
 		d.req.Tools = append(d.req.Tools, t)
 	}
 }
@@ -55,6 +58,11 @@ func (d *requestDecoder) wrappedTool(p *place) (t conversation.Tool, kind string
 				in := p.in("function")
 				t = d.function(&in)
 			}
+		case "custom":
+			if d.in.Peek() == '{' {
+				in := p.in("custom")
+				t = d.customTool(&in)
+			}
 		}
 	}
 	t.Cache = cache
@@ -74,6 +82,48 @@ func (d *requestDecoder) bareTool(p *place, kind string, named bool, cache *conv
 	}
 	t.Cache = cache
 	return t
+}
+
+// customTool reads what a free-text tool is.
+func (d *requestDecoder) customTool(p *place) conversation.Tool {
+	t := conversation.Tool{Custom: true}
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "name":
+			t.Name = d.text()
+		case "description":
+			t.Description = d.text()
+		case "format":
+			t.Grammar = d.grammar()
+		}
+	}
+	if t.Name == "" {
+		in := p.in("name")
+		d.fail(&in, "a custom tool must have a name")
+	}
+	return t
+}
+
+// grammar reads the format of a free-text tool; nil when that is any text.
+func (d *requestDecoder) grammar() *conversation.Grammar {
+	var g conversation.Grammar
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "grammar":
+			for ok := d.in.Object(); ok; ok = d.in.Next() {
+				switch d.in.Key() {
+				case "syntax":
+					g.Syntax = d.text()
+				case "definition":
+					g.Definition = d.text()
+				}
+			}
+		}
+	}
+	if g.Definition == "" {
+		return nil
+	}
+	return &g
 }
 
 // functions reads the legacy form of tools.

@@ -121,29 +121,14 @@ func (e *requestEncoder) assistant(m *conversation.Message) {
 		}
 		e.dst = slices.Insert(e.dst, empty, []byte(`,"content":`+value)...)
 	}
+	if e.rules.prefix && !called && m == &e.r.Messages[len(e.r.Messages)-1] {
+		e.dst = append(e.dst, `,"prefix":true`...)
+	}
 	e.dst = append(e.dst, '}')
 }
 
-// thoughts replays reasoning to the vendors that want it back.
-func (e *requestEncoder) thoughts(blocks []conversation.Block) {
-	var all strings.Builder
-	for i := range blocks {
-		b := &blocks[i]
-		if b.Kind != conversation.Thinking {
-			continue
-		}
-		ours := b.Origin == origin || e.rules.needsThinking && b.Signature == ""
-		if e.rules.thinking == "" || !ours || b.Redacted {
-			e.note("thinking")
-			continue
-		}
-		all.WriteString(b.Text)
-	}
-	e.dst = jsonedit.AppendTextMember(e.dst, e.rules.thinking, all.String())
-}
-
-// assistantContent writes what the model said. Its texts are pieces of one text and joined as they are, so that vendors
-// need not know arrays here.
+// assistantContent writes what the model said. Its texts are parts for the vendors that are known to take several, and
+// joined as they are for all others.
 func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said bool) {
 	var (
 		texts    []string
@@ -155,7 +140,7 @@ func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said boo
 		switch b.Kind {
 		case conversation.Text:
 			texts = append(texts, b.Text)
-			parts = parts || b.Cache != nil && e.rules.cacheMarks
+			parts = parts || b.Cache != nil && e.rules.cacheMarks || len(texts) > 1 && e.rules.textParts
 			e.noteIf("citations", len(b.Citations) > 0)
 		case conversation.Refusal:
 			refusals.WriteString(b.Text)
@@ -164,7 +149,9 @@ func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said boo
 			e.noteIf(rawType(b), b.Origin != origin)
 		case conversation.Audio:
 			said = e.spokenAudio(b) || said
-		case conversation.Thinking, conversation.Call:
+		case conversation.Thinking:
+			parts = parts || e.rules.thinkingParts && isPlainThought(b)
+		case conversation.Call:
 		default:
 			e.note("assistant media")
 		}
@@ -195,8 +182,23 @@ func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said boo
 func (e *requestEncoder) assistantParts(blocks []conversation.Block) {
 	e.dst = append(jsonedit.AppendKey(e.dst, "content"), '[')
 	for i := range blocks {
-		if b := &blocks[i]; b.Kind == conversation.Text || b.Kind == conversation.Opaque && b.Origin == origin {
-			e.part(b)
+		switch b := &blocks[i]; b.Kind {
+		case conversation.Text:
+			if b.Text != "" {
+				e.part(b)
+			}
+		case conversation.Refusal:
+			if !e.rules.openai { // there it is a member of its own
+				e.part(b)
+			}
+		case conversation.Opaque:
+			if b.Origin == origin {
+				e.part(b)
+			}
+		case conversation.Thinking:
+			if e.rules.thinkingParts && isPlainThought(b) {
+				e.thinkingPart(b.Text)
+			}
 		}
 	}
 	e.dst = append(e.dst, ']')
@@ -225,7 +227,7 @@ func (e *requestEncoder) calls(blocks []conversation.Block) bool {
 			e.dst = append(jsonedit.AppendKey(e.dst, "tool_calls"), '[')
 			first = false
 		}
-		e.call(c)
+		e.call(&blocks[i])
 	}
 	if first {
 		return false
@@ -234,7 +236,8 @@ func (e *requestEncoder) calls(blocks []conversation.Block) bool {
 	return true
 }
 
-func (e *requestEncoder) call(c *conversation.ToolCall) {
+func (e *requestEncoder) call(b *conversation.Block) {
+	c := b.Call
 	id := c.ID
 	if id == "" {
 		e.made++
@@ -245,7 +248,7 @@ func (e *requestEncoder) call(c *conversation.ToolCall) {
 	e.dst = jsonedit.AppendStringMember(e.dst, "id", e.callID(id))
 	if c.Custom && e.rules.openai {
 		e.dst = append(e.dst, `,"type":"custom","custom":{`...)
-		e.dst = jsonedit.AppendStringMember(e.dst, "name", c.Name)
+		e.dst = jsonedit.AppendStringMember(e.dst, "name", e.toolName(c.Name))
 		e.dst = jsonedit.AppendStringMember(e.dst, "input", c.Arguments)
 		e.dst = append(e.dst, '}', '}')
 		return
@@ -253,17 +256,22 @@ func (e *requestEncoder) call(c *conversation.ToolCall) {
 	arguments := c.Arguments
 	switch {
 	case c.Custom:
-		arguments = string(append(jsonedit.AppendStringMember([]byte{'{'}, "input", arguments), '}'))
+		arguments = conversation.FreeTextArguments(arguments)
 	case arguments == "":
 		arguments = "{}" // some servers parse it
 	}
 	e.dst = append(e.dst, `,"type":"function","function":{`...)
 	e.dst = jsonedit.AppendStringMember(e.dst, "name", e.toolName(c.Name))
-	e.dst = jsonedit.AppendStringMember(e.dst, "arguments", arguments)
-	e.dst = append(e.dst, '}', '}')
+	e.dst = append(jsonedit.AppendStringMember(e.dst, "arguments", arguments), '}')
+	if e.rules.signatures && b.Origin == gemini && b.Signature != "" {
+		e.dst = append(jsonedit.AppendKey(e.dst, "extra_content"), `{"google":{"thought_signature":`...)
+		e.dst = append(jsonedit.AppendString(e.dst, b.Signature), '}', '}')
+	}
+	e.dst = append(e.dst, '}')
 }
 
-// result writes a tool message and returns the media that it cannot hold.
+// result writes a tool message and returns the media that it cannot hold. What only another dialect understands is given
+// as the JSON it was written in: the model reads that as well.
 func (e *requestEncoder) result(b *conversation.Block) (media []conversation.Block) {
 	r := b.Result
 	var texts []string
@@ -276,26 +284,46 @@ func (e *requestEncoder) result(b *conversation.Block) (media []conversation.Blo
 			texts = append(texts, c.Media.Text)
 		case c.Media != nil:
 			media = append(media, *c)
+		case c.Kind == conversation.Opaque && len(c.Raw) > 0:
+			texts = append(texts, string(c.Raw))
 		default:
 			e.note(rawType(c))
 		}
 	}
-	content := strings.Join(texts, "\n")
-	if content == "" && len(media) > 0 {
-		content = imagesFollow
+	if len(texts) == 0 && len(media) > 0 {
+		texts = append(texts, imagesFollow)
 	}
 	e.open("tool", "")
 	e.dst = jsonedit.AppendStringMember(e.dst, "tool_call_id", e.callID(e.resultID(r)))
 	e.dst = jsonedit.AppendKey(e.dst, "content")
-	if b.Cache != nil && e.rules.cacheMarks {
-		e.dst = append(e.dst, '[')
-		e.part(&conversation.Block{Kind: conversation.Text, Text: content, Cache: b.Cache})
-		e.dst = append(e.dst, ']', '}')
-		return media
-	}
-	e.noteIf("cache_control", b.Cache != nil)
-	e.dst = append(jsonedit.AppendString(e.dst, content), '}')
+	e.resultTexts(b, texts)
+	e.dst = append(e.dst, '}')
 	return media
+}
+
+// resultTexts writes the content of a tool message. The wire has no way to say that a tool failed: where the client said
+// so with the name of a member, the text stays in it.
+func (e *requestEncoder) resultTexts(b *conversation.Block, texts []string) {
+	if b.Result.IsError && e.r.Origin == gemini && len(texts) == 1 && !strings.HasPrefix(texts[0], "{") {
+		texts[0] = string(append(jsonedit.AppendStringMember([]byte{'{'}, "error", texts[0]), '}'))
+	} else {
+		e.noteIf("is_error", b.Result.IsError && e.r.Origin != gemini)
+	}
+	cache := b.Cache != nil && e.rules.cacheMarks
+	e.noteIf("cache_control", b.Cache != nil && !cache)
+	if !cache && (len(texts) < 2 || !e.rules.textParts) {
+		e.dst = jsonedit.AppendString(e.dst, strings.Join(texts, "\n"))
+		return
+	}
+	e.dst = append(e.dst, '[')
+	for i, s := range texts {
+		part := conversation.Block{Kind: conversation.Text, Text: s}
+		if i == len(texts)-1 {
+			part.Cache = b.Cache
+		}
+		e.part(&part)
+	}
+	e.dst = append(e.dst, ']')
 }
 
 // resultID is the ID of the call that a result answers. A dialect without IDs pairs them by name and order.

@@ -1,6 +1,7 @@
 package chatcompletions
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
@@ -106,4 +107,58 @@ func budgetEffort(tokens int64) string {
 		return "medium"
 	}
 	return "high"
+}
+
+// isPlainThought reports whether a thought is a text of this dialect that nobody signed.
+func isPlainThought(b *conversation.Block) bool {
+	return b.Kind == conversation.Thinking && !b.Redacted && b.Origin == origin && b.Text != ""
+}
+
+// thoughts replays reasoning to the vendors that want it back: OpenRouter's entries as it wrote them, and otherwise the
+// text alone. What another vendor signed is of no use here.
+func (e *requestEncoder) thoughts(blocks []conversation.Block) {
+	if e.rules.details && slices.ContainsFunc(blocks, func(b conversation.Block) bool { return isDetail(&b) }) {
+		e.replayDetails(blocks)
+		return
+	}
+	var all strings.Builder
+	for i := range blocks {
+		b := &blocks[i]
+		if b.Kind != conversation.Thinking || e.rules.thinkingParts && isPlainThought(b) {
+			continue
+		}
+		ours := b.Origin == origin || e.rules.needsThinking && b.Signature == ""
+		if e.rules.thinking == "" || !ours || b.Redacted {
+			e.note("thinking")
+			continue
+		}
+		all.WriteString(b.Text)
+	}
+	e.dst = jsonedit.AppendTextMember(e.dst, e.rules.thinking, all.String())
+}
+
+func isDetail(b *conversation.Block) bool { return b.Kind == conversation.Thinking && isPacked(b) }
+
+func (e *requestEncoder) replayDetails(blocks []conversation.Block) {
+	e.dst = append(jsonedit.AppendKey(e.dst, "reasoning_details"), '[')
+	for i := range blocks {
+		switch b := &blocks[i]; {
+		case b.Kind != conversation.Thinking:
+		case isDetail(b):
+			e.dst = appendDetail(jsonedit.AppendComma(e.dst), b, i)
+		case isPlainThought(b):
+			e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"`+textDetail+`"`...)
+			e.dst = append(jsonedit.AppendStringMember(e.dst, "text", b.Text), '}')
+		default:
+			e.note("thinking")
+		}
+	}
+	e.dst = append(e.dst, ']')
+}
+
+// thinkingPart writes a thought the way Mistral has them: as a chunk of the content.
+func (e *requestEncoder) thinkingPart(s string) {
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"thinking","thinking":[`...)
+	e.textPart(s)
+	e.dst = append(e.dst, ']', '}')
 }

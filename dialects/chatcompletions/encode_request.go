@@ -2,6 +2,7 @@ package chatcompletions
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
@@ -17,8 +18,10 @@ type requestEncoder struct {
 	r     *conversation.Request
 	rules vendorRules
 	model string
-	notes []string
-	err   error
+	// rewrites is where it is noted what the answer has to be changed back in; it may be nil.
+	rewrites *conversation.Rewrites
+	notes    []string
+	err      error
 	// pending are the IDs made up for calls that came without one and have not been answered yet.
 	pending []openCall
 	made    int
@@ -28,10 +31,11 @@ type requestEncoder struct {
 
 // EncodeRequest implements [dialects.Encoder]. o.Vendor decides between the ways that vendors deviate from OpenAI.
 func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.EncodeOptions) ([]byte, []string, error) {
-	e := requestEncoder{dst: dst, r: r, rules: rulesFor(o.Vendor, o.Model), model: o.Model}
+	e := requestEncoder{dst: dst, r: r, rules: rulesFor(o.Vendor, o.Model), model: o.Model, rewrites: o.Rewrites}
 	e.dst = append(e.dst, '{')
 	e.dst = jsonedit.AppendStringMember(e.dst, "model", o.Model)
 	e.dst = append(jsonedit.AppendKey(e.dst, "messages"), '[')
+	e.formatHint()
 	for i := range r.Messages {
 		e.message(&r.Messages[i])
 	}
@@ -68,8 +72,9 @@ func (e *requestEncoder) refuse(param, format string, args ...any) {
 func (e *requestEncoder) limits(maxOutput int64) {
 	if e.r.MaxTokens != nil {
 		n := *e.r.MaxTokens
-		if maxOutput > 0 {
-			n = min(n, maxOutput)
+		if maxOutput > 0 && n > maxOutput {
+			n = maxOutput
+			e.note("max_tokens")
 		}
 		e.dst = jsonedit.AppendIntMember(e.dst, e.rules.maxTokens, n)
 	}
@@ -154,27 +159,6 @@ func (e *requestEncoder) logprobs() {
 	}
 }
 
-func (e *requestEncoder) format() {
-	f := e.r.Format
-	if f == nil {
-		return
-	}
-	if f.Schema == nil {
-		e.dst = append(jsonedit.AppendKey(e.dst, "response_format"), `{"type":"json_object"}`...)
-		return
-	}
-	name := f.Name
-	if name == "" {
-		name = "response" // the wire demands one
-	}
-	e.dst = append(jsonedit.AppendKey(e.dst, "response_format"), `{"type":"json_schema","json_schema":{`...)
-	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
-	e.dst = jsonedit.AppendTextMember(e.dst, "description", f.Description)
-	e.dst = jsonedit.AppendRawMember(e.dst, "schema", f.Schema)
-	e.dst = jsonedit.AppendBoolMember(e.dst, "strict", f.Strict)
-	e.dst = append(e.dst, '}', '}')
-}
-
 // identity writes who asks and how the provider is to treat it.
 func (e *requestEncoder) identity() {
 	r := e.r
@@ -219,9 +203,11 @@ func (e *requestEncoder) stream() {
 	}
 }
 
+// extra writes the members that only this dialect has. Names with a dot stand for nested members that could not be kept.
 func (e *requestEncoder) extra() {
 	for _, f := range e.r.Extra {
-		if e.r.Origin != origin {
+		ours := e.r.Origin == origin || e.rules.openai && e.r.Origin == "responses" && slices.Contains(sharedMembers, f.Name)
+		if !ours || strings.Contains(f.Name, ".") || slices.Contains(e.rules.refuses, f.Name) {
 			e.note(f.Name)
 			continue
 		}
@@ -229,3 +215,6 @@ func (e *requestEncoder) extra() {
 		e.dst = append(append(e.dst, ':'), f.Value...)
 	}
 }
+
+// sharedMembers are those that both of OpenAI's dialects have, under the same name and with the same meaning.
+var sharedMembers = []string{"verbosity", "prompt_cache_retention"}

@@ -26,15 +26,15 @@ func TestResponsesOfAllVendorsAreDecoded(t *testing.T) {
 		{"both names of reasoning", whole(`{"content":"a","reasoning":"hm","reasoning_content":"hm"}`, `"stop"`), []string{`0 thinking "hm" []`, `0 text "a" []`, `0 stop stop`}},
 		{
 			"Snowflake's empty members", whole(`{"content":"","refusal":"","audio":{"data":"","id":""},"function_call":{"name":"","arguments":""},"tool_calls":[{"id":"t","type":"function","custom":{"name":"","input":""},"function":{"name":"f","arguments":"{}"}}]}`, `""`),
-			[]string{`0 call "" [] {ID:t Name:f Arguments:{} Custom:false}`, `0 stop tool_calls`},
+			[]string{`0 call "" [] {ID:t Name:f Arguments:{} Custom:false Legacy:false}`, `0 stop tool_calls`},
 		},
 		{
 			"a free-text call", whole(`{"content":null,"tool_calls":[{"id":"t","type":"custom","custom":{"name":"sh","input":"ls"}}]}`, `"tool_calls"`),
-			[]string{`0 call "" [] {ID:t Name:sh Arguments:ls Custom:true}`, `0 stop tool_calls`},
+			[]string{`0 call "" [] {ID:t Name:sh Arguments:ls Custom:true Legacy:false}`, `0 stop tool_calls`},
 		},
 		{
 			"stop in spite of calls", whole(`{"content":null,"tool_calls":[{"id":"t","function":{"name":"f","arguments":""}}]}`, `"stop"`),
-			[]string{`0 call "" [] {ID:t Name:f Arguments: Custom:false}`, `0 stop tool_calls`},
+			[]string{`0 call "" [] {ID:t Name:f Arguments: Custom:false Legacy:false}`, `0 stop tool_calls`},
 		},
 		{"refusal", whole(`{"content":null,"refusal":"no"}`, `"stop"`), []string{`0 refusal "no" []`, `0 stop stop`}},
 		{"filter", whole(`{"content":""}`, `"content_filter"`), []string{`0 stop content_filter`}},
