@@ -101,6 +101,7 @@ func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialect
 	if m, ok := obj.Get("model"); ok && o.Model != "" && o.Model != h.Model {
 		s.Edits = append(s.Edits, jsonedit.ReplaceValue(m, jsonedit.AppendString(nil, o.Model)))
 	}
+	s.Edits = dropLabelled(doc, obj, s.Edits)
 	if o.AskUsage && h.Stream && !h.IncludeUsage {
 		if e, ok := askUsage(doc, obj); ok {
 			s.Edits, s.HideUsage = append(s.Edits, e), true
@@ -171,7 +172,8 @@ func (Codec) NewEventWriter(o dialects.WriterOptions) dialects.EventWriter { ret
 
 // Interface guards
 var (
-	_ dialects.Codec   = Codec{}
-	_ dialects.Decoder = Codec{}
-	_ dialects.Encoder = Codec{}
+	_ dialects.Codec      = Codec{}
+	_ dialects.Decoder    = Codec{}
+	_ dialects.Encoder    = Codec{}
+	_ dialects.Translator = Codec{}
 )

@@ -162,8 +162,8 @@ func appendDetailTail(dst []byte, from string, index int) []byte {
 	return jsonedit.AppendIntMember(dst, "index", int64(index))
 }
 
-// signs reports whether blocks of a dialect are worth an entry: those that may be signed.
-func signs(from string) bool { return from != "" && from != origin }
+// signs reports whether the texts of a dialect's thoughts may be signed. Gemini signs calls, not thoughts.
+func signs(from string) bool { return from != "" && from != origin && from != gemini }
 
 // appendDetails appends the reasoning_details member of an answer, if any of its thoughts are signed.
 func appendDetails(dst []byte, blocks []conversation.Block) []byte {

@@ -1,0 +1,83 @@
+package chatcompletions
+
+import (
+	"bytes"
+
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+)
+
+// The members in which clients hold signatures of vendors of other dialects. Ordinary requests have none of them.
+var (
+	detailsMember   = []byte(`"reasoning_details"`)
+	signatureMember = []byte(`"thought_signature"`)
+)
+
+// dropLabelled appends the edits that take labelled signatures out of a conversation: the vendors of this dialect cannot
+// read them, and some refuse members that they do not know. What OpenRouter's or Google's own endpoints wrote has no
+// label and stays.
+func dropLabelled(doc []byte, obj *jsonedit.Object, edits []jsonedit.Edit) []jsonedit.Edit {
+	if !bytes.Contains(doc, detailsMember) && !bytes.Contains(doc, signatureMember) {
+		return edits
+	}
+	messages, ok := obj.Get("messages")
+	if !ok {
+		return edits
+	}
+	forEachObject(doc, messages, func(m *jsonedit.Object) {
+		if details, ok := m.Get("reasoning_details"); ok {
+			edits = dropDetails(doc, m, details, edits)
+		}
+		calls, ok := m.Get("tool_calls")
+		if !ok {
+			return
+		}
+		forEachObject(doc, calls, func(call *jsonedit.Object) {
+			extra, ok := call.Get("extra_content")
+			if !ok {
+				return
+			}
+			in := jsonedit.NewReader(extra.Raw(doc))
+			if _, _, foreign := maker(callSignature(&in)); foreign {
+				edits = append(edits, jsonedit.RemoveMember(call, doc, extra))
+			}
+		})
+	})
+	return edits
+}
+
+// dropDetails removes the labelled entries of reasoning_details.
+func dropDetails(doc []byte, m *jsonedit.Object, list jsonedit.Member, edits []jsonedit.Edit) []jsonedit.Edit {
+	kept := []byte{'['}
+	foreign := false
+	in := jsonedit.NewReader(list.Raw(doc))
+	for ok := in.Array(); ok; ok = in.Next() {
+		d := readDetail(&in)
+		if from, _, labelled := maker(d.signature); labelled || from != "" || d.signature == "" && foreign {
+			foreign = true // and so are the pieces without a signature beside it
+			continue
+		}
+		kept = append(jsonedit.AppendComma(kept), d.raw...)
+	}
+	switch {
+	case !foreign:
+		return edits
+	case len(kept) == 1:
+		return append(edits, jsonedit.RemoveMember(m, doc, list))
+	}
+	return append(edits, jsonedit.ReplaceValue(list, append(kept, ']')))
+}
+
+// forEachObject calls f with the objects of an array.
+func forEachObject(doc []byte, array jsonedit.Member, f func(*jsonedit.Object)) {
+	in := jsonedit.NewReader(array.Raw(doc))
+	for ok := in.Array(); ok; ok = in.Next() {
+		if in.Peek() != '{' {
+			continue
+		}
+		start := array.Start + int(in.Mark()) - 1
+		var o jsonedit.Object
+		if jsonedit.ScanObject(doc, start, start+len(in.Raw()), &o) == nil {
+			f(&o)
+		}
+	}
+}
