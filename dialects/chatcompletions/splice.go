@@ -45,18 +45,17 @@ func dropLabelled(doc []byte, obj *jsonedit.Object, edits []jsonedit.Edit) []jso
 	return edits
 }
 
-// dropDetails removes the labelled entries of reasoning_details.
+// dropDetails removes the labelled entries of reasoning_details, and the pieces of text that belong to them.
 func dropDetails(doc []byte, m *jsonedit.Object, list jsonedit.Member, edits []jsonedit.Edit) []jsonedit.Edit {
 	kept := []byte{'['}
 	foreign := false
 	in := jsonedit.NewReader(list.Raw(doc))
 	for ok := in.Array(); ok; ok = in.Next() {
 		d := readDetail(&in)
-		if from, _, labelled := maker(d.signature); labelled || from != "" || d.signature == "" && foreign {
-			foreign = true // and so are the pieces without a signature beside it
-			continue
+		_, _, labelled := maker(d.signature)
+		if foreign = foreign || labelled; !labelled && d.signature != "" {
+			kept = append(jsonedit.AppendComma(kept), d.raw...)
 		}
-		kept = append(jsonedit.AppendComma(kept), d.raw...)
 	}
 	switch {
 	case !foreign:
