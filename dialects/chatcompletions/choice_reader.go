@@ -116,10 +116,9 @@ func (c *choiceReader) detail(d *thoughtDetail, out []conversation.Event) []conv
 	if t.detail == "" {
 		t.detail, t.entry = strings.Clone(d.kind), d.index
 	}
-	if from, rest, ok := maker(d.signature); ok {
-		t.from, t.signature = strings.Clone(from), strings.Clone(rest)
-	} else if t.signature == "" || d.signature != "" {
-		t.from, t.signature = origin, string(d.packed(nil))
+	if d.signature != "" {
+		from, signature := d.seal()
+		t.from, t.signature = strings.Clone(from), strings.Clone(signature)
 	}
 	return c.append(t, d.text, out)
 }

@@ -83,15 +83,22 @@ func maker(signature string) (dialect, rest string, ok bool) {
 	return dialect, rest, true
 }
 
-// block is the Thinking block that an entry stands for.
+// block is the Thinking block that an entry stands for. Without a signature there is nothing in it but the text.
 func (d *thoughtDetail) block() conversation.Block {
-	b := conversation.Block{Kind: conversation.Thinking, Text: d.text, Origin: origin, Redacted: d.kind == encryptedDetail}
-	if from, rest, ok := maker(d.signature); ok {
-		b.Origin, b.Signature = from, rest
-	} else {
-		b.Signature = string(d.packed(nil))
-	}
+	b := conversation.Block{Kind: conversation.Thinking, Text: d.text, Redacted: d.kind == encryptedDetail}
+	b.Origin, b.Signature = d.seal()
 	return b
+}
+
+// seal is what has to go back with the text of an entry, and the dialect it belongs to.
+func (d *thoughtDetail) seal() (from, signature string) {
+	if d.signature == "" {
+		return origin, ""
+	}
+	if from, rest, ok := maker(d.signature); ok {
+		return from, rest
+	}
+	return origin, string(d.packed(nil))
 }
 
 // packed appends the entry without its text, which the block has.

@@ -265,7 +265,8 @@ type track struct {
 	closed   bool
 	// detail is the type and entry the number of the reasoning_details that a thought consists of, and signature what has to
 	// go back with it: the signature of a call, or the entry as it stood. from is the dialect that it belongs to. whole is a
-	// block that came in one piece.
+	// block that came in one piece. signed says that the signature went out with the start.
+	signed    bool
 	detail    string
 	entry     int64
 	signature string
@@ -315,7 +316,7 @@ func (t *track) block(r *eventReader, choice, call int) *conversation.Block {
 	case conversation.Call:
 		if t.signature != "" {
 			b.Signature, b.Origin = t.signature, gemini
-			t.signature = ""
+			t.signature, t.signed = "", true
 		}
 		if t.id == "" {
 			t.id = madeCallID(r.id, choice, call)
@@ -333,7 +334,7 @@ func (t *track) merge(f *callFragment) {
 	if t.name == "" && f.name != "" {
 		t.name = strings.Clone(f.name)
 	}
-	if f.signature != "" {
+	if f.signature != "" && !t.signed {
 		_, s, _ := maker(f.signature)
 		t.signature, t.from = strings.Clone(s), gemini
 	}

@@ -97,6 +97,12 @@ func flat(r *conversation.Response) (out []string) {
 	for i, c := range r.Choices {
 		for _, b := range c.Blocks {
 			s := fmt.Sprintf("%d %s %q %v", i, kindName(b.Kind), b.Text, b.Citations)
+			if b.Signature != "" {
+				s += fmt.Sprintf(" %s %s %v", b.Origin, b.Signature, b.Redacted)
+			}
+			if b.Media != nil {
+				s += fmt.Sprintf(" %+v", *b.Media)
+			}
 			if b.Call != nil {
 				s += fmt.Sprintf(" %+v", *b.Call)
 			}
