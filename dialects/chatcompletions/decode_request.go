@@ -60,7 +60,9 @@ func (d *requestDecoder) member(p *place) {
 		d.tools(p)
 	case "functions":
 		d.functions(p)
-		r.LegacyCalls = len(r.Tools) > 0
+		if r.LegacyCalls = len(r.Tools) > 0; r.LegacyCalls && r.ParallelTools == nil {
+			r.ParallelTools = new(bool) // an answer has room for one call
+		}
 	case "tool_choice", "function_call":
 		d.toolChoice(p)
 	case "parallel_tool_calls":

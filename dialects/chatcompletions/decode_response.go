@@ -69,6 +69,10 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 	for ok := in.Array(); ok; ok = in.Next() {
 		d := choiceDecoder{in: &in, id: r.ID, n: len(r.Choices)}
 		r.Choices = append(r.Choices, d.choice())
+		failed = failed || d.failed
+	}
+	if failed {
+		return nil, inStream(body)
 	}
 	if len(r.Choices) > 0 {
 		in.Seek(sources.at)
@@ -86,6 +90,7 @@ type choiceDecoder struct {
 	made   int
 	calls  bool
 	refuse bool
+	failed bool
 }
 
 func (d *choiceDecoder) choice() conversation.Choice {
@@ -105,6 +110,8 @@ func (d *choiceDecoder) choice() conversation.Choice {
 			if d.in.Peek() == '{' {
 				c.Logprobs = d.in.Raw()
 			}
+		case "error":
+			d.failed = d.in.Peek() != 'n'
 		}
 	}
 	c.Blocks = d.blocks

@@ -233,7 +233,6 @@ func appendAnnotation(dst []byte, c *conversation.Citation, offset int) []byte {
 // isCited reports whether a citation says anything that can be told.
 func isCited(c *conversation.Citation) bool { return c.URL != "" || c.Title != "" || c.Quote != "" }
 
-
 // appendImages appends generated images the way OpenRouter does; OpenAI's chat completions generate none.
 func appendImages(dst []byte, blocks []conversation.Block) []byte {
 	open := false

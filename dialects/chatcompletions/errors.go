@@ -167,7 +167,11 @@ func detailText(v gjson.Result) string {
 // inStream completes an error that was found in the body of a 200: its status is what it says, or a bad gateway's.
 func inStream(body []byte) *conversation.Error {
 	e := &conversation.Error{Status: 200}
-	readError(e, gjson.Parse(jsonedit.View(body)))
+	v := gjson.Parse(jsonedit.View(body))
+	if inner := v.Get("choices.0.error"); inner.IsObject() && !v.Get("error").IsObject() {
+		v = v.Get("choices.0") // OpenRouter, when the provider behind it failed while it answered
+	}
+	readError(e, v)
 	if e.Status == 200 {
 		e.Status = 502
 	}

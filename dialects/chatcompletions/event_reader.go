@@ -130,6 +130,9 @@ func (r *eventReader) chunk(data []byte, out []conversation.Event) []conversatio
 	for first := true; some; some, first = r.in.Next(), false {
 		out = r.readChoice(&m, first, out)
 	}
+	if m.failed {
+		return r.fail(data, out)
+	}
 	if !m.usageKnown {
 		m.usage, m.usageKnown = m.groq, m.groqKnown
 	}
@@ -170,6 +173,8 @@ func (r *eventReader) readChoice(m *chunkMembers, first bool, out []conversation
 			sequence, _ = in.Text()
 		case "logprobs":
 			logprobs = tokens(in)
+		case "error":
+			m.failed = m.failed || in.Peek() != 'n'
 		}
 	}
 	c := r.choice(int(number))

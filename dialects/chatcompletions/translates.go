@@ -26,12 +26,16 @@ func (Codec) Translates(doc []byte, obj *jsonedit.Object, h dialects.Head, vendo
 			return true
 		}
 	}
+	if m, ok := obj.Get("response_format"); ok && rulesFor(vendor, h.Model).jsonOnly && bytes.Contains(m.Raw(doc), schemaType) {
+		return true
+	}
 	return h.LegacyCalls || h.HasTools && hasCustomTools(doc)
 }
 
 var (
 	developerRole   = []byte(`"developer"`)
 	reasoningMember = []byte(`"reasoning_content"`)
+	schemaType      = []byte(`"json_schema"`)
 	customTool      = []byte(`"custom"`)
 	callIDMember    = []byte(`"tool_call_id"`)
 )
