@@ -39,7 +39,8 @@ func (d *requestDecoder) messages(p *place) {
 
 func (d *requestDecoder) wireMessage(m *wireMessage) {
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
-		switch d.in.Key() {
+		key := d.in.Key()
+		switch key {
 		case "role":
 			m.role = d.text()
 		case "name":
@@ -70,7 +71,7 @@ func (d *requestDecoder) wireMessage(m *wireMessage) {
 		case "cache_control":
 			m.cache = d.cacheMark()
 		default:
-			d.unknown(d.in.Key())
+			d.unknown(key)
 		}
 	}
 }

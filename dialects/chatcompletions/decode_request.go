@@ -73,6 +73,8 @@ func (d *requestDecoder) member(p *place) {
 		d.effort(p, d.str(p))
 	case "reasoning":
 		d.reasoning(p)
+	case "thinking":
+		d.thinking(p)
 	case "safety_identifier":
 		if s := d.str(p); r.User == "" {
 			r.User = s
@@ -230,6 +232,36 @@ func (d *requestDecoder) reasoning(p *place) {
 	}
 	if r.Budget != nil || r.Adaptive || r.Off {
 		d.req.Reasoning = r
+	}
+}
+
+// thinking reads the switch of Z.ai, DeepSeek and others, which may have Anthropic's budget. An effort says more.
+func (d *requestDecoder) thinking(p *place) {
+	if d.in.Peek() != '{' {
+		d.fail(p, "thinking must be an object")
+		return
+	}
+	var kind string
+	var budget *int64
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "type":
+			kind = d.text()
+		case "budget_tokens":
+			in := p.in("budget_tokens")
+			budget = d.integer(&in)
+		}
+	}
+	if d.req.Reasoning != nil && kind != "disabled" {
+		return
+	}
+	switch {
+	case kind == "disabled":
+		d.req.Reasoning = &conversation.Reasoning{Off: true}
+	case budget != nil:
+		d.req.Reasoning = &conversation.Reasoning{Budget: budget}
+	case kind == "enabled" || kind == "adaptive" || kind == "auto":
+		d.req.Reasoning = &conversation.Reasoning{Adaptive: true}
 	}
 }
 

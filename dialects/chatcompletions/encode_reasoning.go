@@ -23,7 +23,11 @@ func (e *requestEncoder) reasoning() {
 	if r.Summary == "concise" || r.Summary == "detailed" {
 		e.note("reasoning.summary")
 	}
-	switch e.rules.effort {
+	style := e.rules.effort
+	if style == effortOrSwitch && (r.Off || r.Adaptive) {
+		style = effortSwitch
+	}
+	switch style {
 	case effortObject:
 		e.reasoningObject(r)
 	case effortSwitch:

@@ -74,6 +74,7 @@ const (
 	effortHighest                    // reasoning_effort: high or none: Mistral
 	effortThree                      // reasoning_effort: none, low, medium or high: Groq
 	effortSwitch                     // thinking: {type}: Z.ai
+	effortOrSwitch                   // reasoning_effort, but thinking: {type} where there is no degree: DeepSeek
 )
 
 // rulesFor returns the rules of a vendor. One that is not known by name gets what all compatible servers understand.
@@ -92,7 +93,7 @@ func rulesFor(vendor, model string) vendorRules {
 		r.thinking, r.user, r.logprobs, r.names, r.effort = "", false, false, false, effortHighest
 		r.answerTools, r.thinkingParts, r.textParts, r.prefix, r.refuses = true, true, true, true, mistralRefuses
 	case "deepseek":
-		r.needsThinking, r.jsonOnly = true, true
+		r.needsThinking, r.jsonOnly, r.effort = true, true, effortOrSwitch
 	case "gemini", "vertex":
 		r.signatures = true
 	case "groq":
