@@ -68,13 +68,13 @@ var (
 type effortStyle uint8
 
 const (
-	effortMember  effortStyle = iota // reasoning_effort, as at OpenAI
-	effortObject                     // reasoning: {effort, max_tokens, enabled}: OpenRouter
-	effortNested                     // reasoning: {effort}: Snowflake
-	effortHighest                    // reasoning_effort: high or none: Mistral
-	effortThree                      // reasoning_effort: none, low, medium or high: Groq
-	effortSwitch                     // thinking: {type}: Z.ai
-	effortOrSwitch                   // reasoning_effort, but thinking: {type} where there is no degree: DeepSeek
+	effortMember   effortStyle = iota // reasoning_effort, as at OpenAI
+	effortObject                      // reasoning: {effort, max_tokens, enabled}: OpenRouter
+	effortNested                      // reasoning: {effort}: Snowflake
+	effortHighest                     // reasoning_effort: high or none: Mistral
+	effortThree                       // reasoning_effort: none, low, medium or high: Groq
+	effortSwitch                      // thinking: {type}: Z.ai
+	effortOrSwitch                    // reasoning_effort, but thinking: {type} where there is no degree: DeepSeek
 )
 
 // rulesFor returns the rules of a vendor. One that is not known by name gets what all compatible servers understand.
