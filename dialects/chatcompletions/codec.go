@@ -101,7 +101,10 @@ func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialect
 	if m, ok := obj.Get("model"); ok && o.Model != "" && o.Model != h.Model {
 		s.Edits = append(s.Edits, jsonedit.ReplaceValue(m, jsonedit.AppendString(nil, o.Model)))
 	}
-	s.Edits = dropLabelled(doc, obj, s.Edits)
+	before := len(s.Edits)
+	if s.Edits = dropLabelled(doc, obj, s.Edits); len(s.Edits) > before {
+		s.Notes = []string{"thinking"}
+	}
 	if o.AskUsage && h.Stream && !h.IncludeUsage {
 		if e, ok := askUsage(doc, obj); ok {
 			s.Edits, s.HideUsage = append(s.Edits, e), true

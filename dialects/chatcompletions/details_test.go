@@ -135,6 +135,9 @@ func TestLabelledSignaturesDoNotReachAVendorOfTheSameDialect(t *testing.T) {
 			if got, want := string(jsonedit.Apply(nil, doc, s.Edits)), with(tt.want); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
+			if dropped := tt.members != tt.want; dropped != (len(s.Notes) == 1) {
+				t.Errorf("the notes are %q", s.Notes)
+			}
 		})
 	}
 }
