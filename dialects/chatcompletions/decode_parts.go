@@ -68,7 +68,7 @@ func (d *requestDecoder) wirePart() wirePart {
 			w.kind = d.text()
 		case "text":
 			w.text, w.hasText = d.in.Text()
-		case "cache_control":
+		case "cache_control", "prompt_cache_breakpoint":
 			w.cache = d.cacheMark()
 		case "refusal":
 			w.refusal = d.in.Mark()

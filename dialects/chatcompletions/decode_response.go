@@ -1,6 +1,7 @@
 package chatcompletions
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"strconv"
@@ -81,6 +82,8 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 	return r, nil
 }
 
+var contentMember = []byte(`"content"`)
+
 // choiceDecoder reads one choice of a response.
 type choiceDecoder struct {
 	in     *jsonedit.Reader
@@ -107,8 +110,8 @@ func (d *choiceDecoder) choice() conversation.Choice {
 		case "stop_reason":
 			sequence, _ = d.in.Text()
 		case "logprobs":
-			if d.in.Peek() == '{' {
-				c.Logprobs = d.in.Raw()
+			if raw := d.in.Raw(); bytes.Contains(raw, contentMember) { // Together's have another shape
+				c.Logprobs = raw
 			}
 		case "error":
 			d.failed = d.in.Peek() != 'n'

@@ -121,10 +121,18 @@ func (e *requestEncoder) assistant(m *conversation.Message) {
 		}
 		e.dst = slices.Insert(e.dst, empty, []byte(`,"content":`+value)...)
 	}
-	if e.rules.prefix && !called && m == &e.r.Messages[len(e.r.Messages)-1] {
-		e.dst = append(e.dst, `,"prefix":true`...)
+	if !called && m == &e.r.Messages[len(e.r.Messages)-1] {
+		e.prefill()
 	}
 	e.dst = append(e.dst, '}')
+}
+
+// prefill marks a last message of the assistant, which the model is to go on with. OpenAI's models begin a new one.
+func (e *requestEncoder) prefill() {
+	if e.rules.prefix {
+		e.dst = append(e.dst, `,"prefix":true`...)
+	}
+	e.noteIf("prefill", e.rules.openai && e.r.Origin == "messages")
 }
 
 // assistantContent writes what the model said. Its texts are parts for the vendors that are known to take several, and

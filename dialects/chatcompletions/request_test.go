@@ -213,7 +213,7 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 		{
 			"several texts of the model stay apart where the vendor takes them", "openai",
 			[]conversation.Message{assistant(txt("a"), txt(""), txt("b"))},
-			`[{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]`, "",
+			`[{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]`, "prefill",
 		},
 		{
 			"thoughts are chunks to Mistral", "mistral",
@@ -236,7 +236,7 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 			[]conversation.Message{user(marked)},
 			`[{"role":"user","content":[{"type":"text","text":"long","cache_control":{"type":"ephemeral","ttl":"1h"}}]}]`, "",
 		},
-		{"citations are dropped", "openai", []conversation.Message{assistant(cited)}, `[{"role":"assistant","content":"a"}]`, "citations"},
+		{"citations are dropped", "openai", []conversation.Message{assistant(cited)}, `[{"role":"assistant","content":"a"}]`, "citations prefill"},
 		{"free-text calls", "openai", []conversation.Message{assistant(custom)}, `[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"custom","custom":{"name":"sh","input":"ls"}}]}]`, ""},
 		{
 			"free-text calls elsewhere", "groq",
@@ -252,7 +252,7 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 		{
 			"blocks of others are dropped", "openai",
 			[]conversation.Message{assistant(txt("a"), conversation.Block{Kind: conversation.Opaque, Raw: json.RawMessage(`{"type":"server_tool_use"}`), Origin: "messages"})},
-			`[{"role":"assistant","content":"a"}]`, "server_tool_use",
+			`[{"role":"assistant","content":"a"}]`, "server_tool_use prefill",
 		},
 		{"refusals are text to others than OpenAI", "groq", []conversation.Message{assistant(conversation.Block{Kind: conversation.Refusal, Text: "no"})}, `[{"role":"assistant","content":"no"}]`, ""},
 		{
