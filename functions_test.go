@@ -19,9 +19,10 @@ func TestClientsOfFunctionsAreAnsweredInFunctions(t *testing.T) {
 	}{
 		"another dialect": {"messages", request + `}`, respond(http.StatusOK, `{"id":"1","type":"message","role":"assistant","model":"m","content":[{"type":"tool_use","id":"a","name":"f","input":{}}],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":2}}`)},
 		"the same":        {"chat", request + `}`, chat},
-		"the same, streamed": {"chat", request + `,"stream":true}`, stream(
-			`data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}}]}` + "\n\n" +
-				`data: {"id":"1","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}` + "\n\ndata: [DONE]\n\n"),
+		"the same, streamed": {
+			"chat", request + `,"stream":true}`, stream(
+				`data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}}]}` + "\n\n" +
+					`data: {"id":"1","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}` + "\n\ndata: [DONE]\n\n"),
 		},
 		"a stream from one piece": {"chat", request + `,"stream":true}`, chat},
 	} {

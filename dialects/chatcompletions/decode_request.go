@@ -206,6 +206,7 @@ func (d *requestDecoder) reasoning(p *place) {
 		effort  string
 		budget  jsonedit.Mark
 		enabled byte
+		exclude byte
 	)
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
 		switch d.in.Key() {
@@ -215,8 +216,15 @@ func (d *requestDecoder) reasoning(p *place) {
 			budget = d.present()
 		case "enabled":
 			enabled = d.in.Peek()
+		case "exclude":
+			exclude = d.in.Peek()
 		}
 	}
+	defer func() {
+		if r := d.req.Reasoning; r != nil && exclude == 't' {
+			r.Summary = "none"
+		}
+	}()
 	if effort != "" {
 		in := p.in("effort")
 		d.effort(&in, effort)

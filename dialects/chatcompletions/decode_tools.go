@@ -45,6 +45,7 @@ func (d *requestDecoder) next(e *place) bool {
 // there is no function; then it matters of which kind it is, and whether it has a name outside of one.
 func (d *requestDecoder) wrappedTool(p *place) (t conversation.Tool, kind string, named bool) {
 	var cache *conversation.CacheMark
+	var custom jsonedit.Mark
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
 		switch d.in.Key() {
 		case "type":
@@ -60,10 +61,15 @@ func (d *requestDecoder) wrappedTool(p *place) (t conversation.Tool, kind string
 			}
 		case "custom":
 			if d.in.Peek() == '{' {
-				in := p.in("custom")
-				t = d.customTool(&in)
+				custom = d.in.Mark()
 			}
 		}
+	}
+	if kind == "custom" && custom != 0 {
+		end, in := d.in.Mark(), p.in("custom")
+		d.in.Seek(custom)
+		t = d.customTool(&in)
+		d.in.Seek(end)
 	}
 	t.Cache = cache
 	return t, kind, named

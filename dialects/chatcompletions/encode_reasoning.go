@@ -59,6 +59,9 @@ func (e *requestEncoder) reasoningObject(r *conversation.Reasoning) {
 	default:
 		e.dst = append(e.dst, `"enabled":true`...)
 	}
+	if r.Summary == "none" {
+		e.dst = append(e.dst, `,"exclude":true`...)
+	}
 	e.dst = append(e.dst, '}')
 }
 

@@ -92,6 +92,8 @@ func TestDecodingNamesTheMemberAtFault(t *testing.T) {
 		{with(`"logprobs":1`), "logprobs"},
 		{with(`"reasoning_effort":""`), "reasoning_effort"},
 		{with(`"reasoning":"high"`), "reasoning"},
+		{with(`"thinking":true`), "thinking"},
+		{with(`"tools":[{"type":"custom","custom":{}}]`), "tools[0].custom.name"},
 		{with(`"parallel_tool_calls":"no"`), "parallel_tool_calls"},
 	} {
 		_, err := decode(tt.doc)
@@ -138,6 +140,12 @@ func TestReasoningIsReadInEveryVendorsWords(t *testing.T) {
 		{`"reasoning":{"enabled":true}`, &conversation.Reasoning{Adaptive: true}},
 		{`"reasoning":{"enabled":false}`, &conversation.Reasoning{Off: true}},
 		{`"reasoning":{"exclude":true}`, nil},
+		{`"reasoning":{"exclude":true,"effort":"low"}`, &conversation.Reasoning{Effort: "low", Summary: "none"}},
+		{`"reasoning":{"exclude":false,"max_tokens":2000}`, &conversation.Reasoning{Budget: &budget}},
+		{`"thinking":{"type":"disabled","clear_thinking":true}`, &conversation.Reasoning{Off: true}},
+		{`"thinking":{"type":"enabled"}`, &conversation.Reasoning{Adaptive: true}},
+		{`"thinking":{"type":"enabled","budget_tokens":2000}`, &conversation.Reasoning{Budget: &budget}},
+		{`"reasoning_effort":"low","thinking":{"type":"enabled"}`, &conversation.Reasoning{Effort: "low"}},
 		{`"reasoning":null`, nil},
 	} {
 		r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"}],`+tt.member+`}`)
@@ -331,6 +339,9 @@ func TestReasoningIsWrittenInTheVendorsWords(t *testing.T) {
 		{"openrouter", "m", off, `"reasoning":{"enabled":false}`, ""},
 		{"openrouter", "m", effort("low"), `"reasoning":{"effort":"low"}`, ""},
 		{"snowflake", "m", effort("low"), `"reasoning":{"effort":"low"}`, ""},
+		{"openrouter", "m", &conversation.Reasoning{Effort: "low", Summary: "none"}, `"reasoning":{"effort":"low","exclude":true}`, ""},
+		{"deepseek", "m", off, `"thinking":{"type":"disabled"}`, ""},
+		{"deepseek", "m", effort("high"), `"reasoning_effort":"high"`, ""},
 		{"zai", "m", off, `"thinking":{"type":"disabled"}`, ""},
 		{"zai", "m", budget, `"thinking":{"type":"enabled"}`, ""},
 		{"compatible", "m", effort("max"), `"reasoning_effort":"max"`, ""},

@@ -82,7 +82,10 @@ func TestErrorsWithinA200AreErrors(t *testing.T) {
 		body   string
 		status int
 	}{
-		{`{"error":{"message":"x","code":429}}`, 429}, {`{"error":{"message":"x"}}`, 502}, {`{"error":"x"}`, 502}, {`{"object":"error","message":"x"}`, 502},
+		{`{"error":{"message":"x","code":429}}`, 429},
+		{`{"error":{"message":"x"}}`, 502},
+		{`{"error":"x"}`, 502},
+		{`{"object":"error","message":"x"}`, 502},
 		{`{"id":"gen-1","choices":[{"index":0,"message":{"content":""},"finish_reason":"error","error":{"code":503,"message":"x"}}]}`, 503},
 	} {
 		_, err := Codec{}.DecodeResponse([]byte(tt.body))
