@@ -6,21 +6,36 @@ import (
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// The members in which clients hold signatures of vendors of other dialects. Ordinary requests have none of them.
-var (
-	detailsMember   = []byte(`"reasoning_details"`)
-	signatureMember = []byte(`"thought_signature"`)
-)
+// holdsSignatures reports whether a request may have a reasoning_details or thought_signature, in which clients hold
+// signatures of vendors of other dialects. Ordinary requests have none, and are found out at the speed of memory: the
+// underscore is the rarest byte of these names.
+func holdsSignatures(doc []byte) bool {
+	return afterUnderscore(doc, func(rest []byte) bool {
+		return bytes.HasPrefix(rest, detailsEnd) || bytes.HasPrefix(rest, signatureEnd)
+	})
+}
+
+var detailsEnd, signatureEnd = []byte(`details"`), []byte(`signature"`)
+
+// afterUnderscore reports whether f is true of what follows one of the underscores in a document.
+func afterUnderscore(doc []byte, f func(rest []byte) bool) bool {
+	for {
+		i := bytes.IndexByte(doc, '_')
+		if i < 0 {
+			return false
+		}
+		if doc = doc[i+1:]; f(doc) {
+			return true
+		}
+	}
+}
 
 // dropLabelled appends the edits that take labelled signatures out of a conversation: the vendors of this dialect cannot
 // read them, and some refuse members that they do not know. What OpenRouter's or Google's own endpoints wrote has no
 // label and stays.
 func dropLabelled(doc []byte, obj *jsonedit.Object, edits []jsonedit.Edit) []jsonedit.Edit {
-	if !bytes.Contains(doc, detailsMember) && !bytes.Contains(doc, signatureMember) {
-		return edits
-	}
 	messages, ok := obj.Get("messages")
-	if !ok {
+	if !ok || !holdsSignatures(doc) {
 		return edits
 	}
 	forEachObject(doc, messages, func(m *jsonedit.Object) {

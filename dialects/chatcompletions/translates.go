@@ -18,26 +18,27 @@ func (Codec) Translates(doc []byte, obj *jsonedit.Object, h dialects.Head, vendo
 	case "openai", "azure":
 		return false
 	case "mistral":
-		if hasMember(doc, obj, mistralRefuses) || bytes.Contains(doc, developerRole) || hasLongIDs(doc) || bytes.Contains(doc, reasoningMember) {
+		if hasMember(doc, obj, mistralRefuses) || afterUnderscore(doc, isForeignToMistral) || bytes.Contains(doc, developerEnd) {
 			return true
 		}
 	case "groq":
-		if hasMember(doc, obj, groqRefuses) || bytes.Contains(doc, reasoningMember) {
+		if hasMember(doc, obj, groqRefuses) || afterUnderscore(doc, isReasoning) {
 			return true
 		}
 	}
 	if m, ok := obj.Get("response_format"); ok && rulesFor(vendor, h.Model).jsonOnly && bytes.Contains(m.Raw(doc), schemaType) {
 		return true
 	}
-	return h.LegacyCalls || h.HasTools && hasCustomTools(doc)
+	return h.LegacyCalls || hasCustomTools(doc, obj)
 }
 
+// What is looked for, from a rare byte on.
 var (
-	developerRole   = []byte(`"developer"`)
-	reasoningMember = []byte(`"reasoning_content"`)
-	schemaType      = []byte(`"json_schema"`)
-	customTool      = []byte(`"custom"`)
-	callIDMember    = []byte(`"tool_call_id"`)
+	developerEnd = []byte(`veloper"`) // the role
+	contentEnd   = []byte(`content"`) // of reasoning_content
+	callIDEnd    = []byte(`call_id"`) // of tool_call_id
+	schemaType   = []byte(`"json_schema"`)
+	customTool   = []byte(`"custom"`)
 )
 
 // hasMember reports whether a request has one of some members.
@@ -47,21 +48,22 @@ func hasMember(doc []byte, obj *jsonedit.Object, keys []string) bool {
 	})
 }
 
-func hasCustomTools(doc []byte) bool {
-	return bytes.Contains(doc, customTool) && gjson.GetBytes(doc, `tools.#(type=="custom")`).Exists()
+func hasCustomTools(doc []byte, obj *jsonedit.Object) bool {
+	tools, ok := obj.Get("tools")
+	return ok && bytes.Contains(tools.Raw(doc), customTool) && gjson.GetBytes(tools.Raw(doc), `#(type=="custom")`).Exists()
 }
 
-// hasLongIDs reports whether a tool result refers to a call by an ID that Mistral does not take.
-func hasLongIDs(doc []byte) bool {
-	for {
-		i := bytes.Index(doc, callIDMember)
-		if i < 0 {
-			return false
-		}
-		doc = doc[i+len(callIDMember):]
-		in := jsonedit.NewReader(bytes.TrimLeft(doc, ": \t\r\n"))
-		if id, ok := in.Text(); ok && !isShortID(id) {
-			return true
-		}
+func isReasoning(rest []byte) bool { return bytes.HasPrefix(rest, contentEnd) }
+
+// isForeignToMistral finds reasoning_content, and results of calls with an ID that Mistral does not take.
+func isForeignToMistral(rest []byte) bool {
+	if isReasoning(rest) {
+		return true
 	}
+	if !bytes.HasPrefix(rest, callIDEnd) {
+		return false
+	}
+	in := jsonedit.NewReader(bytes.TrimLeft(rest[len(callIDEnd):], ": \t\r\n"))
+	id, ok := in.Text()
+	return ok && !isShortID(id)
 }
