@@ -182,6 +182,9 @@ func (h *Handler) provisionUpstreams(c *ProviderConfig, p *provider) error {
 	}
 	bases := c.BaseURLs
 	if len(bases) == 0 {
+		if needs := p.defaults.BaseURLNeeds; needs != "" && p.defaults.BaseURL == "" {
+			return fmt.Errorf("no base URL: %s, or write `base_url https://…`", needs)
+		}
 		bases = []string{p.defaults.BaseURL}
 	}
 	for _, b := range bases {

@@ -76,6 +76,8 @@ type Provider interface {
 type Defaults struct {
 	// BaseURL is the vendor's public endpoint; empty when it has to be configured.
 	BaseURL string
+	// BaseURLNeeds says what to do where BaseURL is empty and could be filled by an option of the kind, for the error.
+	BaseURLNeeds string
 	// KeyEnv are the environment variables that usually hold the API key, in order of preference.
 	KeyEnv []string
 	// KeyOptional says that the provider works without any credential.

@@ -201,7 +201,7 @@ func decodeThinking(text, signature string) conversation.Block {
 	b := conversation.Block{Kind: conversation.Thinking, Text: text, Signature: signature, Origin: origin}
 	if maker, rest, ok := strings.Cut(signature, ":"); ok {
 		switch providers.Dialect(maker) {
-		case providers.Chat, providers.Responses, providers.Gemini:
+		case providers.Chat, providers.Responses, providers.Gemini, providers.Converse:
 			b.Origin, b.Signature = maker, rest
 		}
 	}
