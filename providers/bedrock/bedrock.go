@@ -188,7 +188,7 @@ func (p *Provider) Prepare(ctx context.Context, c *providers.Call) (*http.Reques
 	if c.BaseURL == nil {
 		return nil, errors.New("no base URL")
 	}
-	if c.Model == "" {
+	if strings.Trim(c.Model, ".") == "" { // dots would be taken for a way up
 		return nil, errors.New("no model to put into the path")
 	}
 	u := providers.JoinPath(c.BaseURL, "model", c.Model, operation)
