@@ -25,6 +25,7 @@ const (
 	importsZap       = "go.uber.org/zap"
 	importsZapcore   = "go.uber.org/zap/zapcore"
 	importsMetrics   = "github.com/prometheus/client_golang/prometheus"
+	importsAWS       = "github.com/aws/aws-sdk-go-v2"
 	importsAnything  = "*"
 )
 
@@ -54,6 +55,16 @@ var importRules = []importRule{
 
 	{"providers/simulated", []string{"providers", "internal/fakellm", importsCaddy, importsCaddyfile}, "the one provider with a model of its own"},
 	{"providers/providertest", []string{"providers"}, "the conformance suite of a contract needs the contract"},
+	{
+		"providers/bedrock",
+		[]string{"providers", importsCaddy, importsCaddyfile, importsAWS + "/aws", importsAWS + "/aws/signer/v4"},
+		"requests are signed by AWS's own code, which is small; the rest of the SDK is not",
+	},
+	{
+		"providers/bedrock/awschain",
+		[]string{"providers/bedrock", importsAWS + "/aws", importsAWS + "/config"},
+		"what is large is a package of its own, and nobody imports it",
+	},
 	{
 		"providers/*",
 		[]string{"providers", "internal/jsonedit", importsCaddy, importsCaddyfile},

@@ -48,7 +48,7 @@ func (e *requestEncoder) writeInference() {
 		e.raw(string(temperature))
 	}
 	if p := e.sampled("top_p", e.r.TopP, 0.95, free); p != "" {
-		if temperature != "" && e.model.version > withLongNames {
+		if temperature != "" && e.model.version > withBoth {
 			e.note("top_p") // these generations take one of both
 		} else {
 			m.key("topP")
@@ -74,8 +74,8 @@ func (e *requestEncoder) writeInference() {
 	m.end()
 }
 
-// withLongNames is the generation of Claude after which temperature and topP exclude each other.
-const withLongNames version = 40
+// withBoth is the last generation of Claude that takes temperature and topP at once.
+const withBoth version = 40
 
 // sampled is a number between 0 and 1 as the model takes it; empty when it takes none. While Claude thinks it takes what
 // is at least floor, or 1 where that is 0.

@@ -24,12 +24,13 @@ var toolGoldens = []struct {
 }{
 	{
 		"tools", sonnet45,
-		conversation.Request{Tools: []conversation.Tool{weather, {Name: "bare"}, {Name: "open", Schema: json.RawMessage(`{"properties":{}}`), Strict: ptr(true)}}},
+		conversation.Request{Tools: []conversation.Tool{weather, {Name: "bare"}, {Name: "open", Schema: json.RawMessage(`{"properties":{}}`), Strict: new(true)}}},
 		`{"toolConfig":{"tools":[` + weatherSpec + `,{"toolSpec":{"name":"bare","inputSchema":{"json":{"type":"object","properties":{}}}}},
 		{"toolSpec":{"name":"open","inputSchema":{"json":{"type":"object","properties":{}}},"strict":true}}]}}`, "",
 	},
 	{
-		"strictness is for those who know it", novaPro, conversation.Request{Tools: []conversation.Tool{{Name: "f", Strict: ptr(true)}}},
+		"strictness is for those who know it", novaPro,
+		conversation.Request{Tools: []conversation.Tool{{Name: "f", Strict: new(true)}}},
 		`{"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object","properties":{}}}}}]}}`, "strict",
 	},
 	{
@@ -38,7 +39,8 @@ var toolGoldens = []struct {
 		`{"toolConfig":{"tools":[{"toolSpec":{"name":"patch","description":"\n\nThe input has to match this regex grammar:\na+","inputSchema":{"json":` + conversation.FreeTextSchema + `}}}]}}`, "",
 	},
 	{
-		"tools of other vendors stay there", sonnet45, conversation.Request{Tools: []conversation.Tool{{Name: "web_search", Raw: json.RawMessage(`{}`), Origin: "messages"}}},
+		"tools of other vendors stay there", sonnet45,
+		conversation.Request{Tools: []conversation.Tool{{Name: "web_search", Raw: json.RawMessage(`{}`), Origin: "messages"}}},
 		`{}`, "tools.web_search",
 	},
 	{"auto", sonnet45, conversation.Request{Tools: []conversation.Tool{weather}, Choice: choice(conversation.ChoiceAuto, "")}, `{"toolConfig":{"tools":[` + weatherSpec + `],"toolChoice":{"auto":{}}}}`, ""},
@@ -55,14 +57,16 @@ var toolGoldens = []struct {
 	{"none while calls are in the conversation", sonnet45, conversation.Request{Messages: looped, Tools: []conversation.Tool{weather}, Choice: choice(conversation.ChoiceNone, "")}, loopedWith(weatherSpec), "tool_choice"},
 	{"calls demand tools", sonnet45, conversation.Request{Messages: looped}, loopedWith(`{"toolSpec":{"name":"weather","inputSchema":{"json":{"type":"object","properties":{}}}}}`), ""},
 	{
-		"one call at a time", sonnet45, conversation.Request{Tools: []conversation.Tool{weather}, Choice: choice(conversation.ChoiceAuto, ""), ParallelTools: ptr(false)},
+		"one call at a time", sonnet45,
+		conversation.Request{Tools: []conversation.Tool{weather}, Choice: choice(conversation.ChoiceAuto, ""), ParallelTools: new(false)},
 		`{"toolConfig":{"tools":[` + weatherSpec + `]},"additionalModelRequestFields":{"tool_choice":{"type":"auto","disable_parallel_tool_use":true}}}`, "",
 	},
 	{
-		"one call at a time that has to be made", sonnet45, conversation.Request{Tools: []conversation.Tool{weather}, Choice: choice(conversation.ChoiceRequired, ""), ParallelTools: ptr(false)},
+		"one call at a time that has to be made", sonnet45,
+		conversation.Request{Tools: []conversation.Tool{weather}, Choice: choice(conversation.ChoiceRequired, ""), ParallelTools: new(false)},
 		`{"toolConfig":{"tools":[` + weatherSpec + `],"toolChoice":{"any":{}}}}`, "parallel_tool_calls",
 	},
-	{"several calls are the default", novaPro, conversation.Request{Tools: []conversation.Tool{weather}, ParallelTools: ptr(true)}, `{"toolConfig":{"tools":[` + weatherSpec + `]}}`, ""},
+	{"several calls are the default", novaPro, conversation.Request{Tools: []conversation.Tool{weather}, ParallelTools: new(true)}, `{"toolConfig":{"tools":[` + weatherSpec + `]}}`, ""},
 }
 
 func loopedWith(spec string) string {
@@ -84,19 +88,23 @@ var formatGoldens = []struct {
 	notes       string
 }{
 	{
-		"a schema is a text, and closed", sonnet45, conversation.Request{Format: city},
+		"a schema is a text, and closed", sonnet45,
+		conversation.Request{Format: city},
 		`{"outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"name":"` + acceptable("city info") + `","description":"about","schema":"` + closedCity + `"}}}}}`, "",
 	},
 	{
-		"a schema without a name", profile, conversation.Request{Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object"}`)}},
+		"a schema without a name", profile,
+		conversation.Request{Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object"}`)}},
 		`{"outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"name":"answer","schema":"{\"type\":\"object\",\"additionalProperties\":false}"}}}}}`, "",
 	},
 	{
-		"models without schemas call a tool", sonnet37, conversation.Request{Format: city},
+		"models without schemas call a tool", sonnet37,
+		conversation.Request{Format: city},
 		`{"toolConfig":{"tools":[{"toolSpec":{"name":"json_answer","description":"Give the answer to the user with this tool. about","inputSchema":{"json":` + string(city.Schema) + `}}}],"toolChoice":{"tool":{"name":"json_answer"}}}}`, "",
 	},
 	{
-		"or are asked, where they have tools", novaPro, conversation.Request{Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object"}`)}, Tools: []conversation.Tool{weather}},
+		"or are asked, where they have tools", novaPro,
+		conversation.Request{Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object"}`)}, Tools: []conversation.Tool{weather}},
 		`{"toolConfig":{"tools":[` + weatherSpec + `]},"system":[{"text":"` + jsonHint + ` It must conform to this JSON Schema:\n{\"type\":\"object\"}"}]}`, "response_format",
 	},
 	{"or cannot be made to", llama, conversation.Request{Format: &conversation.Format{}}, `{"system":[{"text":"` + jsonHint + `"}]}`, "response_format"},
@@ -111,22 +119,22 @@ var reasoningGoldens = []struct {
 	want        string
 	notes       string
 }{
-	{"a budget", sonnet37, conversation.Request{MaxTokens: ptr(int64(9000)), Reasoning: &conversation.Reasoning{Budget: ptr(int64(2000))}}, `{"inferenceConfig":{"maxTokens":9000},"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":2000}}}`, ""},
+	{"a budget", sonnet37, conversation.Request{MaxTokens: new(int64(9000)), Reasoning: &conversation.Reasoning{Budget: new(int64(2000))}}, `{"inferenceConfig":{"maxTokens":9000},"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":2000}}}`, ""},
 	{"a budget has room for the answer", sonnet45, conversation.Request{Reasoning: &conversation.Reasoning{Effort: "high"}}, `{"inferenceConfig":{"maxTokens":20480},"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":16384}}}`, ""},
-	{"a budget is less than the limit", sonnet45, conversation.Request{MaxTokens: ptr(int64(3000)), Reasoning: &conversation.Reasoning{Effort: "max"}}, `{"inferenceConfig":{"maxTokens":3000},"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":2999}}}`, ""},
-	{"no room to think", sonnet45, conversation.Request{MaxTokens: ptr(int64(100)), Reasoning: &conversation.Reasoning{Effort: "low"}}, `{"inferenceConfig":{"maxTokens":100}}`, "reasoning"},
+	{"a budget is less than the limit", sonnet45, conversation.Request{MaxTokens: new(int64(3000)), Reasoning: &conversation.Reasoning{Effort: "max"}}, `{"inferenceConfig":{"maxTokens":3000},"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":2999}}}`, ""},
+	{"no room to think", sonnet45, conversation.Request{MaxTokens: new(int64(100)), Reasoning: &conversation.Reasoning{Effort: "low"}}, `{"inferenceConfig":{"maxTokens":100}}`, "reasoning"},
 	{"no thinking in the middle of a loop without", sonnet45, conversation.Request{Messages: looped, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, loopedWith(weatherSpec), "reasoning"},
-	{"thinking chooses for itself", sonnet45, conversation.Request{Tools: []conversation.Tool{weather}, Choice: choice(conversation.ChoiceTool, "weather"), Temperature: "0.2", TopK: "3", Reasoning: &conversation.Reasoning{Budget: ptr(int64(1))}, MaxTokens: ptr(int64(5000))}, `{"toolConfig":{"tools":[` + weatherSpec + `],"toolChoice":{"auto":{}}},"inferenceConfig":{"maxTokens":5000},"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":1024}}}`, "tool_choice temperature top_k"},
+	{"thinking chooses for itself", sonnet45, conversation.Request{Tools: []conversation.Tool{weather}, Choice: choice(conversation.ChoiceTool, "weather"), Temperature: "0.2", TopK: "3", Reasoning: &conversation.Reasoning{Budget: new(int64(1))}, MaxTokens: new(int64(5000))}, `{"toolConfig":{"tools":[` + weatherSpec + `],"toolChoice":{"auto":{}}},"inferenceConfig":{"maxTokens":5000},"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":1024}}}`, "tool_choice temperature top_k"},
 	{"an effort", sonnet46, conversation.Request{Reasoning: &conversation.Reasoning{Effort: "xhigh", Summary: "auto"}}, thinkingOf(`{"thinking":{"type":"adaptive","display":"summarized"},"output_config":{"effort":"high"}}`), ""},
 	{"adaptive", sonnet5, conversation.Request{Reasoning: &conversation.Reasoning{Adaptive: true, Summary: "none"}}, thinkingOf(`{"thinking":{"type":"adaptive","display":"omitted"}}`), ""},
-	{"a budget where there is none any more", sonnet5, conversation.Request{Reasoning: &conversation.Reasoning{Budget: ptr(int64(9000))}}, thinkingOf(`{"thinking":{"type":"adaptive"},"output_config":{"effort":"high"}}`), ""},
+	{"a budget where there is none any more", sonnet5, conversation.Request{Reasoning: &conversation.Reasoning{Budget: new(int64(9000))}}, thinkingOf(`{"thinking":{"type":"adaptive"},"output_config":{"effort":"high"}}`), ""},
 	{"an effort alone in Anthropic's words", sonnet46, conversation.Request{Origin: "messages", Reasoning: &conversation.Reasoning{Effort: "low"}}, thinkingOf(`{"output_config":{"effort":"low"}}`), ""},
 	{"off", sonnet46, conversation.Request{Reasoning: &conversation.Reasoning{Off: true}}, thinkingOf(`{"thinking":{"type":"disabled"}}`), ""},
 	{"off where it never was", "anthropic.claude-v2", conversation.Request{Reasoning: &conversation.Reasoning{Effort: "none"}}, `{}`, ""},
 	{"on where it never was", "anthropic.claude-v2", conversation.Request{Reasoning: &conversation.Reasoning{Effort: "low"}}, `{}`, "reasoning"},
 	{"a summary alone", sonnet46, conversation.Request{Reasoning: &conversation.Reasoning{Summary: "auto"}}, `{}`, ""},
-	{"Nova 2", nova2, conversation.Request{Temperature: "0.5", MaxTokens: ptr(int64(10)), Reasoning: &conversation.Reasoning{Effort: "minimal"}}, `{"inferenceConfig":{"maxTokens":10,"temperature":0.5},"additionalModelRequestFields":{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"low"}}}`, ""},
-	{"Nova 2 thinks hard", nova2, conversation.Request{Temperature: "0.5", TopP: "0.5", MaxTokens: ptr(int64(10)), Reasoning: &conversation.Reasoning{Budget: ptr(int64(30000))}}, thinkingOf(`{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"high"}}`), "max_tokens temperature top_p"},
+	{"Nova 2", nova2, conversation.Request{Temperature: "0.5", MaxTokens: new(int64(10)), Reasoning: &conversation.Reasoning{Effort: "minimal"}}, `{"inferenceConfig":{"maxTokens":10,"temperature":0.5},"additionalModelRequestFields":{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"low"}}}`, ""},
+	{"Nova 2 thinks hard", nova2, conversation.Request{Temperature: "0.5", TopP: "0.5", MaxTokens: new(int64(10)), Reasoning: &conversation.Reasoning{Budget: new(int64(30000))}}, thinkingOf(`{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"high"}}`), "max_tokens temperature top_p"},
 	{"Nova 2 does not think", nova2, conversation.Request{Reasoning: &conversation.Reasoning{Off: true}}, thinkingOf(`{"reasoningConfig":{"type":"disabled"}}`), ""},
 	{"Nova 1 never did", novaPro, conversation.Request{Reasoning: &conversation.Reasoning{Effort: "high"}}, `{}`, "reasoning"},
 	{"gpt-oss", "openai.gpt-oss-20b-1:0", conversation.Request{Reasoning: &conversation.Reasoning{Effort: "medium"}}, thinkingOf(`{"reasoning_effort":"medium"}`), ""},
@@ -168,11 +176,13 @@ var cacheGoldens = []struct {
 		{"document":{"format":"pdf","name":"a","source":{"bytes":"AAEC"}}},{"document":{"format":"pdf","name":"b","source":{"bytes":"AAEC"}}}]}]}`, "",
 	},
 	{
-		"nor before the first one", sonnet45, conversation.Request{Messages: []conversation.Message{user(marked(pdf("a"), ""), text("q"))}},
+		"nor before the first one", sonnet45,
+		conversation.Request{Messages: []conversation.Message{user(marked(pdf("a"), ""), text("q"))}},
 		`{"messages":[{"role":"user","content":[{"document":{"format":"pdf","name":"a","source":{"bytes":"AAEC"}}},{"text":"q"}]}]}`, "cache_control",
 	},
 	{
-		"four at most, the last ones", sonnet45, conversation.Request{Messages: []conversation.Message{user(marked(text("1"), ""), marked(text("2"), ""), marked(text("3"), ""), marked(text("4"), ""), marked(text("5"), ""))}},
+		"four at most, the last ones", sonnet45,
+		conversation.Request{Messages: []conversation.Message{user(marked(text("1"), ""), marked(text("2"), ""), marked(text("3"), ""), marked(text("4"), ""), marked(text("5"), ""))}},
 		`{"messages":[{"role":"user","content":[{"text":"1"},{"text":"2"},{"cachePoint":{"type":"default"}},{"text":"3"},{"cachePoint":{"type":"default"}},
 		{"text":"4"},{"cachePoint":{"type":"default"}},{"text":"5"},{"cachePoint":{"type":"default"}}]}]}`, "cache_control",
 	},
@@ -205,8 +215,10 @@ func TestWhatWasChangedInTheRequestIsChangedBackInTheAnswer(t *testing.T) {
 		got = append(got, *b.Call)
 	}
 	want := []conversation.ToolCall{
-		{ID: "1", Name: "a.b", Arguments: "{}"}, {ID: "2", Name: long, Arguments: "{}"},
-		{ID: "3", Name: "patch tool", Arguments: "free", Custom: true}, {ID: "4", Name: "plain", Arguments: "{}"},
+		{ID: "1", Name: "a.b", Arguments: "{}"},
+		{ID: "2", Name: long, Arguments: "{}"},
+		{ID: "3", Name: "patch tool", Arguments: "free", Custom: true},
+		{ID: "4", Name: "plain", Arguments: "{}"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v", got)

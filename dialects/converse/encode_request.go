@@ -95,6 +95,7 @@ func (e *requestEncoder) raw(s string)    { e.dst = append(e.dst, s...) }
 func (e *requestEncoder) text(name, value string) {
 	e.dst = jsonedit.AppendStringMember(e.dst, name, value)
 }
+
 func (e *requestEncoder) number(name string, n conversation.Number) {
 	e.dst = jsonedit.AppendRawMember(e.dst, name, string(n))
 }

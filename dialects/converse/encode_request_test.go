@@ -3,6 +3,7 @@ package converse
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -40,7 +41,8 @@ var goldens = []struct {
 	{
 		"system prompts go apart, whoever wrote them where", sonnet45,
 		conversation.Request{Messages: []conversation.Message{
-			{Role: conversation.System, Blocks: []conversation.Block{marked(text("a"), "1h"), text(" ")}}, user(text("hi")),
+			{Role: conversation.System, Blocks: []conversation.Block{marked(text("a"), "1h"), text(" ")}},
+			user(text("hi")),
 			{Role: conversation.Developer, Blocks: []conversation.Block{text("b")}},
 		}},
 		`{"system":[{"text":"a"},{"cachePoint":{"type":"default","ttl":"1h"}},{"text":"b"}],"messages":[{"role":"user","content":[{"text":"hi"}]}]}`, "",
@@ -57,7 +59,8 @@ var goldens = []struct {
 		{"role":"assistant","content":[{"text":"fine"}]}]}`, "",
 	},
 	{
-		"a question stands before the first answer", sonnet45, conversation.Request{Messages: []conversation.Message{assistant(text("a")), user(text("b"))}},
+		"a question stands before the first answer", sonnet45,
+		conversation.Request{Messages: []conversation.Message{assistant(text("a")), user(text("b"))}},
 		`{"messages":[{"role":"user","content":[{"text":"…"}]},{"role":"assistant","content":[{"text":"a"}]},{"role":"user","content":[{"text":"b"}]}]}`, "",
 	},
 	{
@@ -84,23 +87,27 @@ var goldens = []struct {
 		{"role":"user","content":[{"toolResult":{"toolUseId":"c1","content":[{"text":"no"}],"status":"error"}}]}]}`, "",
 	},
 	{
-		"and not to others", llama, conversation.Request{Messages: failed(), Tools: []conversation.Tool{weather}},
+		"and not to others", llama,
+		conversation.Request{Messages: failed(), Tools: []conversation.Tool{weather}},
 		`{"messages":[{"role":"user","content":[{"text":"q"}]},{"role":"assistant","content":[{"toolUse":{"toolUseId":"c1","name":"weather","input":{}}}]},
 		{"role":"user","content":[{"toolResult":{"toolUseId":"c1","content":[{"text":"no"}]}}]}]}`, "is_error",
 	},
 	{
-		"thinking goes to the models that know its signature", sonnet45, conversation.Request{Messages: thoughts()},
+		"thinking goes to the models that know its signature", sonnet45,
+		conversation.Request{Messages: thoughts()},
 		`{"messages":[{"role":"user","content":[{"text":"q"}]},{"role":"assistant","content":[
 		{"reasoningContent":{"reasoningText":{"text":"a","signature":"c2ln"}}},{"reasoningContent":{"reasoningText":{"text":"b","signature":"s"}}},
 		{"reasoningContent":{"redactedContent":"ZGF0YQ=="}},{"reasoningContent":{"redactedContent":"blob"}},{"text":"x"}]}]}`, "thinking",
 	},
 	{
-		"other models get what came from them", nova2, conversation.Request{Messages: thoughts()},
+		"other models get what came from them", nova2,
+		conversation.Request{Messages: thoughts()},
 		`{"messages":[{"role":"user","content":[{"text":"q"}]},{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"a","signature":"c2ln"}}},
 		{"reasoningContent":{"redactedContent":"blob"}},{"reasoningContent":{"reasoningText":{"text":"d"}}},{"text":"x"}]}]}`, "thinking",
 	},
 	{
-		"sampling", sonnet46, conversation.Request{MaxTokens: ptr(int64(50)), TopP: "0.90", TopK: "40.0", Stop: []string{"END", "", "\n"}},
+		"sampling", sonnet46,
+		conversation.Request{MaxTokens: new(int64(50)), TopP: "0.90", TopK: "40.0", Stop: []string{"END", "", "\n"}},
 		`{"inferenceConfig":{"maxTokens":50,"topP":0.90,"stopSequences":["END"]},"additionalModelRequestFields":{"top_k":40},"additionalModelResponseFieldPaths":["/stop_sequence"]}`, "stop",
 	},
 	{"one of temperature and topP", sonnet45, conversation.Request{Temperature: "0.70", TopP: "0.9"}, `{"inferenceConfig":{"temperature":0.70}}`, "top_p"},
@@ -112,7 +119,7 @@ var goldens = []struct {
 	{
 		"what has no counterpart is noted", sonnet45,
 		conversation.Request{
-			Seed: ptr(int64(1)), FrequencyPenalty: "0.5", PresencePenalty: "0.5", Logprobs: ptr(true), Metadata: json.RawMessage(`{"a":"b"}`),
+			Seed: new(int64(1)), FrequencyPenalty: "0.5", PresencePenalty: "0.5", Logprobs: new(true), Metadata: json.RawMessage(`{"a":"b"}`),
 			User: "u", ServiceTier: "turbo", Extra: []conversation.Field{{Name: "store", Value: json.RawMessage("true")}}, Origin: "chat",
 		},
 		`{}`, "store logprobs seed frequency_penalty presence_penalty metadata user service_tier",
@@ -172,7 +179,7 @@ func TestWhatWouldChangeTheQuestionIsRefused(t *testing.T) {
 		name, param, says string
 		request           conversation.Request
 	}{
-		{"several answers", "n", "one answer", conversation.Request{N: ptr(int64(2))}},
+		{"several answers", "n", "one answer", conversation.Request{N: new(int64(2))}},
 		{"a stored conversation", "previous_response_id", "not supported", conversation.Request{Extra: []conversation.Field{{Name: "previous_response_id"}}}},
 		{"an image by URL", "messages", "send the data itself", conversation.Request{Messages: []conversation.Message{user(media(conversation.Image, conversation.Media{URL: "https://x/y.png"}))}}},
 		{"an image by URL in a result", "messages", "send the data itself", conversation.Request{Messages: []conversation.Message{user(result("c", media(conversation.Image, conversation.Media{URL: "https://x/y.png"})))}}},
@@ -187,7 +194,7 @@ func TestWhatWouldChangeTheQuestionIsRefused(t *testing.T) {
 			r.Messages = hi
 		}
 		_, _, err := Codec{}.EncodeRequest(nil, &r, dialects.EncodeOptions{Model: sonnet45})
-		e, ok := err.(*dialects.RequestError)
+		e, ok := errors.AsType[*dialects.RequestError](err)
 		if !ok || e.Status != 400 || e.Param != tc.param || !strings.Contains(e.Message, tc.says) {
 			t.Errorf("%s: error %v", tc.name, err)
 		}
@@ -198,7 +205,7 @@ func TestWhatWouldChangeTheQuestionIsRefused(t *testing.T) {
 }
 
 func TestTheLimitOfTheModelHolds(t *testing.T) {
-	r := &conversation.Request{Messages: hi, MaxTokens: ptr(int64(9000))}
+	r := &conversation.Request{Messages: hi, MaxTokens: new(int64(9000))}
 	got, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: novaPro, MaxOutput: 5000})
 	if err != nil || !strings.Contains(string(got), `"maxTokens":5000`) || !slices.Equal(notes, []string{"max_tokens"}) {
 		t.Errorf("%s %v %v", got, notes, err)
@@ -261,7 +268,7 @@ func TestClaudeIsAskedToCiteWhereTheClientAskedForIt(t *testing.T) {
 func TestATokenCountAsksAboutWhatTheModelReads(t *testing.T) {
 	r := &conversation.Request{
 		Messages: append([]conversation.Message{{Role: conversation.System, Blocks: []conversation.Block{text("s")}}}, hi...),
-		Tools:    []conversation.Tool{weather}, MaxTokens: ptr(int64(5)), Temperature: "0.5",
+		Tools:    []conversation.Tool{weather}, MaxTokens: new(int64(5)), Temperature: "0.5",
 	}
 	got, notes, err := Codec{}.EncodeCount(nil, r, dialects.EncodeOptions{Model: sonnet45})
 	if err != nil || len(notes) > 0 {

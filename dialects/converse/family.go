@@ -1,6 +1,9 @@
 package converse
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // family tells the makers of models apart as far as their rules differ.
 type family uint8
@@ -24,14 +27,23 @@ var families = []struct {
 	part string
 	is   family
 }{
-	{"claude", anthropic}, {"anthropic.", anthropic},
+	{"claude", anthropic},
+	{"anthropic.", anthropic},
 	{"amazon.nova", nova},
 	{"mistral.", mistral},
 	{"qwen.", qwen},
 	{"openai.gpt-oss", gptOSS},
 	{"deepseek.", deepSeek},
-	{"meta.", older}, {"amazon.titan", older}, {"cohere.", older}, {"ai21.", older},
-	{"google.", other}, {"minimax.", other}, {"moonshot", other}, {"nvidia.", other}, {"zai.", other}, {"writer.", other},
+	{"meta.", older},
+	{"amazon.titan", older},
+	{"cohere.", older},
+	{"ai21.", older},
+	{"google.", other},
+	{"minimax.", other},
+	{"moonshot", other},
+	{"nvidia.", other},
+	{"zai.", other},
+	{"writer.", other},
 }
 
 // model is what an id tells about a model.
@@ -61,15 +73,7 @@ func modelOf(id string) model {
 
 // is reports whether the family is one of those, or not known.
 func (m model) is(families ...family) bool {
-	if m.family == unknown {
-		return true
-	}
-	for _, f := range families {
-		if m.family == f {
-			return true
-		}
-	}
-	return false
+	return m.family == unknown || slices.Contains(families, m.family)
 }
 
 // caches reports whether the model takes cache points; others refuse the request.

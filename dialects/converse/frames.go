@@ -176,7 +176,7 @@ type headers struct {
 }
 
 // valueLen is the length of a header's value by its type; -1 where two bytes before it say so: booleans have none, then
-// come integers of 1, 2, 4 and 8 bytes, bytes, texts, a time and a UUID.
+// come integers of 1, 2, 4 and 8 bytes, blobs, texts, a time and a UUID.
 var valueLen = [...]int{0, 0, 1, 2, 4, 8, -1, -1, 8, 16}
 
 const textType = 7

@@ -211,8 +211,6 @@ func sameJSON(t testing.TB, got, want string) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // Short words for requests.
 
 func user(blocks ...conversation.Block) conversation.Message {

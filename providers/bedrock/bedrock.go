@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -153,6 +153,7 @@ func (p *Provider) Defaults() providers.Defaults {
 	d := providers.Defaults{
 		BaseURLNeeds: regionHelp,
 		KeyEnv:       []string{"AWS_BEARER_TOKEN_BEDROCK"},
+		KeyElse:      "an access key: access_key_id and secret_access_key",
 		KeyOptional:  p.credentials != nil,
 		PriceBook:    "bedrock",
 	}

@@ -113,7 +113,8 @@ func TestSignaturesAreThoseOfTheSpecification(t *testing.T) {
 		signed      string
 	}{
 		{
-			"an access key", "m", Provider{Region: "us-east-1", AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"},
+			"an access key", "m",
+			Provider{Region: "us-east-1", AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"},
 			"content-type;host;x-amz-date, Signature=c25e79d7f8a6ad12c9e66f2c83c7280c5b882b3986ce8d7a09e1efabfcc3958e",
 		},
 		{
@@ -268,7 +269,9 @@ func TestCredentialsThatCannotBeHadFailTheAttempt(t *testing.T) {
 	c := newCall(t, "https://h")
 	shared := providers.NewShared(func() { freed = true })
 	c.Body = providers.NewBody(shared, []byte(strings.Repeat("x", 2*providers.SmallBody)))
-	if _, err := p.Prepare(context.Background(), c); !errors.Is(err, lost) {
+	_, err := p.Prepare(context.Background(), c)
+	var f *providers.Fault
+	if !errors.Is(err, lost) || !errors.As(err, &f) || f.Class != providers.ClassAuth {
 		t.Errorf("error %v", err)
 	}
 	if shared.Release(); !freed {

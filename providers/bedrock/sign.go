@@ -40,7 +40,7 @@ func (p *Provider) sign(r *http.Request, body providers.Body) error {
 	}
 	key, err := p.credentials.Retrieve(r.Context())
 	if err != nil {
-		return fmt.Errorf("finding AWS credentials: %w", err)
+		return fmt.Errorf("finding AWS credentials: %w", errors.Join(err, &providers.Fault{Class: providers.ClassAuth}))
 	}
 	sum, err := digest(body)
 	if err != nil {
