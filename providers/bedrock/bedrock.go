@@ -81,7 +81,7 @@ func (p *Provider) Provision(caddy.Context) error {
 		p.region = regionOfEnvironment()
 	}
 	if !isRegion(p.region) {
-		return fmt.Errorf("region %q is not the name of an AWS region such as us-east-1", p.region)
+		return errors.New("the region is not the name of an AWS region such as us-east-1") // nor repeated: it may be a key
 	}
 	p.signer = v4.NewSigner()
 	return p.findCredentials(key)
