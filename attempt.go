@@ -34,6 +34,8 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	up, model := c.slot.up.state.health, c.slot.model.health
 	defer up.End(c.upPass)
 	defer model.End(c.mdPass)
+	var a *attempt
+	defer func() { c.giveBack(a) }()
 	dialect, err := x.chooseDialect(c.target)
 	if err != nil {
 		return x.refuse(err), false
@@ -43,7 +45,7 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 		return x.refuse(err), false
 	}
 	x.attempts = append(x.attempts, attempt{choice: c, dialect: dialect, start: time.Now()})
-	a := &x.attempts[len(x.attempts)-1]
+	a = &x.attempts[len(x.attempts)-1]
 	if x.head.Stream {
 		ctx, wd := newWatchdog(x.r.Context(), x.route.firstToken, errFirstToken, x.deadline)
 		defer wd.stop()
@@ -60,7 +62,19 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	x.learn(a)
 	x.settle(a)
 	x.teach(a)
+	if p := a.target.price; f != nil && f.Class == providers.ClassContextLength && p != nil {
+		x.needs.window = max(x.needs.window, p.ContextWindow) // another model has to be larger
+	}
 	return f, true
+}
+
+// giveBack ends the attempt's part of what the vendor allows; a is nil when nothing was sent.
+func (c *choice) giveBack(a *attempt) {
+	if l := &c.slot.up.state.limiter; a == nil {
+		l.Cancel(time.Now(), c.grant)
+	} else {
+		l.Return(time.Now(), c.grant, a.tokens())
+	}
 }
 
 // refuse keeps the reason why a target cannot take the request, for the case that no other can either.
@@ -104,6 +118,7 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	defer resp.Body.Close()
 	a.status = resp.StatusCode
 	a.requestID = providerRequestID(resp.Header)
+	x.foresee(a, resp)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return x.errorResponse(ctx, a, resp)
 	}
@@ -122,11 +137,30 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 // unprepared is the fault of a request that was never sent. A provider may say what it is; what else goes wrong there is
 // for the log, not for the client.
 func (x *exchange) unprepared(a *attempt, err error) *providers.Fault {
+	if errors.Is(err, providers.ErrNoModel) {
+		name := a.target.provider.name
+		return &providers.Fault{
+			Class: providers.ClassInvalid, Status: http.StatusBadRequest, Param: "model",
+			Message: "the provider " + name + " takes no request without a model: ask for " + name + "/<model>",
+		}
+	}
 	x.h.logger.Warn("request could not be prepared", zap.String("request_id", x.id), zap.String("upstream", a.slot.up.label), zap.Error(err))
 	if f, ok := errors.AsType[*providers.Fault](err); ok {
 		return f
 	}
 	return &providers.Fault{Class: providers.ClassInternal, Message: "the provider could not prepare the request"}
+}
+
+// foresee lets a slot rest whose vendor says with a success that its limits are used up, so that the next requests go to
+// others. Where there are no others they are sent all the same: only a refusal is proof.
+func (x *exchange) foresee(a *attempt, resp *http.Response) {
+	if resp.StatusCode > 299 || !x.route.several() {
+		return
+	}
+	now := time.Now()
+	if d := providers.UsedUp(resp.Header, x.tokens(), now); d > 0 {
+		a.slot.model.health.Cooldown(now, d)
+	}
 }
 
 // chooseDialect decides how to talk to a target: in the client's own dialect where the provider speaks it, which needs
@@ -136,23 +170,32 @@ func (x *exchange) chooseDialect(t *target) (providers.Dialect, error) {
 	if slices.Contains(speaks, x.dialect) {
 		return x.dialect, nil
 	}
-	if x.operation == providers.Generate {
-		if _, ok := x.codec.(dialects.Decoder); ok {
-			for _, d := range speaks {
-				if _, ok := dialects.Lookup(d).(dialects.Encoder); ok {
-					return d, nil
-				}
-			}
+	for _, d := range speaks {
+		if x.translatesTo(d) {
+			return d, nil
 		}
 	}
 	return "", x.unsupported(t)
+}
+
+// translatesTo reports whether the request can be translated to dialect d.
+func (x *exchange) translatesTo(d providers.Dialect) bool {
+	switch x.operation {
+	case providers.Generate:
+		_, readable := x.codec.(dialects.Decoder)
+		_, writable := dialects.Lookup(d).(dialects.Encoder)
+		return readable && writable
+	case providers.CountTokens:
+		return x.counts(d)
+	}
+	return false
 }
 
 // operationNames are for messages.
 var operationNames = map[providers.Operation]string{
 	providers.Embeddings: "embeddings", providers.BatchEmbed: "embeddings", providers.CountTokens: "token counting",
 	providers.Completions: "legacy completions", providers.Images: "image generation", providers.Audio: "speech",
-	providers.Moderations: "moderations", providers.Rerank: "reranking",
+	providers.Moderations: "moderations", providers.Rerank: "reranking", providers.Compact: "compaction",
 }
 
 // unsupported says why a target cannot be given a request. Clients that count tokens do it themselves on a 404.

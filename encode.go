@@ -72,7 +72,7 @@ func (x *exchange) splice(t *target) outgoing {
 // many targets are tried.
 func (x *exchange) translate(t *target, d providers.Dialect) (outgoing, error) {
 	if x.conv == nil {
-		conv, err := x.codec.(dialects.Decoder).DecodeRequest(x.body, x.head)
+		conv, err := x.decode()
 		if err != nil {
 			return outgoing{}, err
 		}
@@ -85,7 +85,7 @@ func (x *exchange) translate(t *target, d providers.Dialect) (outgoing, error) {
 	}
 	buf := getBuffer()
 	shared := providers.NewShared(func() { putBuffer(buf) })
-	body, notes, err := dialects.Lookup(d).(dialects.Encoder).EncodeRequest((*buf)[:0], x.conv, o)
+	body, notes, err := x.encodeAs(d, (*buf)[:0], o)
 	if err != nil {
 		shared.Release()
 		return outgoing{}, err

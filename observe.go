@@ -139,6 +139,7 @@ func (s *series) usage(u accounting.Usage) {
 
 // finish reports a request, whatever became of it, and gives back what it held. It is the only place that does.
 func (x *exchange) finish() {
+	x.takeOver()
 	k := x.keep
 	k.Duration = time.Since(x.start)
 	x.summarize()
@@ -258,6 +259,16 @@ func (h *Handler) report(s *slot, change balancing.Change) {
 		h.logger.Warn("target taken out of rotation", zap.String("upstream", s.up.label), zap.String("model", s.model.model))
 	case balancing.Recovered:
 		h.logger.Info("target is back in rotation", zap.String("upstream", s.up.label), zap.String("model", s.model.model))
+	}
+}
+
+// report logs that an endpoint was taken out of rotation by its health checks or is back.
+func (c *healthCheck) report(up *upstream, change balancing.Change) {
+	switch change {
+	case balancing.TakenOut:
+		c.logger.Warn("health checks took an endpoint out of rotation", zap.String("upstream", up.label))
+	case balancing.Recovered:
+		c.logger.Info("health checks brought an endpoint back into rotation", zap.String("upstream", up.label))
 	}
 }
 

@@ -58,6 +58,9 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 	if x.head.Stream {
 		return x.streamUnary(a, codec, o, resp.Header["Content-Type"], body)
 	}
+	if x.operation == providers.CountTokens {
+		return x.relayCount(a, body)
+	}
 	r, err := codec.(dialects.Encoder).DecodeResponse(body)
 	if err != nil {
 		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response could not be understood", Billed: providers.BilledYes}
@@ -138,6 +141,7 @@ func readAll(buf []byte, resp *http.Response) ([]byte, error) {
 
 // writeUnary sends a whole response. Its cost is known already, so it goes into a header.
 func (x *exchange) writeUnary(a *attempt, contentType []string, body []byte) {
+	x.takeOver()
 	h := x.w.Header()
 	if contentType == nil {
 		h["Content-Type"] = nil // none is not the same as one that net/http guesses
@@ -190,16 +194,24 @@ func (x *exchange) newEventWriter() dialects.EventWriter {
 	})
 }
 
+// takeOver ends the keep-alives. It precedes everything that is written to the client and every header that is set.
+func (x *exchange) takeOver() {
+	x.opened = x.waiting.stop() || x.opened
+	x.waiting = nil
+}
+
 // commit sends the headers of a stream. From here on no failure can be hidden.
 func (x *exchange) commit(contentType []string) {
-	h := x.w.Header()
-	h["Content-Type"] = contentType
-	h["Cache-Control"] = noCache
-	h["X-Accel-Buffering"] = []string{"no"}
-	x.setHeaders()
+	x.takeOver()
 	x.keep.Status = http.StatusOK
 	x.committed = true
-	x.w.WriteHeader(http.StatusOK)
+	if x.opened {
+		x.summarize()
+	} else {
+		streamHeaders(x.w.Header(), contentType)
+		x.setHeaders()
+		x.w.WriteHeader(http.StatusOK)
+	}
 	// No other target can be tried any more, so nobody needs the request.
 	x.release()
 	x.conv = nil

@@ -38,20 +38,31 @@ func (x *exchange) measured(a *attempt) (accounting.Usage, accounting.Certainty)
 		return u, accounting.Reported
 	}
 	if !known {
-		u = accounting.Usage{Input: x.h.estimator.Input(name, int64(x.bodySize))}
+		u = accounting.Usage{Input: x.h.estimator.Input(name, x.inputSize)}
 	}
-	if x.operation == providers.Generate || x.operation == providers.Completions {
+	if x.operation == providers.Generate || x.operation == providers.Completions || x.operation == providers.Compact {
 		u.Output = max(u.Output, x.h.estimator.Output(name, a.obs.OutputBytes))
 	}
 	return u, accounting.Estimated
 }
 
-// teach lets the estimator learn from what the provider reported.
+// tokens is what the attempt used of a vendor's limit; -1 when that is not known.
+func (a *attempt) tokens() int64 {
+	if a.certainty == accounting.Unknown {
+		return -1
+	}
+	return a.usage.TotalInput() + a.usage.TotalOutput()
+}
+
+// teach lets the estimator learn from what the provider reported, and remembers what it has cached.
 func (x *exchange) teach(a *attempt) {
 	if a.certainty != accounting.Reported || x.operation != providers.Generate {
 		return
 	}
-	x.h.estimator.LearnInput(a.target.label, int64(x.bodySize), a.usage.TotalInput())
+	if x.affinity != 0 && a.usage.CacheRead+a.usage.CacheWrite+a.usage.CacheWrite1h > 0 {
+		a.slot.model.remember(x.affinity, a.usage.TotalInput(), time.Now())
+	}
+	x.h.estimator.LearnInput(a.target.label, x.inputSize, a.usage.TotalInput())
 	if a.obs.OutputBytes > 0 {
 		x.h.estimator.LearnOutput(a.target.label, a.obs.OutputBytes, a.usage.Output)
 	}

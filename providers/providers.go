@@ -41,6 +41,7 @@ const (
 	Audio                        // OpenAI's /audio/*
 	Moderations                  // OpenAI's /moderations
 	Rerank                       // /rerank
+	Compact                      // OpenAI's /responses/compact
 )
 
 // Call is one attempt to be sent: everything a provider needs to address and sign it.

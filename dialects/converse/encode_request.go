@@ -107,9 +107,6 @@ var stateful = map[string]bool{"previous_response_id": true, "conversation": tru
 // check refuses what cannot be translated and notes the options that have no counterpart.
 func (e *requestEncoder) check() {
 	r := e.r
-	if e.o.Model == "" {
-		e.refuse("model", "the request names no model")
-	}
 	if r.N != nil && *r.N > 1 {
 		e.refuse("n", "this model gives one answer per request")
 	}

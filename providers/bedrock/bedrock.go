@@ -190,7 +190,7 @@ func (p *Provider) Prepare(ctx context.Context, c *providers.Call) (*http.Reques
 		return nil, errors.New("no base URL")
 	}
 	if strings.Trim(c.Model, ".") == "" { // dots would be taken for a way up
-		return nil, errors.New("no model to put into the path")
+		return nil, providers.ErrNoModel
 	}
 	u := providers.JoinPath(c.BaseURL, "model", c.Model, operation)
 	r := providers.NewRequest(ctx, c, u, providers.HeaderAuthorization, providers.Bearer(c.Credential))
