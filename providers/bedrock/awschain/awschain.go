@@ -1,6 +1,6 @@
 // Package awschain lets the provider bedrock find credentials the way AWS's SDKs do: in the files of profiles, by single
 // sign-on, web identities (IRSA), and the roles of containers and instances. It is not part of the gateway unless a build
-// asks for it, because it adds three megabytes:
+// asks for it, because it adds four megabytes:
 //
 //	xcaddy build --with github.com/caddy-llm/llmgateway --with github.com/caddy-llm/llmgateway/providers/bedrock/awschain
 package awschain
