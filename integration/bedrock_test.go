@@ -144,3 +144,19 @@ func TestAStreamOfBedrocksThatIsCutAfterItsContentIsBroken(t *testing.T) {
 		})
 	}
 }
+
+func TestBedrockIsAskedForTheTokensOfARequest(t *testing.T) {
+	up, other := gwServe(t, gwJSON(200, `{"inputTokens":375}`)), gwServe(t, gwJSON(200, gwChatUnary))
+	c := gwBedrockSite(t, up.url, other.url)
+	a := c.post("/v1/messages/count_tokens", `{"model":"fast","system":"Be brief.","messages":[{"role":"user","content":"Say hello"}]}`)
+	if a.status != 200 || a.get("input_tokens").Int() != 375 || a.header.Get("X-Llm-Gateway-Estimated") != "" {
+		t.Errorf("%d %s %v", a.status, a.body, a.header)
+	}
+	s := up.last()
+	if want := "/model/us.amazon.nova-lite-v1%3A0/count-tokens"; s.uri != want {
+		t.Errorf("sent to %s, not %s", s.uri, want)
+	}
+	if want := `{"input":{"converse":{"system":[{"text":"Be brief."}],"messages":[{"role":"user","content":[{"text":"Say hello"}]}]}}}`; s.body != want {
+		t.Errorf("sent %s, not %s", s.body, want)
+	}
+}

@@ -97,7 +97,8 @@ var importsFree = []struct {
 		"leaves are for everyone, also outside of Caddy",
 	},
 	{
-		[]string{"."}, []string{"providers/bedrock/awschain", importsAWS + "/config"},
+		[]string{"."},
+		[]string{"providers/bedrock/awschain", importsAWS + "/config"},
 		"AWS's chain of credentials is as large as the rest together: who wants it says so when building",
 	},
 }
