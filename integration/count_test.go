@@ -68,7 +68,7 @@ func TestWhereNobodyCountsTheAnswerIsAnEstimate(t *testing.T) {
 }
 
 func TestAnEstimateLearnsFromWhatTheProviderReports(t *testing.T) {
-	const text = `{"model":"p/up-1","messages":[{"role":"user","content":%q}]}`
+	const text = `{"model":"p/never-asked-elsewhere","messages":[{"role":"user","content":%q}]}`
 	prompt := strings.Repeat("Zwölf Boxkämpfer jagen Viktor quer über den Sylter Deich. ", 40)
 	up := gwServe(t, gwJSON(200, strings.Replace(gwChatUnary, `"prompt_tokens":10`, `"prompt_tokens":1200`, 1)))
 	c := gwStart(t, gwSite("provider p mistral up-key {{up}}"), "{{up}}", up.url)
