@@ -245,7 +245,7 @@ func (x *exchange) contextFault(ctx context.Context) *providers.Fault {
 	case errors.Is(cause, errFirstToken), errors.Is(cause, errIdle), errors.Is(cause, errRequestTimeout):
 		return &providers.Fault{Class: providers.ClassTimeout, Message: cause.Error(), Billed: providers.BilledUnknown}
 	default:
-		return &providers.Fault{Class: providers.ClassCanceled, Message: "the client went away", Billed: providers.BilledYes}
+		return left()
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 var (
 	balancingOptions = []string{"lb_policy", "lb_retries", "lb_try_duration", "lb_try_interval", "retry_on", "hedge"}
 	healthOptions    = []string{"max_fails", "fail_duration", "slow_start", "unhealthy_latency", "unhealthy_request_count", "unhealthy_status"}
-	timeoutOptions   = []string{"first_token_timeout", "idle_timeout", "request_timeout"}
+	timeoutOptions   = []string{"first_token_timeout", "idle_timeout", "request_timeout", "on_client_disconnect"}
 )
 
 // moduleNames lists the modules of a namespace in alphabetical order.
@@ -153,6 +153,8 @@ func parseTimeout(d *caddyfile.Dispenser, to **Timeouts) error {
 	switch d.Val() {
 	case "first_token_timeout":
 		return parseOneDuration(d, &t.FirstToken)
+	case "on_client_disconnect":
+		return parseDisconnect(d, t)
 	case "idle_timeout":
 		return parseOneDuration(d, &t.Idle)
 	}

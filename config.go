@@ -122,6 +122,10 @@ type Timeouts struct {
 	Request caddy.Duration `json:"request,omitempty"`
 	// For a whole request that is streamed, all tries together. Default: 30m.
 	Stream caddy.Duration `json:"stream,omitempty"`
+	// How long a provider's answer is read on after its client has left, so that its true usage is known: some vendors
+	// charge for the whole answer all the same. At most 64 answers at a time are; a negative value cancels at once.
+	// Default: at once.
+	Drain caddy.Duration `json:"drain,omitempty"`
 }
 
 // ScopeConfig names who pays for a request.

@@ -81,7 +81,8 @@ var errHedged = errors.New("another attempt was faster")
 
 // race is two attempts of one request at a time. Until one of them claims the client, neither touches the exchange.
 type race struct {
-	x *exchange
+	x   *exchange
+	ctx context.Context // of the request's attempts
 
 	mu     sync.Mutex
 	winner *runner
@@ -112,8 +113,8 @@ func (x *exchange) hedgeAfter(a *attempt) time.Duration {
 
 // hedged performs an attempt and, when its first token takes longer than after, another at the same time. It returns the
 // attempt that the client was answered from or, when there was none, the one that failed last.
-func (x *exchange) hedged(a *attempt, out outgoing, after time.Duration) (*attempt, *providers.Fault) {
-	r := &race{x: x}
+func (x *exchange) hedged(ctx context.Context, a *attempt, out outgoing, after time.Duration) (*attempt, *providers.Fault) {
+	r := &race{x: x, ctx: ctx}
 	x.race = r
 	defer func() { x.race = nil }()
 	first := r.start(a, out)
@@ -145,7 +146,7 @@ func (x *exchange) hedged(a *attempt, out outgoing, after time.Duration) (*attem
 
 // start performs an attempt in a goroutine of its own.
 func (r *race) start(a *attempt, out outgoing) *runner {
-	ctx, cancel := context.WithCancelCause(r.x.r.Context())
+	ctx, cancel := context.WithCancelCause(r.ctx)
 	run := &runner{a: a, cancel: cancel, done: make(chan struct{})}
 	a.run = run
 	r.runs = append(r.runs, run)

@@ -51,6 +51,10 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 		return x.errorIn200(a, m, body)
 	}
 	a.obs = *m.Observation()
+	if x.r.Context().Err() != nil { // read on without the client
+		x.interrupted = byClient
+		return left()
+	}
 	if !x.claim(a) {
 		return superseded()
 	}

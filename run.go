@@ -21,6 +21,8 @@ type choice struct {
 // run tries targets until the client has an answer or none is left.
 func (x *exchange) run() error {
 	x.wait()
+	ctx, done := x.attemptContext()
+	defer done()
 	var again *slot // the slot to ask again, after a backoff
 	for {
 		now := time.Now()
@@ -42,10 +44,10 @@ func (x *exchange) run() error {
 			continue // the target cannot take this request; it was not asked
 		}
 		if after := x.hedgeAfter(a); after > 0 {
-			a, f = x.hedged(a, out, after)
+			a, f = x.hedged(ctx, a, out, after)
 			c = a.choice
 		} else {
-			f = x.perform(x.r.Context(), a, out)
+			f = x.perform(ctx, a, out)
 		}
 		switch {
 		case f == nil:
@@ -58,6 +60,9 @@ func (x *exchange) run() error {
 			return nil
 		}
 		x.log(c, f)
+		if x.r.Context().Err() != nil {
+			return x.giveUp(0)
+		}
 		if p := c.target.price; f.Class == providers.ClassContextLength && p != nil {
 			x.needs.window = max(x.needs.window, p.ContextWindow) // another model has to be larger
 		}

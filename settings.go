@@ -36,6 +36,8 @@ type settings struct {
 	hedge    *hedging // nil without
 
 	firstToken, idle, request, stream time.Duration
+	// drain is how long an answer is read on after its client has left.
+	drain time.Duration
 }
 
 func (h *Handler) baseSettings() (settings, error) {
@@ -64,6 +66,9 @@ func (s settings) overlay(ctx caddy.Context, lb *LoadBalancing, t *Timeouts) (se
 				*f.to = time.Duration(f.from)
 			}
 		}
+	}
+	if t != nil && t.Drain != 0 {
+		s.drain = max(time.Duration(t.Drain), 0)
 	}
 	if lb == nil {
 		return s, nil
