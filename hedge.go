@@ -81,8 +81,7 @@ var errHedged = errors.New("another attempt was faster")
 
 // race is two attempts of one request at a time. Until one of them claims the client, neither touches the exchange.
 type race struct {
-	x   *exchange
-	ctx context.Context // of the request's attempts
+	x *exchange
 
 	mu     sync.Mutex
 	winner *runner
@@ -114,16 +113,16 @@ func (x *exchange) hedgeAfter(a *attempt) time.Duration {
 // hedged performs an attempt and, when its first token takes longer than after, another at the same time. It returns the
 // attempt that the client was answered from or, when there was none, the one that failed last.
 func (x *exchange) hedged(ctx context.Context, a *attempt, out outgoing, after time.Duration) (*attempt, *providers.Fault) {
-	r := &race{x: x, ctx: ctx}
+	r := &race{x: x}
 	x.race = r
 	defer func() { x.race = nil }()
-	first := r.start(a, out)
+	first := r.start(ctx, a, out)
 	timer := time.NewTimer(after)
 	defer timer.Stop()
 	select {
 	case <-first.done:
 	case <-timer.C:
-		r.second()
+		r.second(ctx)
 	}
 	for _, run := range r.runs { // nobody adds to them any more
 		<-run.done
@@ -145,8 +144,8 @@ func (x *exchange) hedged(ctx context.Context, a *attempt, out outgoing, after t
 }
 
 // start performs an attempt in a goroutine of its own.
-func (r *race) start(a *attempt, out outgoing) *runner {
-	ctx, cancel := context.WithCancelCause(r.ctx)
+func (r *race) start(ctx context.Context, a *attempt, out outgoing) *runner {
+	ctx, cancel := context.WithCancelCause(ctx)
 	run := &runner{a: a, cancel: cancel, done: make(chan struct{})}
 	a.run = run
 	r.runs = append(r.runs, run)
@@ -160,7 +159,7 @@ func (r *race) start(a *attempt, out outgoing) *runner {
 }
 
 // second makes the other attempt, if there is a target for it and the money.
-func (r *race) second() {
+func (r *race) second(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x := r.x
@@ -181,7 +180,7 @@ func (r *race) second() {
 	if f != nil {
 		return // the target cannot take the request
 	}
-	r.start(a, out)
+	r.start(ctx, a, out)
 }
 
 // claim makes an attempt the one that answers the client. It reports false when another is that already. When it returns
