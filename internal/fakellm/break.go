@@ -18,6 +18,8 @@ type Break struct {
 	Pause time.Duration
 	// Body is an error, which ends a stream as an event, in place of all that.
 	Body []byte
+
+	err error // of the closed connection; nil means the one that net/http has for it
 }
 
 // refuse ends an exchange that gets no response.
@@ -98,6 +100,8 @@ func (s *stream) interrupt() error {
 		s.pace.start = s.pace.start.Add(b.Pause)
 		s.events, s.brk = len(s.ren.ends), nil
 		return nil
+	case b.err != nil:
+		return b.err
 	}
 	return io.ErrUnexpectedEOF
 }

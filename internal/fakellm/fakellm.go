@@ -187,7 +187,7 @@ func (s *Server) reply(r *http.Request) (*reply, error) {
 	if b.CutAfter > 0 && b.CutAfter < events {
 		st.events = b.CutAfter
 		if b.Abort {
-			st.fail = errConnectionCut
+			st.brk = &Break{err: errConnectionCut}
 		}
 	}
 	return &reply{ren.status, h, st, len(ren.buf), true}, nil

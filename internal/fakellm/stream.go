@@ -86,7 +86,6 @@ type stream struct {
 	pace   pace
 	entry  *openEntry
 	events int    // how many are delivered before the end
-	fail   error  // that ends the stream instead of io.EOF
 	brk    *Break // what happens in place of the end; nil for the end
 
 	next int // event that is not yet due
@@ -108,9 +107,6 @@ func (s *stream) Read(p []byte) (int, error) {
 		}
 		if s.next == s.events {
 			s.finish(s.events == len(s.ren.ends))
-			if s.fail != nil {
-				return 0, s.fail
-			}
 			return 0, io.EOF
 		}
 		if err := s.pace.wait(s.ctx, s.ren.made[s.next]); err != nil {

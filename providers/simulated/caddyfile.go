@@ -2,6 +2,7 @@ package simulated
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -219,11 +220,11 @@ func (p *Provider) parseSeed(d *caddyfile.Dispenser) error {
 	if !d.AllArgs(&arg) {
 		return d.ArgErr()
 	}
-	seed, err := strconv.ParseUint(arg, 10, 64)
+	seed, err := strconv.ParseUint(arg, 10, 32)
 	if err != nil || seed == 0 {
-		return d.Errf("bad seed '%s': want a whole number above zero", arg)
+		return d.Errf("bad seed '%s': want a whole number from 1 to %d", arg, uint32(math.MaxUint32))
 	}
-	p.Seed = seed
+	p.Seed = uint32(seed)
 	return nil
 }
 

@@ -28,7 +28,7 @@ type rule struct {
 
 // newFaults returns nil where nothing is configured, which costs requests nothing.
 func (p *Provider) newFaults() *faults {
-	f := &faults{seed: p.Seed, start: time.Now(), slow: p.Slow, down: p.Down}
+	f := &faults{seed: uint64(p.Seed), start: time.Now(), slow: p.Slow, down: p.Down}
 	if f.seed == 0 {
 		f.seed = rand.Uint64()
 	}

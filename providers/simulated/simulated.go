@@ -52,7 +52,7 @@ type Provider struct {
 	Down *Down `json:"down,omitempty"`
 	// Seed makes the same faults come in the same order, counted from when the configuration was loaded. Default: another
 	// order each time.
-	Seed uint64 `json:"seed,omitempty"`
+	Seed uint32 `json:"seed,omitempty"`
 
 	llm *fakellm.Server
 }
