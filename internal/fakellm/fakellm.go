@@ -103,6 +103,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if err != nil {
+			_ = flusher.Flush() // what there is of the answer
 			panic(http.ErrAbortHandler)
 		}
 	}

@@ -57,7 +57,7 @@ type Provider struct {
 	llm *fakellm.Server
 }
 
-var dialects = []providers.Dialect{providers.Chat, providers.Messages, providers.Responses, providers.Gemini}
+var spoken = []providers.Dialect{providers.Chat, providers.Messages, providers.Responses, providers.Gemini}
 
 // CaddyModule returns the Caddy module information.
 func (Provider) CaddyModule() caddy.ModuleInfo {
@@ -98,7 +98,7 @@ func (*Provider) Defaults() providers.Defaults {
 }
 
 // Dialects lists all of them.
-func (*Provider) Dialects(string) []providers.Dialect { return dialects }
+func (*Provider) Dialects(string) []providers.Dialect { return spoken }
 
 // Prepare addresses a call. A credential is not needed and not sent.
 func (*Provider) Prepare(ctx context.Context, c *providers.Call) (*http.Request, error) {
