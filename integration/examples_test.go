@@ -166,6 +166,8 @@ func exampleValue(name string) string {
 		return "$2a$04$" + strings.Repeat("a", 53)
 	case strings.HasSuffix(name, "URL"):
 		return "http://localhost:8000"
+	case strings.HasSuffix(name, "PROVIDERS"):
+		return "rehearsal" // a snippet
 	}
 	return "key-for-the-test"
 }

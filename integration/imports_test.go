@@ -53,7 +53,7 @@ var importRules = []importRule{
 		"a dialect is a language: it meets the others only in the neutral form, and it neither logs nor counts nor configures",
 	},
 
-	{"providers/simulated", []string{"providers", "internal/fakellm", importsCaddy, importsCaddyfile}, "the one provider with a model of its own"},
+	{"providers/simulated", []string{"providers", "internal/fakellm", "internal/jsonedit", importsCaddy, importsCaddyfile}, "the one provider with a model of its own"},
 	{"providers/providertest", []string{"providers"}, "the conformance suite of a contract needs the contract"},
 	{
 		"providers/bedrock",

@@ -3,6 +3,7 @@ package fakellm
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -13,8 +14,18 @@ type Behavior struct {
 	Status int
 	// Code and Message are those of the error; empty means what vendors say with the status.
 	Code, Message string
+	// Body is the error of Status as it is sent, instead of one made of Code and Message.
+	Body []byte
 	// Header is added to the response.
 	Header http.Header
+	// Err fails the exchange before there is a response.
+	Err error
+	// Hang never answers: the exchange ends with its context.
+	Hang bool
+	// Latency is the time to the first token instead of the server's; 0 is the server's.
+	Latency time.Duration
+	// Break interrupts a successful answer; nil is never.
+	Break *Break
 	// Text is said instead of the generated text.
 	Text string
 	// Echo answers with the text of the last message.
@@ -47,6 +58,9 @@ var errorWords = map[int]struct{ openaiType, openaiCode, anthropic, google, mess
 }
 
 func renderError(q *Request, status int, b *Behavior) *rendered {
+	if b.Body != nil {
+		return unary(status, b.Body, 0)
+	}
 	return unary(status, appendError(nil, q, status, b), 0)
 }
 
@@ -105,21 +119,23 @@ func (r *rendered) failAfter(q *Request, b *Behavior) {
 	r.ends, r.made = r.ends[:n], r.made[:n]
 	tokens := r.made[n-1]
 	r.buf = r.buf[:r.ends[n-1]]
-	status := 500
-	switch q.Dialect {
-	case Messages:
-		r.buf = append(r.buf, "event: error\ndata: "...)
-		r.buf = append(appendError(r.buf, q, status, b), "\n\n"...)
-	case Responses:
-		r.buf = append(r.buf, "event: error\ndata: {\"type\":\"error\",\"sequence_number\":"...)
-		r.buf = strconv.AppendInt(r.buf, int64(n), 10)
-		r.buf = append(r.buf, ',')
-		r.buf = append(r.buf, appendError(nil, q, status, b)[1:]...)
-		r.buf = append(r.buf, "\n\n"...)
-	case Gemini:
-		r.buf = append(appendError(append(r.buf, "data: "...), q, status, b), "\r\n\r\n"...)
-	default:
-		r.buf = append(appendError(append(r.buf, "data: "...), q, status, b), "\n\n"...)
-	}
+	r.buf = appendErrorEvent(r.buf, q.Dialect, n, appendError(nil, q, http.StatusInternalServerError, b))
 	r.event(tokens)
+}
+
+// appendErrorEvent appends the event number n of a stream, which is an error with a body as it has outside of streams.
+func appendErrorEvent(dst []byte, dialect string, n int, body []byte) []byte {
+	switch dialect {
+	case Messages:
+		dst = append(append(dst, "event: error\ndata: "...), body...)
+	case Responses:
+		dst = append(dst, "event: error\ndata: {\"type\":\"error\",\"sequence_number\":"...)
+		dst = append(appendInt(dst, n), ',')
+		dst = append(dst, body[1:]...)
+	case Gemini:
+		return append(append(append(dst, "data: "...), body...), "\r\n\r\n"...)
+	default:
+		dst = append(append(dst, "data: "...), body...)
+	}
+	return append(dst, "\n\n"...)
 }

@@ -103,6 +103,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if err != nil {
+			_ = flusher.Flush() // what there is of the answer
 			panic(http.ErrAbortHandler)
 		}
 	}
@@ -157,9 +158,9 @@ func (s *Server) reply(r *http.Request) (*reply, error) {
 		b = s.opts.Behave(q)
 	}
 	entry := s.journal.open(s.opts.Journal, q)
-	if b.Status == 0 && b.Abort && b.CutAfter == 0 {
+	if err := b.refuse(r.Context()); err != nil {
 		entry.close(0, 0, false)
-		return nil, errConnectionCut
+		return nil, err
 	}
 	ren := s.render(q, &b)
 	h := http.Header{
@@ -170,7 +171,10 @@ func (s *Server) reply(r *http.Request) (*reply, error) {
 	for name, values := range b.Header {
 		h[http.CanonicalHeaderKey(name)] = values
 	}
-	p := s.pace(q, ren)
+	p := s.pace(q, ren, b.Latency)
+	if b.Break != nil && ren.status == http.StatusOK {
+		return s.broken(r.Context(), q, ren, p, b.Break, h, entry)
+	}
 	if !ren.stream {
 		if err := p.wait(r.Context(), ren.tokens()); err != nil {
 			entry.close(0, 0, false)
@@ -184,7 +188,7 @@ func (s *Server) reply(r *http.Request) (*reply, error) {
 	if b.CutAfter > 0 && b.CutAfter < events {
 		st.events = b.CutAfter
 		if b.Abort {
-			st.fail = errConnectionCut
+			st.brk = &Break{err: errConnectionCut}
 		}
 	}
 	return &reply{ren.status, h, st, len(ren.buf), true}, nil

@@ -46,7 +46,7 @@ type pace struct {
 	perToken time.Duration
 }
 
-func (s *Server) pace(q *Request, r *rendered) pace {
+func (s *Server) pace(q *Request, r *rendered, latency time.Duration) pace {
 	p := pace{start: time.Now()}
 	if r.status != 200 || q.kind == kindModels || q.kind == kindCount {
 		return p
@@ -55,6 +55,9 @@ func (s *Server) pace(q *Request, r *rendered) pace {
 	if s.opts.Jitter > 0 {
 		spread := float64(hash(q.Prompt)%2001)/1000 - 1 // -1 … 1
 		p.latency += time.Duration(float64(p.latency) * s.opts.Jitter * spread)
+	}
+	if latency > 0 {
+		p.latency = latency
 	}
 	if s.opts.TokensPerSecond > 0 {
 		p.perToken = time.Duration(math.Round(float64(time.Second) / s.opts.TokensPerSecond))
@@ -82,8 +85,8 @@ type stream struct {
 	ren    *rendered
 	pace   pace
 	entry  *openEntry
-	events int   // how many are delivered before the end
-	fail   error // that ends the stream instead of io.EOF
+	events int    // how many are delivered before the end
+	brk    *Break // what happens in place of the end; nil for the end
 
 	next int // event that is not yet due
 	off  int // bytes handed out
@@ -96,11 +99,14 @@ func (s *stream) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	for s.off == s.end {
+		if s.next == s.events && s.brk != nil {
+			if err := s.interrupt(); err != nil {
+				s.finish(false)
+				return 0, err
+			}
+		}
 		if s.next == s.events {
 			s.finish(s.events == len(s.ren.ends))
-			if s.fail != nil {
-				return 0, s.fail
-			}
 			return 0, io.EOF
 		}
 		if err := s.pace.wait(s.ctx, s.ren.made[s.next]); err != nil {

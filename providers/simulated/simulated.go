@@ -1,12 +1,13 @@
 // Package simulated is a provider without a model: it answers by itself, in every dialect, with text that says so. It
-// lets a configuration, a client or a dashboard be tried without an account and without cost.
+// lets a configuration, a client or a dashboard be tried without an account and without cost. It can be told to fail in
+// the ways of real vendors, so that an outage can be rehearsed.
 package simulated
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -23,8 +24,7 @@ func init() {
 const (
 	defaultLatency         = 300 * time.Millisecond
 	defaultTokensPerSecond = 60
-	// jitter varies the latency by a third.
-	jitter = 1.0 / 3
+	defaultJitter          = 100.0 / 3 // percent
 	// preamble starts every answer, so that nobody takes it for a model's.
 	preamble = "This is a simulated answer: no model was asked."
 )
@@ -32,16 +32,32 @@ const (
 // Provider answers in process, with realistic timing and honest usage: as many tokens as it streams. The same request
 // gets the same answer. A request that offers a tool and says "please call <tool>" in its last message gets a call of it.
 type Provider struct {
-	// Latency is the time to the first token; it varies by a third from request to request. Default: 300ms. Negative
+	// Latency is the time to the first token; it varies by Jitter from request to request. Default: 300ms. Negative
 	// means none.
 	Latency caddy.Duration `json:"latency,omitempty"`
+	// Jitter is by how many percent of it the latency varies in both directions, by the prompt. Default: a third. Negative
+	// means not at all.
+	Jitter float64 `json:"jitter,omitempty"`
+	// Slow gives some requests another latency.
+	Slow *Slow `json:"slow,omitempty"`
 	// TokensPerSecond is the speed after the first token. Default: 60. Negative means as fast as the client reads.
 	TokensPerSecond float64 `json:"tokens_per_second,omitempty"`
+	// Fail, Cut and Stall let requests fail. They happen to different ones: their shares may add up to 100 percent.
+	Fail []Fail `json:"fail,omitempty"`
+	// Cut breaks answers off.
+	Cut []Cut `json:"cut,omitempty"`
+	// Stall lets answers fall silent.
+	Stall []Stall `json:"stall,omitempty"`
+	// Down is an outage, now or by a schedule.
+	Down *Down `json:"down,omitempty"`
+	// Seed makes the same faults come in the same order, counted from when the configuration was loaded. Default: another
+	// order each time.
+	Seed uint32 `json:"seed,omitempty"`
 
 	llm *fakellm.Server
 }
 
-var dialects = []providers.Dialect{providers.Chat, providers.Messages, providers.Responses, providers.Gemini}
+var spoken = []providers.Dialect{providers.Chat, providers.Messages, providers.Responses, providers.Gemini}
 
 // CaddyModule returns the Caddy module information.
 func (Provider) CaddyModule() caddy.ModuleInfo {
@@ -59,12 +75,19 @@ func (p *Provider) Provision(caddy.Context) error {
 	if p.TokensPerSecond == 0 {
 		p.TokensPerSecond = defaultTokensPerSecond
 	}
-	p.llm = fakellm.New(fakellm.Options{
+	if p.Jitter == 0 {
+		p.Jitter = defaultJitter
+	}
+	o := fakellm.Options{
 		Latency:         max(0, time.Duration(p.Latency)),
-		Jitter:          jitter,
+		Jitter:          max(0, p.Jitter/100),
 		TokensPerSecond: max(0, p.TokensPerSecond),
 		Preamble:        preamble,
-	})
+	}
+	if f := p.newFaults(); f != nil {
+		o.Behave = f.behave
+	}
+	p.llm = fakellm.New(o)
 	return nil
 }
 
@@ -75,7 +98,7 @@ func (*Provider) Defaults() providers.Defaults {
 }
 
 // Dialects lists all of them.
-func (*Provider) Dialects(string) []providers.Dialect { return dialects }
+func (*Provider) Dialects(string) []providers.Dialect { return spoken }
 
 // Prepare addresses a call. A credential is not needed and not sent.
 func (*Provider) Prepare(ctx context.Context, c *providers.Call) (*http.Request, error) {
@@ -89,66 +112,57 @@ func (*Provider) Prepare(ctx context.Context, c *providers.Call) (*http.Request,
 // RoundTripper answers the requests.
 func (p *Provider) RoundTripper() http.RoundTripper { return p.llm }
 
-// UnmarshalCaddyfile parses what the kind adds to a provider block:
-//
-//	simulated {
-//		latency           <duration>
-//		tokens_per_second <number>
-//	}
-func (p *Provider) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the kind
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		var err error
-		switch d.Val() {
-		case "latency":
-			err = p.parseLatency(d)
-		case "tokens_per_second":
-			err = p.parseSpeed(d)
-		default:
-			err = providers.UnrecognizedOption(d, "latency", "tokens_per_second")
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *Provider) parseLatency(d *caddyfile.Dispenser) error {
-	var arg string
-	if !d.AllArgs(&arg) {
-		return d.ArgErr()
-	}
-	latency, err := caddy.ParseDuration(arg)
-	if err != nil || latency < 0 {
-		return d.Errf("bad latency '%s': want a duration of zero or more", arg)
-	}
-	if p.Latency = caddy.Duration(latency); latency == 0 {
-		p.Latency = -1
-	}
-	return nil
-}
-
-func (p *Provider) parseSpeed(d *caddyfile.Dispenser) error {
-	var arg string
-	if !d.AllArgs(&arg) {
-		return d.ArgErr()
-	}
-	speed, err := strconv.ParseFloat(arg, 64)
-	if err != nil || !(speed > 0) || speed > 1e9 {
-		return d.Errf("bad tokens_per_second '%s': want a number above zero", arg)
-	}
-	p.TokensPerSecond = speed
-	return nil
-}
-
-// Validate refuses a speed that is no number.
+// Validate refuses numbers that make no sense, and faults that cannot all be had.
 func (p *Provider) Validate() error {
 	if p.TokensPerSecond != p.TokensPerSecond || p.TokensPerSecond > 1e9 {
 		return fmt.Errorf("tokens_per_second %v: want at most 1e9", p.TokensPerSecond)
+	}
+	if !(p.Jitter <= 100) {
+		return fmt.Errorf("jitter %v: want a percentage of at most 100", p.Jitter)
+	}
+	return p.checkFaults()
+}
+
+// checkFaults refuses what is no fault, and shares of more than all requests.
+func (p *Provider) checkFaults() error {
+	sum := 0.0
+	check := func(name string, err error, s Share) error {
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		sum += 100 * s.fraction()
+		return nil
+	}
+	for i := range p.Fail {
+		if err := check("fail", p.Fail[i].check(), p.Fail[i].Share); err != nil {
+			return err
+		}
+	}
+	for i := range p.Cut {
+		if err := check("cut", p.Cut[i].check(), p.Cut[i].Share); err != nil {
+			return err
+		}
+	}
+	for i := range p.Stall {
+		if err := check("stall", p.Stall[i].check(), p.Stall[i].Share); err != nil {
+			return err
+		}
+	}
+	if p.Slow != nil {
+		if err := p.Slow.check(); err != nil {
+			return fmt.Errorf("slow: %w", err)
+		}
+	}
+	if sum > 100.000001 { // what three thirds may add up to
+		return fmt.Errorf("fail, cut and stall happen to different requests, and add up to %.4g%% of them", sum)
+	}
+	if p.Down != nil {
+		if err := p.Down.check(); err != nil {
+			return fmt.Errorf("down: %w", err)
+		}
+		if p.Down.Every == 0 && sum > 0 {
+			return errors.New("down for ever leaves no request for fail, cut and stall: give it a schedule, down every 10m for 1m")
+		}
 	}
 	return nil
 }
