@@ -1,0 +1,257 @@
+package wiretest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// CompareAsks lists what a provider was asked other than the client said, and where its request breaks the rules of the
+// provider's dialect.
+func CompareAsks(want, got *Ask) []string {
+	var f findings
+	provider := got.Endpoint
+	f.conversation(want, got)
+	f.tools(want, got)
+	f.choice(want, got)
+	f.format(want, got)
+	if want.Thinking != got.Thinking && want.Thinking != "" && !cannot(provider, lossThinking) {
+		f.add("thinking", "want %s, got %q", want.Thinking, got.Thinking)
+	}
+	if w, g := want.MaxTokens, got.MaxTokens; w != g && !(w == "" && provider == Messages) {
+		f.add("max tokens", "want %q, got %q", w, g)
+	}
+	f.equal("temperature", want.Temperature, got.Temperature)
+	f.equal("top_p", want.TopP, got.TopP)
+	if !cannot(provider, lossStop) {
+		f.equal("stop", strings.Join(want.Stop, "\x00"), strings.Join(got.Stop, "\x00"))
+	}
+	if want.Stream != got.Stream {
+		f.add("stream", "want %v, got %v", want.Stream, got.Stream)
+	}
+	if want.Caches != got.Caches && !cannot(provider, lossCaches) {
+		f.add("caches", "want %d marks, got %d", want.Caches, got.Caches)
+	}
+	for _, b := range got.Breaches {
+		f.add("breach", "%s", b)
+	}
+	return f.list
+}
+
+// said is one thing that was said, in the form that it is compared in: texts in a row are one, in pieces.
+type said struct {
+	role, kind string
+	texts      []string // of texts and results
+	value      string   // of everything else, and of the calls that results answer
+}
+
+func (f *findings) conversation(want, got *Ask) {
+	if cannot(got.Endpoint, lossSystemPlace) {
+		want = want.hoisted()
+	}
+	if !sameTexts(want.System, f.system(want, got)) {
+		f.equal("system", strings.Join(want.System, "|"), strings.Join(got.System, "|"))
+	}
+	w, g := want.normal(got.Endpoint), got.normal(got.Endpoint)
+	for i := range max(len(w), len(g)) {
+		switch {
+		case i >= len(g):
+			f.add("conversation", "want %d parts, got %d: %s %s is missing", len(w), len(g), w[i].role, w[i].show())
+		case i >= len(w):
+			f.add("conversation", "want %d parts, got %d: %s %s is extra", len(w), len(g), g[i].role, g[i].show())
+		case w[i].role != g[i].role || w[i].kind != g[i].kind || w[i].value != g[i].value:
+			f.add("conversation", "part %d: want %s %s, got %s %s", i, w[i].role, w[i].show(), g[i].role, g[i].show())
+		case !sameTexts(w[i].texts, g[i].texts):
+			f.equal("words", strings.Join(w[i].texts, "|"), strings.Join(g[i].texts, "|"))
+		default:
+			continue
+		}
+		return
+	}
+}
+
+func (s said) show() string { return s.kind + " " + short(s.value+strings.Join(s.texts, "|")) }
+
+// system is the system prompt less what asks for a format that the dialect has no other word for.
+func (f *findings) system(want, got *Ask) []string {
+	if n := len(got.System); want.Format != "" && got.Format == "" && n > len(want.System) && strings.Contains(got.System[n-1], "JSON") {
+		return got.System[:n-1]
+	}
+	return got.System
+}
+
+// hoisted is a conversation with its system prompts before it.
+func (a *Ask) hoisted() *Ask {
+	out := *a
+	out.System, out.Turns = slices.Clone(a.System), nil
+	for _, t := range a.Turns {
+		if t.Role != roleSystem {
+			out.say(t.Role, t.Parts...)
+			continue
+		}
+		for _, p := range t.Parts {
+			out.System = append(out.System, p.Text)
+		}
+	}
+	return &out
+}
+
+// normal is a conversation as it is compared for a provider: results come first, in the order of their calls, then the
+// media that they held, then the rest. Thoughts are left out: they go back only to whom they came from.
+func (a *Ask) normal(provider string) (out []said) {
+	for _, t := range a.Turns {
+		var results, media, words, calls []said
+		for _, p := range t.Parts {
+			switch p.Kind {
+			case kindThinking, kindOther:
+			case kindCall:
+				calls = append(calls, said{t.Role, p.Kind, nil, p.Name + " " + p.Args})
+			case kindResult:
+				results = append(results, p.result(t.Role, provider))
+				for _, in := range p.Inner {
+					if in.isMedia() {
+						media = addSaid(media, in.plain(t.Role))
+					}
+				}
+			default:
+				if cannot(provider, lossOrder) {
+					words = addSaid(words, p.plain(t.Role))
+				} else {
+					calls = addSaid(calls, p.plain(t.Role))
+				}
+			}
+		}
+		slices.SortStableFunc(results, func(a, b said) int { return strings.Compare(a.value, b.value) })
+		for _, s := range slices.Concat(results, media, words, calls) {
+			out = addSaid(out, s)
+		}
+	}
+	return out
+}
+
+// addSaid adds to what was said. Texts in a row become one, and empty ones none.
+func addSaid(list []said, s said) []said {
+	if s.kind == kindText && blank(strings.Join(s.texts, "")) {
+		return list
+	}
+	if n := len(list); n > 0 && s.kind == kindText && list[n-1].kind == kindText && list[n-1].role == s.role {
+		list[n-1].texts = append(slices.Clip(list[n-1].texts), s.texts...)
+		return list
+	}
+	return append(list, s)
+}
+
+func (p *Part) plain(role string) said {
+	m := p.Media
+	switch {
+	case !p.isMedia():
+		return said{role, kindText, []string{p.Text}, ""} // refusals too
+	case m.Text != "":
+		return said{role, kindText, []string{m.Text}, ""}
+	case strings.HasPrefix(m.MIME, "text/") && m.Data != "":
+		text, _ := decodeBase64(m.Data)
+		return said{role, kindText, []string{string(text)}, ""}
+	}
+	return said{role, p.Kind, nil, m.identity()}
+}
+
+// result is a result with the number of its call.
+func (p *Part) result(role, provider string) said {
+	var texts []string
+	media := false
+	for _, in := range p.Inner {
+		s := in.plain(role)
+		texts = append(texts, s.texts...)
+		media = media || s.kind != kindText
+	}
+	text := plainResult(strings.Join(texts, "\n"))
+	if blank(text) && media || strings.Contains(text, "next message") {
+		text = "" // where media cannot stand in a result, something else has to
+	}
+	value := fmt.Sprintf("of call %04d", p.Answers)
+	if p.IsError && !cannot(provider, lossErrorFlag) {
+		value += " failed"
+	}
+	return said{role, kindResult, []string{text}, value}
+}
+
+// sameTexts compares texts that may have been joined: each piece has to be there as it is, and nothing but white space
+// between them.
+func sameTexts(want, got []string) bool {
+	rest := strings.Join(got, "")
+	for _, w := range want {
+		w = strings.TrimSpace(w)
+		var ok bool
+		if rest, ok = strings.CutPrefix(strings.TrimSpace(rest), w); !ok {
+			return false
+		}
+	}
+	return blank(rest)
+}
+
+func (f *findings) tools(want, got *Ask) {
+	tools := want.Tools
+	if allowed := want.Choice.Allowed; len(allowed) > 0 && len(got.Tools) < len(tools) && cannot(got.Endpoint, lossAllowed) {
+		tools = slices.DeleteFunc(slices.Clone(tools), func(t Tool) bool { return !slices.Contains(allowed, t.Name) })
+	}
+	if want.Choice.Mode == "none" && len(got.Tools) == 0 && cannot(got.Endpoint, lossNoneChoice) {
+		return
+	}
+	if want.Choice.Mode == "tool" && len(got.Tools) == 1 && cannot(got.Endpoint, lossNamed) {
+		tools = slices.DeleteFunc(slices.Clone(tools), func(t Tool) bool { return t.Name != want.Choice.Name })
+	}
+	if len(tools) != len(got.Tools) {
+		f.add("tools", "want %d, got %d", len(tools), len(got.Tools))
+		return
+	}
+	for i, w := range tools {
+		g := got.Tools[i]
+		f.equal("tool name", w.Name, g.Name)
+		f.equal("tool description", strings.TrimSpace(w.Description), strings.TrimSpace(g.Description))
+		if !w.Custom {
+			f.equal("tool schema", w.Schema, g.Schema)
+		}
+		if g.Strict && !w.Strict {
+			f.add("tool strict", "%s is strict, but was not", w.Name)
+		}
+	}
+	if want.ServerTools != got.ServerTools {
+		f.add("server tools", "want %d, got %d", want.ServerTools, got.ServerTools)
+	}
+}
+
+func (f *findings) choice(want, got *Ask) {
+	w, g, provider := want.Choice, got.Choice, got.Endpoint
+	if len(w.Allowed) > 0 && cannot(provider, lossAllowed) {
+		w.Allowed = nil
+	}
+	if w.Mode == "auto" && len(w.Allowed) == 0 {
+		w.Mode = ""
+	}
+	if g.Mode == "auto" && len(g.Allowed) == 0 {
+		g.Mode = ""
+	}
+	switch {
+	case w.Mode == "none" && cannot(provider, lossNoneChoice):
+	case w.Mode == "tool" && g.Mode == "any" && cannot(provider, lossNamed):
+	case w.Mode == "any" && provider == Ollama:
+	case g.Mode == "" && got.Thinking == "on" && (provider == Messages || provider == Converse): // all that thinking allows
+	case w.Mode != g.Mode || w.Name != g.Name || !slices.Equal(w.Allowed, g.Allowed):
+		f.add("tool choice", "want %+v, got %+v", w, g)
+	}
+}
+
+func (f *findings) format(want, got *Ask) {
+	w, g := want.Format, got.Format
+	if got.Endpoint == Messages || got.Endpoint == Converse {
+		w, g = closed(w), closed(g)
+	}
+	if g == "" && w != "" && cannot(got.Endpoint, lossFormat) {
+		// Older models of Anthropic's know no schema either.
+		if !strings.Contains(strings.Join(got.System, ""), "JSON") {
+			f.add("format", "nothing asks for JSON")
+		}
+		return
+	}
+	f.equal("format", w, g)
+}

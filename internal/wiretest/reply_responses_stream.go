@@ -1,0 +1,235 @@
+package wiretest
+
+import (
+	"strconv"
+	"strings"
+)
+
+// responsesStream is the state of a stream: what its items have said, to be held against what later events repeat.
+type responsesStream struct {
+	r        *Reply
+	sequence int64
+	begun    bool
+	ended    bool
+	items    []*streamedItem
+}
+
+// streamedItem is an item with its parts, of its content or of its summary.
+type streamedItem struct {
+	id, kind string
+	done     node // as its last event repeats it
+	parts    map[string]*streamedPart
+	args     strings.Builder
+	argsDone bool
+}
+
+type streamedPart struct {
+	text         strings.Builder
+	said, closed bool
+}
+
+func (r *Reply) responsesFrames(frames []frame) {
+	s := responsesStream{r: r}
+	r.each(frames, func(f frame, n node) {
+		if !n.exists() {
+			r.breach("[DONE] in a stream of Responses")
+			return
+		}
+		s.event(f, n)
+	})
+	if !s.ended && r.Error == "" {
+		r.breach("the response is never finished")
+	}
+}
+
+func (s *responsesStream) event(f frame, n node) {
+	r, kind := s.r, n.str("type")
+	if f.name != kind {
+		r.breach("an event called %q of the type %q", f.name, kind)
+	}
+	if s.ended {
+		r.breach("%s after the end", kind)
+	}
+	if got := n.get("sequence_number"); !got.exists() || n.count("sequence_number") != s.sequence {
+		r.breach("%s has the number %q, not %d", kind, got.number(), s.sequence)
+		s.sequence = n.count("sequence_number")
+	}
+	s.sequence++
+	switch {
+	case kind == "response.created":
+		if s.begun {
+			r.breach("it begins twice")
+		}
+		s.begun = true
+		r.responsesHead(n.get("response"))
+	case kind == "error":
+		if r.Error = n.str("message"); r.Error == "" {
+			r.Error = errorText(n)
+		}
+	case !s.begun:
+		r.breach("%s before response.created", kind)
+		s.begun = true
+	case kind == "response.output_item.added":
+		s.added(n)
+	case kind == "response.completed" || kind == "response.incomplete" || kind == "response.failed":
+		s.finished(kind, n.get("response"))
+	case kind == "response.in_progress" || kind == "response.queued":
+	default:
+		s.within(kind, n)
+	}
+}
+
+func (s *responsesStream) added(n node) {
+	item := n.get("item")
+	if n.count("output_index") != int64(len(s.items)) {
+		s.r.breach("item %d is added as number %d", len(s.items), n.count("output_index"))
+	}
+	for _, it := range s.items {
+		if it.id == item.str("id") {
+			s.r.breach("two items have the id %q", it.id)
+		}
+		if !it.done.exists() {
+			s.r.breach("item %q is added while %q is open", item.str("id"), it.id)
+		}
+	}
+	s.items = append(s.items, &streamedItem{id: item.str("id"), kind: item.str("type"), parts: map[string]*streamedPart{}})
+}
+
+// within reads an event about an item.
+func (s *responsesStream) within(kind string, n node) {
+	i := n.count("output_index")
+	if i >= int64(len(s.items)) {
+		s.r.breach("%s of item %d of %d", kind, i, len(s.items))
+		return
+	}
+	it := s.items[i]
+	if it.done.exists() {
+		s.r.breach("%s of item %d, which is done", kind, i)
+	}
+	name := strings.TrimPrefix(kind, "response.")
+	if name == "output_item.done" {
+		s.itemDone(it, n.get("item"))
+		return
+	}
+	if id := n.str("item_id"); id != it.id {
+		s.r.breach("%s of %q, but item %d is %q", kind, id, i, it.id)
+	}
+	switch name {
+	case "function_call_arguments.delta", "custom_tool_call_input.delta":
+		it.args.WriteString(n.str("delta"))
+	case "function_call_arguments.done", "custom_tool_call_input.done":
+		it.argsDone = true
+		if said := n.either("arguments", "input").str(); it.args.String() != said && it.args.Len() > 0 {
+			s.r.breach("the arguments were %s, and then %s", short(it.args.String()), short(said))
+		}
+	case "content_part.added", "reasoning_summary_part.added":
+		s.partAdded(it, n)
+	case "output_text.delta", "refusal.delta", "reasoning_summary_text.delta", "reasoning_text.delta":
+		if p := s.part(it, kind, n); p != nil {
+			p.text.WriteString(n.str("delta"))
+		}
+	case "output_text.done", "refusal.done", "reasoning_summary_text.done", "reasoning_text.done":
+		if p := s.part(it, kind, n); p != nil {
+			p.said = true
+			s.same(kind, p, n.either("text", "refusal").str())
+		}
+	case "content_part.done", "reasoning_summary_part.done":
+		if p := s.part(it, kind, n); p != nil {
+			p.closed = true
+			s.same(kind, p, n.get("part").either("text", "refusal").str())
+			if !p.said {
+				s.r.breach("%s of a part that says nothing of its end", kind)
+			}
+		}
+	}
+}
+
+// partKey names a part: by number in the content, or in the summary of reasoning.
+func partKey(n node) string {
+	if i := n.get("summary_index"); i.exists() {
+		return "summary " + i.number()
+	}
+	return "content " + n.number("content_index")
+}
+
+func (s *responsesStream) partAdded(it *streamedItem, n node) {
+	key := partKey(n)
+	if it.parts[key] != nil {
+		s.r.breach("part %s is added twice", key)
+	}
+	for before, p := range it.parts {
+		if !p.closed {
+			s.r.breach("part %s is added while %s is open", key, before)
+		}
+	}
+	it.parts[key] = &streamedPart{}
+}
+
+func (s *responsesStream) part(it *streamedItem, kind string, n node) *streamedPart {
+	p := it.parts[partKey(n)]
+	if p == nil && strings.Contains(kind, "reasoning_text") { // of open models, whose parts nobody announces
+		p = &streamedPart{}
+		it.parts[partKey(n)] = p
+	}
+	if p == nil || p.closed {
+		s.r.breach("%s of part %s of %q, which is not open", kind, partKey(n), it.id)
+	}
+	return p
+}
+
+func (s *responsesStream) same(kind string, p *streamedPart, text string) {
+	if said := p.text.String(); said != text {
+		s.r.breach("%s: the text was %s, and then %s", kind, short(said), short(text))
+	}
+}
+
+func (s *responsesStream) itemDone(it *streamedItem, item node) {
+	it.done = item
+	if item.str("id") != it.id || item.str("type") != it.kind {
+		s.r.breach("%s %q is done as %s %q", it.kind, it.id, item.str("type"), item.str("id"))
+	}
+	if it.kind == "function_call" || it.kind == "custom_tool_call" {
+		if said := item.either("arguments", "input").str(); !it.argsDone || said != it.args.String() {
+			s.r.breach("the arguments were %s, and then %s", short(it.args.String()), short(said))
+		}
+	}
+	var said, repeated strings.Builder
+	for _, key := range []string{"summary", "content"} {
+		for i, p := range item.list(key) {
+			repeated.WriteString(p.either("text", "refusal").str())
+			if streamed := it.parts[key+" "+strconv.Itoa(i)]; streamed != nil {
+				said.WriteString(streamed.text.String())
+			}
+		}
+	}
+	if said.String() != repeated.String() {
+		s.r.breach("item %q said %s, and then %s", it.id, short(said.String()), short(repeated.String()))
+	}
+}
+
+// finished holds the final response against the items as they were done.
+func (s *responsesStream) finished(kind string, response node) {
+	s.ended = true
+	s.r.responsesWhole(response)
+	if status := response.str("status"); "response."+status != kind {
+		s.r.breach("%s has the status %q", kind, status)
+	}
+	output := response.list("output")
+	if len(output) == 0 { // repeats nothing, as some servers do: what was streamed has to do
+		for i, it := range s.items {
+			s.r.responsesItem(i, it.done)
+		}
+	}
+	if len(output) != len(s.items) {
+		s.r.breach("%d items were streamed, and %d are repeated", len(s.items), len(output))
+		return
+	}
+	for i, item := range output {
+		switch it := s.items[i]; {
+		case !it.done.exists():
+			s.r.breach("item %q is never done", it.id)
+		case it.done.canonical() != item.canonical():
+			s.r.breach("item %q was %s, and then %s", it.id, short(it.done.canonical()), short(item.canonical()))
+		}
+	}
+}
