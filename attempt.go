@@ -86,6 +86,12 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	})
 	if err != nil {
 		out.buf.Release()
+		if errors.Is(err, providers.ErrNoModel) {
+			return &providers.Fault{
+				Class: providers.ClassInvalid, Status: http.StatusBadRequest, Param: "model",
+				Message: "the provider " + p.name + " takes no request without a model: ask for " + p.name + "/<model>",
+			}
+		}
 		return &providers.Fault{Class: providers.ClassInternal, Message: "the provider could not prepare the request"}
 	}
 	if p.headers != nil {
@@ -109,13 +115,13 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	if ce := resp.Header.Get("Content-Encoding"); ce != "" && !strings.EqualFold(ce, "identity") {
 		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response is compressed, which was not asked for", Billed: providers.BilledYes}
 	}
-	switch events := isEventStream(resp.Header); {
+	switch events := isStream(a.dialect, resp.Header); {
 	case events && x.head.Stream:
 		return x.relayStream(ctx, wd, a, resp, out)
 	case events:
 		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider answered with a stream, which was not asked for", Billed: providers.BilledYes}
 	}
-	return x.relayUnary(ctx, a, resp)
+	return x.relayUnary(ctx, a, resp, out)
 }
 
 // chooseDialect decides how to talk to a target: in the client's own dialect where the provider speaks it, which needs
@@ -125,23 +131,32 @@ func (x *exchange) chooseDialect(t *target) (providers.Dialect, error) {
 	if slices.Contains(speaks, x.dialect) {
 		return x.dialect, nil
 	}
-	if x.operation == providers.Generate {
-		if _, ok := x.codec.(dialects.Decoder); ok {
-			for _, d := range speaks {
-				if _, ok := dialects.Lookup(d).(dialects.Encoder); ok {
-					return d, nil
-				}
-			}
+	for _, d := range speaks {
+		if x.translatesTo(d) {
+			return d, nil
 		}
 	}
 	return "", x.unsupported(t)
+}
+
+// translatesTo reports whether the request can be translated to dialect d.
+func (x *exchange) translatesTo(d providers.Dialect) bool {
+	switch x.operation {
+	case providers.Generate:
+		_, readable := x.codec.(dialects.Decoder)
+		_, writable := dialects.Lookup(d).(dialects.Encoder)
+		return readable && writable
+	case providers.CountTokens:
+		return x.counts(d)
+	}
+	return false
 }
 
 // operationNames are for messages.
 var operationNames = map[providers.Operation]string{
 	providers.Embeddings: "embeddings", providers.BatchEmbed: "embeddings", providers.CountTokens: "token counting",
 	providers.Completions: "legacy completions", providers.Images: "image generation", providers.Audio: "speech",
-	providers.Moderations: "moderations", providers.Rerank: "reranking",
+	providers.Moderations: "moderations", providers.Rerank: "reranking", providers.Compact: "compaction",
 }
 
 // unsupported says why a target cannot be given a request. Clients that count tokens do it themselves on a 404.
@@ -302,9 +317,17 @@ var (
 	}
 )
 
-func isEventStream(h http.Header) bool {
+// isStream reports whether a response is a stream of its dialect.
+func isStream(d providers.Dialect, h http.Header) bool {
 	ct := h["Content-Type"]
-	return len(ct) > 0 && strings.HasPrefix(strings.ToLower(ct[0]), "text/event-stream")
+	if len(ct) == 0 {
+		return false
+	}
+	of := "text/event-stream"
+	if f, ok := dialects.Lookup(d).(dialects.Framer); ok {
+		of = f.StreamType()
+	}
+	return len(ct[0]) >= len(of) && strings.EqualFold(ct[0][:len(of)], of)
 }
 
 // requestIDHeaders are where vendors put their name of a request.

@@ -88,7 +88,7 @@ func (x *exchange) readBody() error {
 			return errBodyTooLarge
 		}
 		if err == io.EOF {
-			*buf, x.body, x.bodySize = b, b, len(b)
+			*buf, x.body, x.inputSize = b, b, textSize(b)
 			return nil
 		}
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/providers"
 )
@@ -17,6 +18,8 @@ type outgoing struct {
 	buf *providers.Shared
 	// hideUsage: the stream's usage chunk is for the gateway alone.
 	hideUsage bool
+	// rewrites is what a translation changed and the answer has to be changed back in.
+	rewrites *conversation.Rewrites
 }
 
 // encode makes the body for a target: spliced when it speaks the client's dialect, translated otherwise.
@@ -69,19 +72,20 @@ func (x *exchange) splice(t *target) outgoing {
 // many targets are tried.
 func (x *exchange) translate(t *target, d providers.Dialect) (outgoing, error) {
 	if x.conv == nil {
-		conv, err := x.codec.(dialects.Decoder).DecodeRequest(x.body, x.head)
+		conv, err := x.decode()
 		if err != nil {
 			return outgoing{}, err
 		}
 		x.conv = conv
 	}
-	o := dialects.EncodeOptions{Model: t.model, Vendor: t.provider.vendor}
+	rewrites := new(conversation.Rewrites)
+	o := dialects.EncodeOptions{Model: t.model, Vendor: t.provider.vendor, Rewrites: rewrites}
 	if t.price != nil {
 		o.MaxOutput = t.price.MaxOutput
 	}
 	buf := getBuffer()
 	shared := providers.NewShared(func() { putBuffer(buf) })
-	body, notes, err := dialects.Lookup(d).(dialects.Encoder).EncodeRequest((*buf)[:0], x.conv, o)
+	body, notes, err := x.encodeAs(d, (*buf)[:0], o)
 	if err != nil {
 		shared.Release()
 		return outgoing{}, err
@@ -91,7 +95,7 @@ func (x *exchange) translate(t *target, d providers.Dialect) (outgoing, error) {
 		shared.Release()
 		return outgoing{}, err
 	}
-	return outgoing{body: providers.NewBody(shared, body), buf: shared}, nil
+	return outgoing{body: providers.NewBody(shared, body), buf: shared, rewrites: rewrites}, nil
 }
 
 // note records what a translation dropped, or refuses it under strict.

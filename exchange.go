@@ -34,7 +34,7 @@ type exchange struct {
 
 	endpoint
 	authID string // of the user that Caddy authenticated; empty for an anonymous client
-	codec  dialects.Codec
+	codec  dialects.ClientCodec
 	head   dialects.Head
 
 	body    []byte
@@ -45,10 +45,11 @@ type exchange struct {
 	deadline time.Time
 	affinity uint64
 
-	bodySize int
-	conv     *conversation.Request // the request in the neutral form, decoded when first needed
-	dropped  []string              // what the last translation left out
-	refusal  error                 // why a target could not be given the request
+	// inputSize is the size of the request, in bytes, for estimates of its tokens.
+	inputSize int64
+	conv      *conversation.Request // the request in the neutral form, decoded when first needed
+	dropped   []string              // what the last translation left out
+	refusal   error                 // why a target could not be given the request
 
 	tried    []*slot
 	triedArr [4]*slot
@@ -58,7 +59,11 @@ type exchange struct {
 
 	// committed is set when the first byte of the response has been handed to the client. Before it every failure can
 	// be repaired without the client noticing; after it none can.
-	committed   bool
+	committed bool
+	// waiting writes keep-alives until something else is written; nil for what is no stream. opened is set when it has
+	// sent the header, so that all that can follow is events.
+	waiting     *keepAlive
+	opened      bool
 	interrupted string // who broke the stream after the commit point: "client" or "upstream"
 	keep        *summary
 }
@@ -128,7 +133,7 @@ func (h *Handler) newExchange(w http.ResponseWriter, r *http.Request, ep endpoin
 	if x.repl == nil {
 		x.repl = caddy.NewEmptyReplacer()
 	}
-	x.codec = dialects.Lookup(ep.dialect)
+	x.codec = dialects.LookupClient(ep.dialect)
 	x.tried = x.triedArr[:0]
 	x.keep = &summary{Dialect: ep.dialect, scopes: h.scopes}
 	x.repl.Map(x.keep.placeholder)
@@ -198,10 +203,39 @@ func (x *exchange) plan() error {
 	if x.head.Stream {
 		limit = x.route.stream
 	}
+	if d := x.clientTimeout(); d > 0 {
+		limit = min(limit, d)
+	}
 	x.deadline = x.start.Add(limit)
 	x.affinity = x.affinityKey()
 	return nil
 }
+
+// Headers in which clients say how many seconds they wait. The official SDKs of OpenAI and Anthropic send the first one
+// with every request. Of a stream it means the time to the response's header, which the gateway keeps on its own.
+const (
+	headerSDKTimeout     = "X-Stainless-Timeout"
+	headerRequestTimeout = "X-Request-Timeout"
+)
+
+// clientTimeout is how long the client waits for the whole response; 0 when it does not say.
+func (x *exchange) clientTimeout() time.Duration {
+	v := x.r.Header[headerRequestTimeout]
+	if len(v) == 0 && !x.head.Stream {
+		v = x.r.Header[headerSDKTimeout]
+	}
+	if len(v) == 0 {
+		return 0
+	}
+	seconds, err := strconv.ParseFloat(v[0], 64)
+	if err != nil || !(seconds > 0) || seconds > maxClientTimeout {
+		return 0
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// maxClientTimeout is more than any client waits, in seconds.
+const maxClientTimeout = 1e6
 
 // checkModelName refuses names that are none: they would only travel through logs and caches.
 func checkModelName(name string) error {

@@ -139,6 +139,7 @@ func (s *series) usage(u accounting.Usage) {
 
 // finish reports a request, whatever became of it, and gives back what it held. It is the only place that does.
 func (x *exchange) finish() {
+	x.takeOver()
 	k := x.keep
 	k.Duration = time.Since(x.start)
 	x.summarize()

@@ -87,6 +87,8 @@ var posts = []struct {
 	{"/messages", providers.Messages, providers.Generate, ""},
 	{"/responses", providers.Responses, providers.Generate, ""},
 	{"/messages/count_tokens", providers.Messages, providers.CountTokens, ""},
+	{"/responses/input_tokens", providers.Responses, providers.CountTokens, "input_tokens"},
+	{"/responses/compact", providers.Responses, providers.Compact, "compact"},
 	{"/embeddings", providers.Chat, providers.Embeddings, ""},
 	{"/completions", providers.Chat, providers.Completions, ""},
 	{"/moderations", providers.Chat, providers.Moderations, ""},

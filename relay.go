@@ -29,7 +29,7 @@ const (
 var errTooLarge = errors.New("the provider's response is larger than 64 MiB")
 
 // relayUnary reads a whole response before the client gets any of it, so that a broken one can still be retried.
-func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Response) *providers.Fault {
+func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Response, o outgoing) *providers.Fault {
 	buf := getBuffer()
 	defer putBuffer(buf)
 	body, err := readAll((*buf)[:0], resp)
@@ -56,12 +56,16 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 		return nil
 	}
 	if x.head.Stream {
-		return x.streamUnary(a, codec, resp.Header["Content-Type"], body)
+		return x.streamUnary(a, codec, o, resp.Header["Content-Type"], body)
+	}
+	if x.operation == providers.CountTokens {
+		return x.relayCount(a, body)
 	}
 	r, err := codec.(dialects.Encoder).DecodeResponse(body)
 	if err != nil {
 		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response could not be understood", Billed: providers.BilledYes}
 	}
+	o.rewrites.Response(r)
 	out := getBuffer()
 	defer putBuffer(out)
 	*out = x.codec.(dialects.Decoder).EncodeResponse((*out)[:0], r, x.keep.Model)
@@ -70,7 +74,7 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 }
 
 // streamUnary answers a client that asked for a stream when the provider answered in one piece.
-func (x *exchange) streamUnary(a *attempt, codec dialects.Codec, contentType []string, body []byte) *providers.Fault {
+func (x *exchange) streamUnary(a *attempt, codec dialects.Codec, o outgoing, contentType []string, body []byte) *providers.Fault {
 	out := getBuffer()
 	defer putBuffer(out)
 	enc, readable := codec.(dialects.Encoder)
@@ -86,6 +90,7 @@ func (x *exchange) streamUnary(a *attempt, codec dialects.Codec, contentType []s
 		if err != nil {
 			return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response could not be understood", Billed: providers.BilledYes}
 		}
+		o.rewrites.Response(r)
 		*out = x.foldIntoStream((*out)[:0], r)
 		if x.wantsArray() {
 			var array jsonArray
@@ -136,6 +141,7 @@ func readAll(buf []byte, resp *http.Response) ([]byte, error) {
 
 // writeUnary sends a whole response. Its cost is known already, so it goes into a header.
 func (x *exchange) writeUnary(a *attempt, contentType []string, body []byte) {
+	x.takeOver()
 	h := x.w.Header()
 	if contentType == nil {
 		h["Content-Type"] = nil // none is not the same as one that net/http guesses
@@ -188,16 +194,24 @@ func (x *exchange) newEventWriter() dialects.EventWriter {
 	})
 }
 
+// takeOver ends the keep-alives. It precedes everything that is written to the client and every header that is set.
+func (x *exchange) takeOver() {
+	x.opened = x.waiting.stop() || x.opened
+	x.waiting = nil
+}
+
 // commit sends the headers of a stream. From here on no failure can be hidden.
 func (x *exchange) commit(contentType []string) {
-	h := x.w.Header()
-	h["Content-Type"] = contentType
-	h["Cache-Control"] = noCache
-	h["X-Accel-Buffering"] = []string{"no"}
-	x.setHeaders()
+	x.takeOver()
 	x.keep.Status = http.StatusOK
 	x.committed = true
-	x.w.WriteHeader(http.StatusOK)
+	if x.opened {
+		x.summarize()
+	} else {
+		streamHeaders(x.w.Header(), contentType)
+		x.setHeaders()
+		x.w.WriteHeader(http.StatusOK)
+	}
 	// No other target can be tried any more, so nobody needs the request.
 	x.release()
 	x.conv = nil

@@ -53,6 +53,9 @@ func (x *exchange) unauthorized() error {
 // fail writes an error in the client's dialect, or hands it to Caddy's handle_errors.
 func (x *exchange) fail(e *conversation.Error, class providers.Class) error {
 	x.keep.Status, x.keep.Class = e.Status, class
+	if x.opened {
+		return x.failOpened(e)
+	}
 	if x.h.Errors == "caddy" {
 		x.setHeaders()
 		return caddyhttp.Error(e.Status, x.loggable(e, class))
@@ -67,6 +70,15 @@ func (x *exchange) fail(e *conversation.Error, class providers.Class) error {
 	x.w.WriteHeader(e.Status)
 	x.committed = true
 	_, _ = x.w.Write(*buf) // the client may be gone; there is nobody to tell
+	return nil
+}
+
+// failOpened writes an error into a stream that keep-alives have opened already.
+func (x *exchange) failOpened(e *conversation.Error) error {
+	x.keep.Status, x.committed, x.interrupted = http.StatusOK, true, byUpstream
+	if _, err := x.w.Write(x.codec.AppendErrorEvent(nil, e, nil)); err == nil {
+		_ = http.NewResponseController(x.w).Flush() // the client may be gone; there is nobody to tell
+	}
 	return nil
 }
 
@@ -123,7 +135,7 @@ func (x *exchange) exhausted(wait time.Duration) error {
 	if e.Status != http.StatusTooManyRequests {
 		h["X-Should-Retry"] = []string{"false"}
 	}
-	if len(x.attempts) == 1 && last.dialect == x.dialect && isJSON(f.Body) && f.Class != providers.ClassAuth && f.Class != providers.ClassBilling && x.h.Errors != "caddy" && f.Status >= 400 {
+	if len(x.attempts) == 1 && last.dialect == x.dialect && isJSON(f.Body) && f.Class != providers.ClassAuth && f.Class != providers.ClassBilling && x.h.Errors != "caddy" && f.Status >= 400 && !x.opened {
 		return x.failVerbatim(f)
 	}
 	if len(x.attempts) > 1 {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddy-llm/llmgateway/accounting"
 	"github.com/caddy-llm/llmgateway/balancing"
 	"github.com/caddy-llm/llmgateway/providers"
 )
@@ -18,6 +19,7 @@ type choice struct {
 
 // run tries targets until the client has an answer or none is left.
 func (x *exchange) run() error {
+	x.wait()
 	var again *slot // the slot to ask again, after a backoff
 	for {
 		now := time.Now()
@@ -57,11 +59,25 @@ func (x *exchange) run() error {
 	}
 }
 
+// wait has keep-alives written to a client that waits for a stream, in the dialects that have some.
+func (x *exchange) wait() {
+	if !x.head.Stream || x.operation != providers.Generate || x.wantsArray() {
+		return
+	}
+	if frame := x.codec.AppendKeepAlive(nil); len(frame) > 0 {
+		x.waiting = startKeepAlive(x.w, x.id, frame)
+	}
+}
+
 // giveUp answers after the last attempt. A request that no target could even be asked for is the client's to mend.
 func (x *exchange) giveUp(wait time.Duration) error {
+	x.takeOver()
 	if x.r.Context().Err() != nil {
 		x.keep.Status, x.keep.Class = statusClientClosed, providers.ClassCanceled
 		return nil
+	}
+	if x.estimable() {
+		return x.estimate()
 	}
 	if len(x.attempts) == 0 && x.refusal != nil {
 		return x.reject(x.refusal)
@@ -247,7 +263,7 @@ const defaultOutput = 512
 
 // expectedTokens estimates the size of the request for comparing costs.
 func (x *exchange) expectedTokens() (in, out int64) {
-	in, out = int64(x.bodySize)/4, x.head.MaxTokens
+	in, out = x.inputSize/accounting.BytesPerToken, x.head.MaxTokens
 	if out <= 0 || out > 4*defaultOutput {
 		out = defaultOutput
 	}

@@ -38,9 +38,9 @@ func (x *exchange) measured(a *attempt) (accounting.Usage, accounting.Certainty)
 		return u, accounting.Reported
 	}
 	if !known {
-		u = accounting.Usage{Input: x.h.estimator.Input(name, int64(x.bodySize))}
+		u = accounting.Usage{Input: x.h.estimator.Input(name, x.inputSize)}
 	}
-	if x.operation == providers.Generate || x.operation == providers.Completions {
+	if x.operation == providers.Generate || x.operation == providers.Completions || x.operation == providers.Compact {
 		u.Output = max(u.Output, x.h.estimator.Output(name, a.obs.OutputBytes))
 	}
 	return u, accounting.Estimated
@@ -51,7 +51,7 @@ func (x *exchange) teach(a *attempt) {
 	if a.certainty != accounting.Reported || x.operation != providers.Generate {
 		return
 	}
-	x.h.estimator.LearnInput(a.target.label, int64(x.bodySize), a.usage.TotalInput())
+	x.h.estimator.LearnInput(a.target.label, x.inputSize, a.usage.TotalInput())
 	if a.obs.OutputBytes > 0 {
 		x.h.estimator.LearnOutput(a.target.label, a.obs.OutputBytes, a.usage.Output)
 	}

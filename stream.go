@@ -19,14 +19,16 @@ type relay struct {
 	x     *exchange
 	a     *attempt
 	wd    *watchdog
-	rd    *sse.Reader
+	rd    dialects.FrameReader
 	meter dialects.Meter
 
 	// Set when the provider's dialect is not the client's.
 	reader dialects.EventReader
 	writer dialects.EventWriter
 	events []conversation.Event
-	frames []byte // what the writer wrote, before it became elements of array
+	// restorer changes the events back where the translated request said something else; usually nil.
+	restorer *conversation.Restorer
+	frames   []byte // what the writer wrote, before it became elements of array
 
 	contentType []string
 	hideUsage   bool
@@ -47,7 +49,7 @@ const (
 func (x *exchange) relayStream(ctx context.Context, wd *watchdog, a *attempt, resp *http.Response, out outgoing) *providers.Fault {
 	codec := dialects.Lookup(a.dialect)
 	r := &relay{
-		x: x, a: a, wd: wd, rd: sse.NewReader(resp.Body, maxEvent), meter: codec.NewMeter(),
+		x: x, a: a, wd: wd, rd: newFrameReader(codec, resp.Body), meter: codec.NewMeter(),
 		hideUsage: out.hideUsage, buf: getBuffer(), contentType: resp.Header["Content-Type"],
 	}
 	defer func() {
@@ -59,6 +61,7 @@ func (x *exchange) relayStream(ctx context.Context, wd *watchdog, a *attempt, re
 	if a.dialect != x.dialect {
 		r.reader = codec.(dialects.Encoder).NewEventReader()
 		r.writer = x.newEventWriter()
+		r.restorer = out.rewrites.Events()
 		r.contentType = contentTypeSSE
 	}
 	if x.wantsArray() {
@@ -109,9 +112,24 @@ func (r *relay) forward(ev sse.Event, sig dialects.Signal) (*providers.Fault, bo
 		if r.events, err = r.reader.Read(ev, r.events[:0]); err != nil {
 			return r.broken("the provider sent an event that cannot be understood"), true
 		}
+		r.restore()
 		return r.send(sig, nil, !r.rd.Buffered())
 	}
 	return r.send(sig, bytes, !r.rd.Buffered())
+}
+
+func (r *relay) restore() {
+	if r.restorer != nil {
+		r.events = r.restorer.Restore(r.events)
+	}
+}
+
+// newFrameReader reads the stream of a dialect.
+func newFrameReader(codec dialects.Codec, stream io.Reader) dialects.FrameReader {
+	if f, ok := codec.(dialects.Framer); ok {
+		return f.NewFrameReader(stream, maxEvent)
+	}
+	return sse.NewReader(stream, maxEvent)
 }
 
 // send writes raw bytes, or the events that were read, to the client.
@@ -188,6 +206,7 @@ func (r *relay) end(ctx context.Context, err error) *providers.Fault {
 		if err != nil {
 			return r.broken(dialects.ErrTruncated.Error())
 		}
+		r.restore()
 	} else if !r.terminal && !r.finished() {
 		return r.broken(dialects.ErrTruncated.Error())
 	}

@@ -12,6 +12,7 @@ package dialects
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -47,10 +48,20 @@ type Splice struct {
 	HideUsage bool
 }
 
-// Codec is what every dialect does.
+// Codec is what every dialect does. What else one can do is found by assertion: [ClientCodec] and [Decoder] for those
+// that clients speak, [Encoder], [Framer] and [TokenCounter] on the side of providers.
 type Codec interface {
 	// Name is the dialect.
 	Name() providers.Dialect
+	// NewMeter returns a meter for one response. Meters may be pooled: Release gives one back.
+	NewMeter() Meter
+	// ParseError reads a provider's error body; it never fails, the message may be empty.
+	ParseError(status int, body []byte) conversation.Error
+}
+
+// ClientCodec is a dialect that clients speak to the gateway.
+type ClientCodec interface {
+	Codec
 	// KnownKeys are the top-level members that decide where a request goes or what it costs. A body that has one of
 	// them twice, or in another case, is refused.
 	KnownKeys() []string
@@ -59,8 +70,6 @@ type Codec interface {
 	Head(doc []byte, obj *jsonedit.Object) (Head, error)
 	// Splice appends the edits that readdress a request within the same dialect.
 	Splice(doc []byte, obj *jsonedit.Object, h Head, o SpliceOptions, edits []jsonedit.Edit) Splice
-	// NewMeter returns a meter for one response. Meters may be pooled: Release gives one back.
-	NewMeter() Meter
 	// AppendError appends a complete error response body.
 	AppendError(dst []byte, e *conversation.Error, requestID string) []byte
 	// AppendErrorEvent appends what ends a stream with an error, framing included. The state of the stream so far
@@ -68,8 +77,6 @@ type Codec interface {
 	AppendErrorEvent(dst []byte, e *conversation.Error, m Meter) []byte
 	// AppendKeepAlive appends a keep-alive that clients of the dialect ignore, or nothing where they ignore none.
 	AppendKeepAlive(dst []byte) []byte
-	// ParseError reads a provider's error body; it never fails, the message may be empty.
-	ParseError(status int, body []byte) conversation.Error
 }
 
 // Decoder is the client side of a dialect that can be translated from.
@@ -93,6 +100,40 @@ type Encoder interface {
 	NewEventReader() EventReader
 }
 
+// Framer is implemented by codecs whose streams are not server-sent events.
+type Framer interface {
+	// StreamType is the media type of a stream, without parameters and in lower case.
+	StreamType() string
+	// NewFrameReader splits a stream into frames of at most maxFrame bytes. Of a frame, Data is the JSON document in it
+	// and Name its type, where the framing has one.
+	NewFrameReader(r io.Reader, maxFrame int) FrameReader
+}
+
+// FrameReader is what a relay needs of a reader of frames. [sse.Reader] is one, and its documentation holds for all.
+type FrameReader interface {
+	// Next returns the next frame, and io.EOF after the last one. Damaged framing is any other error.
+	Next() (sse.Event, error)
+	// Buffered reports whether Next will return another frame without waiting.
+	Buffered() bool
+	Release()
+}
+
+// CountDecoder is implemented by clients' dialects that can ask how many tokens a request has.
+type CountDecoder interface {
+	// DecodeCountRequest reads the body of such a question. The result may alias doc. Errors are *RequestError.
+	DecodeCountRequest(doc []byte, h Head) (*conversation.Request, error)
+	// AppendCount appends the answer.
+	AppendCount(dst []byte, tokens int64) []byte
+}
+
+// TokenCounter is implemented by providers' dialects that can ask how many tokens a request has.
+type TokenCounter interface {
+	// EncodeCount appends the body of the question, with notes and errors as those of EncodeRequest.
+	EncodeCount(dst []byte, r *conversation.Request, o EncodeOptions) ([]byte, []string, error)
+	// DecodeCount reads the answer; ok is false when there is no count in it.
+	DecodeCount(body []byte) (tokens int64, ok bool)
+}
+
 // EncodeOptions tells an encoder about the target.
 type EncodeOptions struct {
 	Model string
@@ -101,6 +142,8 @@ type EncodeOptions struct {
 	// Vendor is the provider's kind or preset ("openai", "mistral", ...), for rules that differ between vendors of
 	// one dialect.
 	Vendor string
+	// Rewrites is where the encoder notes what has to be changed back in the answer. It may be nil.
+	Rewrites *conversation.Rewrites
 }
 
 // WriterOptions tells an event writer about the request.
@@ -190,3 +233,9 @@ func Register(c Codec) { codecs[c.Name()] = c }
 
 // Lookup returns the codec of a dialect, or nil.
 func Lookup(d providers.Dialect) Codec { return codecs[d] }
+
+// LookupClient returns the codec of a dialect that clients speak, or nil.
+func LookupClient(d providers.Dialect) ClientCodec {
+	c, _ := codecs[d].(ClientCodec)
+	return c
+}

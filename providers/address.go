@@ -11,6 +11,9 @@ import (
 // ErrUnsupported is returned by Prepare for an operation that the provider has no endpoint for.
 var ErrUnsupported = errors.New("the provider does not offer this operation")
 
+// ErrNoModel is returned by Prepare when the model's name belongs into the path and there is none.
+var ErrNoModel = errors.New("no model to put into the path")
+
 var errNoBaseURL = errors.New("no base URL")
 
 // JoinPath returns a copy of base whose path is followed by elems, each of them exactly one path segment: whatever
@@ -129,6 +132,10 @@ func openAIAddress(c *Call) (*url.URL, error) {
 		first, second, whole = "chat", "completions", "/v1/chat/completions"
 	case c.Operation == Generate:
 		first, second, whole = "responses", c.Subpath, "/v1/responses"
+	case c.Dialect == Responses && c.Operation == CountTokens:
+		first, second = "responses", "input_tokens"
+	case c.Dialect == Responses && c.Operation == Compact:
+		first, second = "responses", "compact"
 	case known:
 		first, second, whole = p.path, c.Subpath, p.versioned
 	default:
@@ -186,7 +193,7 @@ func geminiAddress(c *Call) (*url.URL, error) {
 		}
 	}
 	if model == "" {
-		return nil, errors.New("no model to put into the path")
+		return nil, ErrNoModel
 	}
 	elems := make([]string, 0, 3)
 	if !PathEndsIn(c.BaseURL, "v1beta", "v1") {

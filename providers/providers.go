@@ -16,12 +16,15 @@ import (
 // Dialect is the wire format of a request and its response.
 type Dialect string
 
-// The dialects.
+// The dialects. Clients speak the first four; the others are spoken to providers only.
 const (
 	Chat      Dialect = "chat"      // OpenAI Chat Completions and everything compatible with it
 	Responses Dialect = "responses" // OpenAI Responses
 	Messages  Dialect = "messages"  // Anthropic Messages
 	Gemini    Dialect = "gemini"    // Gemini generateContent
+	Converse  Dialect = "converse"  // Amazon Bedrock Converse
+	Cohere    Dialect = "cohere"    // Cohere Chat, version 2
+	Ollama    Dialect = "ollama"    // Ollama's own /api/chat
 )
 
 // Operation is what a request asks to be done.
@@ -32,12 +35,13 @@ const (
 	Generate    Operation = iota // a model's answer, in any of the dialects
 	Embeddings                   // OpenAI's /embeddings, Gemini's embedContent
 	BatchEmbed                   // Gemini's batchEmbedContents
-	CountTokens                  // Anthropic's and Gemini's token counting
+	CountTokens                  // Anthropic's, Gemini's and OpenAI's token counting
 	Completions                  // OpenAI's legacy /completions
 	Images                       // OpenAI's /images/*
 	Audio                        // OpenAI's /audio/*
 	Moderations                  // OpenAI's /moderations
 	Rerank                       // /rerank
+	Compact                      // OpenAI's /responses/compact
 )
 
 // Call is one attempt to be sent: everything a provider needs to address and sign it.

@@ -105,20 +105,20 @@ func (e *requestEncoder) stop() {
 func (e *requestEncoder) sampling() {
 	r := e.r
 	if e.samplingAllowed() {
-		e.dst = appendFloatMember(e.dst, "temperature", r.Temperature)
-		e.dst = appendFloatMember(e.dst, "top_p", r.TopP)
-		e.dst = appendFloatMember(e.dst, "frequency_penalty", r.FrequencyPenalty)
-		e.dst = appendFloatMember(e.dst, "presence_penalty", r.PresencePenalty)
+		e.dst = appendNumberMember(e.dst, "temperature", r.Temperature)
+		e.dst = appendNumberMember(e.dst, "top_p", r.TopP)
+		e.dst = appendNumberMember(e.dst, "frequency_penalty", r.FrequencyPenalty)
+		e.dst = appendNumberMember(e.dst, "presence_penalty", r.PresencePenalty)
 	} else {
-		e.noteIf("temperature", r.Temperature != nil)
-		e.noteIf("top_p", r.TopP != nil)
-		e.noteIf("frequency_penalty", r.FrequencyPenalty != nil)
-		e.noteIf("presence_penalty", r.PresencePenalty != nil)
+		e.noteIf("temperature", r.Temperature != "")
+		e.noteIf("top_p", r.TopP != "")
+		e.noteIf("frequency_penalty", r.FrequencyPenalty != "")
+		e.noteIf("presence_penalty", r.PresencePenalty != "")
 	}
 	if e.rules.topK {
-		e.dst = appendFloatMember(e.dst, "top_k", r.TopK)
+		e.dst = appendNumberMember(e.dst, "top_k", r.TopK.Whole())
 	} else {
-		e.noteIf("top_k", r.TopK != nil)
+		e.noteIf("top_k", r.TopK != "")
 	}
 	if r.Seed != nil {
 		e.dst = appendIntMember(e.dst, e.rules.seed, *r.Seed)

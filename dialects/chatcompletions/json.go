@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
@@ -31,9 +32,6 @@ func textIn(in *jsonedit.Reader, key string) (s string) {
 }
 
 func appendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
-
-// appendFloat appends a number in the shortest form that reads back as the same value.
-func appendFloat(dst []byte, f float64) []byte { return strconv.AppendFloat(dst, f, 'g', -1, 64) }
 
 // appendKey appends a comma unless the object in dst was just opened, then the key and a colon. Keys are literals of
 // this package and need no escaping.
@@ -68,11 +66,11 @@ func appendIntMember(dst []byte, key string, n int64) []byte {
 	return appendInt(appendKey(dst, key), n)
 }
 
-func appendFloatMember(dst []byte, key string, f *float64) []byte {
-	if f == nil {
+func appendNumberMember(dst []byte, key string, n conversation.Number) []byte {
+	if n == "" {
 		return dst
 	}
-	return appendFloat(appendKey(dst, key), *f)
+	return append(appendKey(dst, key), n...)
 }
 
 func appendBoolMember(dst []byte, key string, b *bool) []byte {

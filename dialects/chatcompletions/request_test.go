@@ -377,7 +377,7 @@ func TestDecodingUndoesEncoding(t *testing.T) {
 		},
 		Choice:        conversation.ToolChoice{Mode: conversation.ChoiceAuto, Allowed: []string{"f"}},
 		ParallelTools: new(false),
-		MaxTokens:     new(int64(9)), Temperature: new(0.1), TopP: new(1e-7), FrequencyPenalty: new(-1.5), PresencePenalty: new(2.0),
+		MaxTokens:     new(int64(9)), Temperature: "0.10", TopP: "1e-7", FrequencyPenalty: "-1.5", PresencePenalty: "2.0",
 		Seed: new(int64(-1 << 62)), N: new(int64(2)), Stop: []string{"a", `"`}, Logprobs: new(true), TopLogprobs: new(int64(3)),
 		Format: &conversation.Format{Name: "n", Description: "d", Schema: json.RawMessage(`{"type":"object"}`), Strict: new(false)},
 		User:   "u", ServiceTier: "flex", CacheKey: "k", Metadata: json.RawMessage(`{"a":"b"}`),

@@ -8,7 +8,12 @@
 // would reorder keys, and reordered keys destroy the prompt caches of providers.
 package conversation
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+)
 
 // Role says who speaks in a [Message].
 type Role uint8
@@ -33,11 +38,11 @@ type Request struct {
 	ParallelTools *bool
 
 	MaxTokens        *int64 // output tokens
-	Temperature      *float64
-	TopP             *float64
-	TopK             *float64
-	FrequencyPenalty *float64
-	PresencePenalty  *float64
+	Temperature      Number
+	TopP             Number
+	TopK             Number
+	FrequencyPenalty Number
+	PresencePenalty  Number
 	Seed             *int64
 	N                *int64 // number of answers
 	Stop             []string
@@ -59,6 +64,24 @@ type Request struct {
 	Origin string
 	// IncludeUsage says that the client of a chat completions stream asked for a usage chunk.
 	IncludeUsage bool
+}
+
+// Number is a JSON number as it was written ("0.70", "1e-3"), so that a translation does not reformat what it does not
+// change. Empty means that the client did not say.
+type Number string
+
+// Float is the value of a number that was said.
+func (n Number) Float() float64 {
+	f, _ := strconv.ParseFloat(string(n), 64)
+	return f
+}
+
+// Whole is the number without its fraction, for vendors that take integers only.
+func (n Number) Whole() Number {
+	if !strings.ContainsAny(string(n), ".eE") {
+		return n
+	}
+	return Number(strconv.FormatFloat(math.Trunc(n.Float()), 'f', -1, 64))
 }
 
 // Field is a JSON member that is carried as it stands.
@@ -163,11 +186,19 @@ type Tool struct {
 	Description string
 	Schema      json.RawMessage // JSON Schema of the parameters; nil means none
 	Strict      *bool
-	Cache       *CacheMark
+	// Custom marks a free-text tool, whose input is plain text and no JSON. Where a dialect has none it is given as a
+	// function with one text; see [FreeTextSchema] and [Rewrites.FreeText].
+	Custom bool
+	// Grammar restricts the input of a Custom tool; nil leaves it free.
+	Grammar *Grammar
+	Cache   *CacheMark
 	// Raw is a server-side or otherwise vendor-bound tool as Origin wrote it.
 	Raw    json.RawMessage
 	Origin string
 }
+
+// Grammar is a formal description of texts. Syntax is "lark" or "regex".
+type Grammar struct{ Syntax, Definition string }
 
 // ChoiceMode says how freely the model may call tools.
 type ChoiceMode uint8

@@ -1,5 +1,7 @@
 package conversation
 
+import "encoding/json"
+
 // EventType tells the events of a stream apart.
 type EventType uint8
 
@@ -14,7 +16,7 @@ const (
 	EventStart      EventType = iota // ID, Model, Created; UsageKnown when Usage is set too
 	EventBlockStart                  // Index, Block (its Kind, Call, Signature); Text of whole blocks in Block.Text
 	EventDelta                       // Index, Delta, Text
-	EventBlockStop                   // Index
+	EventBlockStop                   // Index; Block with Signature and Origin where the signature came after the block's text
 	EventUsage                       // Usage: everything known so far, replacing what came before
 	EventStop                        // Stop, StopSequence, StopDetail
 	EventEnd                         // the dialect's terminator was seen
@@ -49,6 +51,9 @@ type Event struct {
 	Delta    DeltaType
 	Text     string
 	Citation *Citation
+	// Logprobs are the log probabilities of the tokens in Text: the elements of an array in the shape of chat
+	// completions' logprobs.content, without its brackets. It is valid for as long as Text is.
+	Logprobs json.RawMessage
 
 	Usage      Usage
 	UsageKnown bool

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
@@ -33,11 +34,11 @@ func appendIntMember(dst []byte, key string, value int64) []byte {
 	return strconv.AppendInt(appendKey(dst, key), value, 10)
 }
 
-func appendFloatMember(dst []byte, key string, value *float64) []byte {
-	if value == nil {
+func appendNumberMember(dst []byte, key string, n conversation.Number) []byte {
+	if n == "" {
 		return dst
 	}
-	return strconv.AppendFloat(appendKey(dst, key), *value, 'g', -1, 64)
+	return append(appendKey(dst, key), n...)
 }
 
 func appendStrings(dst []byte, list []string) []byte {
@@ -55,28 +56,3 @@ func isObject(s string) bool {
 }
 
 func hasSchema(raw json.RawMessage) bool { return isSet(string(raw)) }
-
-// compact is a valid JSON document as a string, without the white space between its tokens. It is a view when there is
-// none.
-func compact(doc []byte) string {
-	inside, escaped := false, false
-	out := doc[:0:0]
-	from := 0
-	for i, c := range doc {
-		switch {
-		case escaped:
-			escaped = false
-		case inside:
-			escaped, inside = c == '\\', c != '"'
-		case c == '"':
-			inside = true
-		case isBlank(c):
-			out = append(out, doc[from:i]...)
-			from = i + 1
-		}
-	}
-	if from == 0 {
-		return view(doc)
-	}
-	return view(append(out, doc[from:]...))
-}

@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // choice is the state of one candidate of a stream.
@@ -41,14 +42,14 @@ type piece struct {
 // part appends the events of one part.
 func (c *choice) part(part gjson.Result, out []conversation.Event) ([]conversation.Event, error) {
 	var p piece
-	eachMember(part.Raw, func(key, raw string) bool {
+	jsonedit.EachMember(part.Raw, func(key, raw string) bool {
 		switch key {
 		case "text":
 			p.text, p.said = raw, true
 		case "thought":
 			p.thought = raw == "true"
 		case "thoughtSignature":
-			p.signature = text(raw)
+			p.signature = jsonedit.ScalarText(raw)
 		case "functionCall":
 			p.call = raw
 		case "partMetadata", "videoMetadata", "mediaResolution":
@@ -229,7 +230,7 @@ func (c *choice) cite(grounding gjson.Result, out []conversation.Event) []conver
 
 // place finds a segment in the open text: counted from its beginning, or from that of the whole answer.
 func (c *choice) place(s segment) (start, end int) {
-	text := view(c.said)
+	text := jsonedit.View(c.said)
 	if start, end, ok := charRange(text, s.start, s.end, s.text); ok {
 		return start, end
 	}

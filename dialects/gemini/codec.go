@@ -43,7 +43,7 @@ func (Codec) Head(doc []byte, obj *jsonedit.Object) (dialects.Head, error) {
 		return h, err
 	}
 	if m, ok := either(obj, "tools", "tools"); ok {
-		tools := gjson.Parse(view(doc[m.Start:m.End]))
+		tools := gjson.Parse(jsonedit.View(doc[m.Start:m.End]))
 		// A single tool may stand without its list: protobuf's parser makes one of it.
 		h.HasTools = tools.IsObject() || tools.Get("0").Exists()
 	}
@@ -120,7 +120,7 @@ func configInt(doc []byte, config *jsonedit.Object, name, snake string) (int64, 
 	case found == 0 || isNull(doc, value):
 		return 0, nil
 	}
-	n, ok := count(view(doc[value.Start:value.End]))
+	n, ok := jsonedit.Count(jsonedit.View(doc[value.Start:value.End]))
 	if !ok || n == 0 {
 		return 0, dialects.BadRequest(param, "%s must be a positive integer", param)
 	}
@@ -135,7 +135,7 @@ func (Codec) Splice(doc []byte, obj *jsonedit.Object, _ dialects.Head, o dialect
 		edits = spliceWithin(doc, m.Start, m.End, o.Model, edits)
 	}
 	if m, ok := obj.Get("requests"); ok && doc[m.Start] == '[' {
-		gjson.Parse(view(doc[m.Start:m.End])).ForEach(func(_, request gjson.Result) bool {
+		gjson.Parse(jsonedit.View(doc[m.Start:m.End])).ForEach(func(_, request gjson.Result) bool {
 			start := m.Start + request.Index
 			edits = spliceWithin(doc, start, start+len(request.Raw), o.Model, edits)
 			return true

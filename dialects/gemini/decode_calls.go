@@ -89,7 +89,7 @@ func (d *requestDecoder) functionCall(p *place) *conversation.ToolCall {
 		case "args":
 			switch d.in.Peek() {
 			case '{':
-				c.Arguments = view(d.in.Raw())
+				c.Arguments = jsonedit.View(d.in.Raw())
 			case 'n':
 			default:
 				d.fail(&in, "args must be an object")
@@ -145,7 +145,7 @@ func (d *requestDecoder) response(r *conversation.ToolResult) {
 		if s, ok := d.in.Text(); ok {
 			said = s
 		} else if d.in.Peek() != 'n' {
-			said = compact(d.in.Raw())
+			said = jsonedit.Compact(d.in.Raw())
 		}
 	}
 	if said != "" {
@@ -166,7 +166,7 @@ func (d *requestDecoder) unwrap(r *conversation.ToolResult) (said string, ok boo
 		case '"':
 			said, _ = d.in.Text()
 		default:
-			said = compact(d.in.Raw())
+			said = jsonedit.Compact(d.in.Raw())
 		}
 		wrapper = key
 		members++

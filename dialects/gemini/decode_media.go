@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // blob is inlineData or fileData as it stands.
@@ -40,7 +41,7 @@ func (d *requestDecoder) inlineData(p *place) conversation.Block {
 	m := &conversation.Media{MIME: b.mime, Data: standardBase64(b.data), Filename: b.name}
 	if kind, _, _ := strings.Cut(b.mime, "/"); kind == "text" {
 		if text, err := base64.StdEncoding.DecodeString(m.Data); err == nil && len(text) > 0 && utf8.Valid(text) {
-			m.Data, m.Text = "", view(text)
+			m.Data, m.Text = "", jsonedit.View(text)
 		}
 	}
 	return conversation.Block{Kind: mediaKind(b.mime), Media: m}

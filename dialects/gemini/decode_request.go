@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"encoding/json"
 	"math"
 	"strconv"
 	"strings"
@@ -142,7 +143,7 @@ func (d *requestDecoder) scalar() string {
 		return s
 	}
 	if d.in.Peek() == '0' {
-		return view(d.in.Raw())
+		return jsonedit.View(d.in.Raw())
 	}
 	return ""
 }
@@ -155,7 +156,7 @@ func (d *requestDecoder) integer(p *place) *int64 {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
 		f, err := strconv.ParseFloat(s, 64)
-		if err != nil || f != math.Trunc(f) || math.Abs(f) > maxCount {
+		if err != nil || f != math.Trunc(f) || math.Abs(f) > jsonedit.MaxCount {
 			d.fail(p, "%s must be an integer", p.path())
 			return nil
 		}
@@ -164,16 +165,18 @@ func (d *requestDecoder) integer(p *place) *int64 {
 	return &n
 }
 
-func (d *requestDecoder) number(p *place) *float64 {
+func (d *requestDecoder) number(p *place) conversation.Number {
 	if d.in.Peek() == 'n' {
-		return nil
+		return ""
 	}
-	f, err := strconv.ParseFloat(d.scalar(), 64)
-	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+	n := d.scalar()
+	if f, err := strconv.ParseFloat(n, 64); err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
 		d.fail(p, "%s must be a number", p.path())
-		return nil
+		return ""
+	} else if !json.Valid([]byte(n)) { // proto3 JSON takes numbers as strings, too, in forms that JSON has not
+		n = strconv.FormatFloat(f, 'g', -1, 64)
 	}
-	return &f
+	return conversation.Number(n)
 }
 
 func (d *requestDecoder) boolean(p *place) *bool {

@@ -219,11 +219,11 @@ func TestSettingsAreRead(t *testing.T) {
 	for name, tt := range map[string]struct{ body, want string }{
 		"numbers as numbers": {
 			with(`"generationConfig":{"temperature":0.5,"topP":0.9,"topK":40.0,"maxOutputTokens":100,"candidateCount":2,"seed":7,"presencePenalty":0.1,"frequencyPenalty":0.2,"responseLogprobs":true,"logprobs":3,"stopSequences":["a","b"]}`),
-			`{"MaxTokens":100,"Temperature":0.5,"TopP":0.9,"TopK":40,"FrequencyPenalty":0.2,"PresencePenalty":0.1,"Seed":7,"N":2,"Stop":["a","b"],"Logprobs":true,"TopLogprobs":3}`,
+			`{"MaxTokens":100,"Temperature":"0.5","TopP":"0.9","TopK":"40.0","FrequencyPenalty":"0.2","PresencePenalty":"0.1","Seed":7,"N":2,"Stop":["a","b"],"Logprobs":true,"TopLogprobs":3}`,
 		},
 		"numbers as strings, names in snake case": {
 			with(`"generation_config":{"max_output_tokens":"100","seed":"-7","temperature":"0.5","top_k":1e1,"stop_sequences":"a"}`),
-			`{"MaxTokens":100,"Temperature":0.5,"TopK":10,"Seed":-7,"Stop":["a"]}`,
+			`{"MaxTokens":100,"Temperature":"0.5","TopK":"1e1","Seed":-7,"Stop":["a"]}`,
 		},
 		"JSON of any shape": {with(`"generationConfig":{"responseMimeType":"application/json"}`), `{"Format":{}}`},
 		"text":              {with(`"generationConfig":{"responseMimeType":"text/plain","responseModalities":["TEXT"]}`), `{}`},
@@ -285,7 +285,7 @@ func brief(t testing.TB, v any) string {
 var fields = []string{
 	"Model", "Stream", "Messages", "Tools", "ParallelTools", "MaxTokens", "Temperature", "TopP", "TopK", "FrequencyPenalty", "PresencePenalty",
 	"Seed", "N", "Stop", "Logprobs", "TopLogprobs", "Format", "Reasoning", "User", "ServiceTier", "CacheKey", "Metadata", "Extra", "Origin",
-	"IncludeUsage", "Name", "Description", "Schema", "Strict", "Cache", "Raw", "Allowed", "Off", "Effort", "Budget", "Adaptive", "Summary",
+	"IncludeUsage", "Name", "Description", "Schema", "Strict", "Custom", "Grammar", "Cache", "Raw", "Allowed", "Off", "Effort", "Budget", "Adaptive", "Summary",
 }
 
 func TestSchemasBecomeJSONSchema(t *testing.T) {

@@ -141,7 +141,7 @@ func (d *requestDecoder) enum(p *place, names []string) string {
 	if name := strings.ToUpper(s); slices.Contains(names, name) {
 		return name
 	}
-	if n, ok := count(s); ok && s != "" && n < int64(len(names)) {
+	if n, ok := jsonedit.Count(s); ok && s != "" && n < int64(len(names)) {
 		return names[n]
 	}
 	d.fail(p, "%s must be one of %s", p.path(), strings.Join(names[1:], ", "))

@@ -100,11 +100,11 @@ func (e *encoder) limits() {
 
 func (e *encoder) sampling() {
 	r := e.r
-	e.dst = appendFloatMember(e.dst, "temperature", r.Temperature)
-	e.dst = appendFloatMember(e.dst, "topP", r.TopP)
-	e.dst = appendFloatMember(e.dst, "topK", r.TopK)
-	e.dst = appendFloatMember(e.dst, "presencePenalty", r.PresencePenalty)
-	e.dst = appendFloatMember(e.dst, "frequencyPenalty", r.FrequencyPenalty)
+	e.dst = appendNumberMember(e.dst, "temperature", r.Temperature)
+	e.dst = appendNumberMember(e.dst, "topP", r.TopP)
+	e.dst = appendNumberMember(e.dst, "topK", r.TopK)
+	e.dst = appendNumberMember(e.dst, "presencePenalty", r.PresencePenalty)
+	e.dst = appendNumberMember(e.dst, "frequencyPenalty", r.FrequencyPenalty)
 	if r.Seed != nil {
 		if *r.Seed < math.MinInt32 || *r.Seed > math.MaxInt32 { // an int32 there
 			e.note("seed")

@@ -295,8 +295,8 @@ func TestEncodeConfig(t *testing.T) {
 		{
 			name: "sampling",
 			r: conversation.Request{
-				MaxTokens: new(int64(50)), Temperature: new(0.0), TopP: new(0.95), TopK: new(40.0), Seed: new(int64(7)), N: new(int64(2)),
-				FrequencyPenalty: new(-0.5), PresencePenalty: new(1.0), Stop: []string{"END", ""}, Logprobs: new(true), TopLogprobs: new(int64(3)),
+				MaxTokens: new(int64(50)), Temperature: "0", TopP: "0.95", TopK: "40", Seed: new(int64(7)), N: new(int64(2)),
+				FrequencyPenalty: "-0.5", PresencePenalty: "1", Stop: []string{"END", ""}, Logprobs: new(true), TopLogprobs: new(int64(3)),
 			},
 			want: `{"maxOutputTokens":50,"candidateCount":2,"stopSequences":["END"],"temperature":0,"topP":0.95,"topK":40,"presencePenalty":1,"frequencyPenalty":-0.5,"seed":7,"responseLogprobs":true,"logprobs":3}`,
 		},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -117,7 +118,7 @@ func joined(r *conversation.Response) *conversation.Response {
 				continue
 			}
 			if b.Call != nil {
-				b.Call.Arguments = compact([]byte(b.Call.Arguments))
+				b.Call.Arguments = jsonedit.Compact([]byte(b.Call.Arguments))
 			}
 			blocks = append(blocks, b)
 		}

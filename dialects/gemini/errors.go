@@ -100,7 +100,7 @@ var httpStatus = map[string]int{
 // plainer bodies of proxies in front of it.
 func (Codec) ParseError(status int, body []byte) conversation.Error {
 	e := conversation.Error{Status: status}
-	doc := view(body)
+	doc := jsonedit.View(body)
 	r := gjson.Parse(strings.TrimSpace(doc))
 	if r.IsArray() {
 		r = r.Get("0")
@@ -122,21 +122,21 @@ func (Codec) ParseError(status int, body []byte) conversation.Error {
 func readError(raw string, e *conversation.Error) {
 	r := gjson.Parse(raw)
 	if !r.IsObject() {
-		e.Message = clip(text(raw))
+		e.Message = clip(jsonedit.ScalarText(raw))
 		return
 	}
 	r.ForEach(func(key, v gjson.Result) bool {
 		switch key.Str {
 		case "code":
-			if n, ok := count(v.Raw); ok && n >= 400 && n < 600 {
+			if n, ok := jsonedit.Count(v.Raw); ok && n >= 400 && n < 600 {
 				e.Status = int(n)
 			}
 		case "message", "detail":
 			if e.Message == "" {
-				e.Message = clip(text(v.Raw))
+				e.Message = clip(jsonedit.ScalarText(v.Raw))
 			}
 		case "status":
-			e.Type = text(v.Raw)
+			e.Type = jsonedit.ScalarText(v.Raw)
 		case "details":
 			v.ForEach(func(_, detail gjson.Result) bool {
 				if e.Code == "" {

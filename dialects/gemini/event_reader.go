@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -38,7 +39,7 @@ func (r *eventReader) Read(ev sse.Event, out []conversation.Event) ([]conversati
 	if r.failed || len(ev.Data) == 0 {
 		return out, nil
 	}
-	data := view(ev.Data)
+	data := jsonedit.View(ev.Data)
 	if data == "[DONE]" { // added by some proxies
 		return out, nil
 	}
@@ -65,7 +66,7 @@ func (r *eventReader) chunk(doc gjson.Result, out []conversation.Event) ([]conve
 		return out, errNotJSON
 	}
 	var candidates, usage, feedback, failure string
-	eachMember(doc.Raw, func(key, raw string) bool {
+	jsonedit.EachMember(doc.Raw, func(key, raw string) bool {
 		switch key {
 		case "candidates":
 			candidates = raw
@@ -134,7 +135,7 @@ func (r *eventReader) count(raw string) bool {
 
 func (r *eventReader) candidate(doc string, out []conversation.Event) ([]conversation.Event, error) {
 	var index, content, finish, message, grounding string
-	eachMember(doc, func(key, raw string) bool {
+	jsonedit.EachMember(doc, func(key, raw string) bool {
 		switch key {
 		case "index":
 			index = raw
@@ -166,14 +167,14 @@ func (r *eventReader) candidate(doc string, out []conversation.Event) ([]convers
 		r.queries = max(r.queries, gjson.Get(grounding, "webSearchQueries.#").Int())
 	}
 	if isSet(message) {
-		c.detail = text(message)
+		c.detail = jsonedit.ScalarText(message)
 	}
 	return out, nil
 }
 
 // choiceIndex is which answer a candidate with this raw index belongs to. The first one may have none.
 func choiceIndex(raw string) int {
-	n, _ := count(raw)
+	n, _ := jsonedit.Count(raw)
 	return int(min(max(n, 0), maxChoice))
 }
 

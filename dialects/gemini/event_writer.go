@@ -149,7 +149,7 @@ func (w *eventWriter) end(dst []byte, ev *conversation.Event) []byte {
 	}
 	switch b.Kind {
 	case conversation.Text, conversation.Refusal:
-		c.sources.add(0, view(c.said), shifted(c.citations, c.said, c.past))
+		c.sources.add(0, jsonedit.View(c.said), shifted(c.citations, c.said, c.past))
 		c.past = len(c.said)
 		if b.Signature != "" {
 			dst = w.part(dst, ev.Choice, b, false)
@@ -159,7 +159,7 @@ func (w *eventWriter) end(dst []byte, ev *conversation.Event) []byte {
 			dst = w.part(dst, ev.Choice, b, false)
 		}
 	case conversation.Call:
-		c.call.Arguments = view(c.arguments)
+		c.call.Arguments = jsonedit.View(c.arguments)
 		b.Call = &c.call
 		dst = w.part(dst, ev.Choice, b, !c.called)
 		c.called = true

@@ -1,12 +1,14 @@
 package gemini
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -47,7 +49,7 @@ func (m *meter) Err() *conversation.Error {
 
 // Event looks at one frame of a stream.
 func (m *meter) Event(ev sse.Event) dialects.Signal {
-	data := view(ev.Data)
+	data := jsonedit.View(ev.Data)
 	if len(data) == 0 || ev.Incomplete && !gjson.Valid(data) {
 		return 0 // of half an event nothing is believed
 	}
@@ -57,13 +59,13 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 // Body looks at a whole response: of generateContent, of a stream that was asked for without alt=sse and is one JSON
 // array, or of the embedding and counting methods, whose answer is complete as it stands.
 func (m *meter) Body(body []byte) dialects.Signal {
-	doc := view(body)
+	doc := jsonedit.View(body)
 	if !gjson.Valid(doc) {
 		return 0
 	}
 	signal := m.whole(doc)
 	if signal == 0 {
-		eachMember(doc, func(key, _ string) bool {
+		jsonedit.EachMember(doc, func(key, _ string) bool {
 			if key == "embedding" || key == "embeddings" || key == "totalTokens" || key == "predictions" {
 				signal = dialects.SignalContent | dialects.SignalTerminal
 			}
@@ -77,7 +79,7 @@ func (m *meter) Body(body []byte) dialects.Signal {
 
 // whole reads a response, or an array of responses.
 func (m *meter) whole(doc string) (signal dialects.Signal) {
-	if i := skipBlanks(doc, 0); i < len(doc) && doc[i] == '[' {
+	if strings.HasPrefix(strings.TrimLeft(doc, " \t\r\n"), "[") {
 		gjson.Parse(doc).ForEach(func(_, chunk gjson.Result) bool {
 			signal |= m.chunk(chunk.Raw)
 			return true
@@ -89,7 +91,7 @@ func (m *meter) whole(doc string) (signal dialects.Signal) {
 
 // chunk reads one response object.
 func (m *meter) chunk(doc string) (signal dialects.Signal) {
-	eachMember(doc, func(key, raw string) bool {
+	jsonedit.EachMember(doc, func(key, raw string) bool {
 		switch key {
 		case "candidates":
 			gjson.Parse(raw).ForEach(func(_, candidate gjson.Result) bool {
@@ -100,11 +102,11 @@ func (m *meter) chunk(doc string) (signal dialects.Signal) {
 			m.usage(raw)
 		case "modelVersion":
 			if m.obs.Model == "" {
-				m.obs.Model = text(raw)
+				m.obs.Model = jsonedit.ScalarText(raw)
 			}
 		case "responseId":
 			if m.obs.ID == "" {
-				m.obs.ID = text(raw)
+				m.obs.ID = jsonedit.ScalarText(raw)
 			}
 		case "promptFeedback":
 			if isSet(gjson.Get(raw, "blockReason").Raw) {
@@ -152,10 +154,10 @@ func (m *meter) fail(raw string) {
 func (m *meter) candidate(doc string) (signal dialects.Signal) {
 	var index int64
 	var finish string
-	eachMember(doc, func(key, raw string) bool {
+	jsonedit.EachMember(doc, func(key, raw string) bool {
 		switch key {
 		case "index":
-			index, _ = count(raw)
+			index, _ = jsonedit.Count(raw)
 		case "finishReason":
 			finish = raw
 		case "content":
@@ -181,7 +183,7 @@ func (m *meter) candidate(doc string) (signal dialects.Signal) {
 
 // content reports whether there is anything in the parts that a client can see.
 func (m *meter) content(doc string) (visible bool) {
-	eachMember(doc, func(key, raw string) bool {
+	jsonedit.EachMember(doc, func(key, raw string) bool {
 		if key == "parts" {
 			gjson.Parse(raw).ForEach(func(_, part gjson.Result) bool {
 				visible = m.part(part.Raw) || visible
@@ -196,10 +198,10 @@ func (m *meter) content(doc string) (visible bool) {
 // part measures one part: text and thoughts, calls, and code that the model wrote. Images and audio are visible but
 // are not measured in bytes of text.
 func (m *meter) part(doc string) (visible bool) {
-	eachMember(doc, func(key, raw string) bool {
+	jsonedit.EachMember(doc, func(key, raw string) bool {
 		switch key {
 		case "text":
-			n := textLen(raw)
+			n := jsonedit.RawTextLen(raw)
 			m.obs.OutputBytes += n
 			visible = visible || n > 0
 		case "functionCall":
@@ -219,17 +221,17 @@ func (m *meter) part(doc string) (visible bool) {
 
 // callBytes is the length of a call's name and arguments, or of the pieces of arguments in it.
 func callBytes(call string) (n int64) {
-	eachMember(call, func(key, raw string) bool {
+	jsonedit.EachMember(call, func(key, raw string) bool {
 		switch key {
 		case "name":
-			n += textLen(raw)
+			n += jsonedit.RawTextLen(raw)
 		case "args":
 			n += int64(len(raw))
 		case "partialArgs":
 			gjson.Parse(raw).ForEach(func(_, piece gjson.Result) bool {
-				eachMember(piece.Raw, func(key, raw string) bool {
+				jsonedit.EachMember(piece.Raw, func(key, raw string) bool {
 					if key == "stringValue" {
-						n += textLen(raw)
+						n += jsonedit.RawTextLen(raw)
 					} else if key == "numberValue" || key == "boolValue" {
 						n += int64(len(raw))
 					}

@@ -79,7 +79,7 @@ func appendKeyword(dst []byte, in *jsonedit.Reader, key string, null bool) []byt
 		return appendSchemas(dst, in)
 	case "minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties":
 		raw := in.Raw()
-		if n := len(raw); n > 2 && raw[0] == '"' && gjson.Valid(view(raw[1:n-1])) {
+		if n := len(raw); n > 2 && raw[0] == '"' && gjson.Valid(jsonedit.View(raw[1:n-1])) {
 			raw = raw[1 : n-1]
 		}
 		return append(dst, raw...)
@@ -117,13 +117,13 @@ func appendType(dst []byte, in *jsonedit.Reader, null bool) []byte {
 
 // schemaType is a type in the words of JSON Schema; "" for what is none.
 func schemaType(raw []byte) string {
-	name := strings.Trim(view(raw), `"`)
+	name := strings.Trim(jsonedit.View(raw), `"`)
 	for _, t := range schemaTypes[1:] {
 		if strings.EqualFold(t, name) {
 			return t
 		}
 	}
-	if n, ok := count(name); ok && n < int64(len(schemaTypes)) {
+	if n, ok := jsonedit.Count(name); ok && n < int64(len(schemaTypes)) {
 		return schemaTypes[n]
 	}
 	return ""

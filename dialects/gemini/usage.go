@@ -6,6 +6,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // readUsage turns usageMetadata into disjoint classes. On the wire the prompt includes what was read from a cache and
@@ -20,11 +21,11 @@ func readUsage(raw string) (u conversation.Usage, known, valid bool) {
 		if !isSet(raw) {
 			return
 		}
-		n, good := count(raw)
+		n, good := jsonedit.Count(raw)
 		known, valid = true, valid && good
 		*into = n
 	}
-	eachMember(raw, func(key, raw string) bool {
+	jsonedit.EachMember(raw, func(key, raw string) bool {
 		switch key {
 		case "promptTokenCount":
 			read(raw, &prompt)
@@ -65,17 +66,17 @@ func readUsage(raw string) (u conversation.Usage, known, valid bool) {
 func audioTokens(list string) (sum int64) {
 	gjson.Parse(list).ForEach(func(_, entry gjson.Result) bool {
 		audio, n := false, int64(0)
-		eachMember(entry.Raw, func(key, raw string) bool {
+		jsonedit.EachMember(entry.Raw, func(key, raw string) bool {
 			switch key {
 			case "modality":
 				audio = raw == `"AUDIO"` || raw == "4"
 			case "tokenCount":
-				n, _ = count(raw)
+				n, _ = jsonedit.Count(raw)
 			}
 			return true
 		})
 		if audio {
-			sum = min(sum+n, maxCount)
+			sum = min(sum+n, jsonedit.MaxCount)
 		}
 		return true
 	})
@@ -85,10 +86,10 @@ func audioTokens(list string) (sum int64) {
 // serviceTier is the tier that a usageMetadata tells of. Vertex has it as part of the traffic type
 // (ON_DEMAND_PRIORITY, ON_DEMAND_FLEX).
 func serviceTier(usage string) (tier string) {
-	eachMember(usage, func(key, raw string) bool {
+	jsonedit.EachMember(usage, func(key, raw string) bool {
 		switch key {
 		case "serviceTier":
-			tier = text(raw)
+			tier = jsonedit.ScalarText(raw)
 		case "trafficType":
 			if name, ok := strings.CutPrefix(strings.Trim(raw, `"`), "ON_DEMAND_"); ok && tier == "" {
 				tier = strings.ToLower(name)

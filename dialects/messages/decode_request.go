@@ -101,13 +101,12 @@ func (d *requestDecoder) extra(name string, v gjson.Result) {
 	d.r.Extra = append(d.r.Extra, conversation.Field{Name: name, Value: json.RawMessage(v.Raw)})
 }
 
-func (d *requestDecoder) number(key string, v gjson.Result) *float64 {
+func (d *requestDecoder) number(key string, v gjson.Result) conversation.Number {
 	if v.Type != gjson.Number {
 		d.fail(key, "input should be a valid number")
-		return nil
+		return ""
 	}
-	f := v.Num
-	return &f
+	return conversation.Number(v.Raw)
 }
 
 func (d *requestDecoder) integer(key string, v gjson.Result) *int64 {

@@ -132,7 +132,7 @@ func TestDecodeRequestReadsTheOptions(t *testing.T) {
 		"thinking":{"type":"adaptive","display":"omitted"},"output_config":{"effort":"high","task_budget":{"total":1},"format":{"type":"json_schema","schema":{"type":"object"}}},
 		"container":"c1","mcp_servers":null`))
 	yes, no := true, false
-	if !r.Stream || *r.Temperature != 0.5 || *r.TopP != 0.9 || *r.TopK != 40 || len(r.Stop) != 2 || r.User != "u" || r.ServiceTier != "default" || r.Origin != "messages" {
+	if !r.Stream || r.Temperature != "0.5" || r.TopP != "0.9" || r.TopK != "40" || len(r.Stop) != 2 || r.User != "u" || r.ServiceTier != "default" || r.Origin != "messages" {
 		t.Errorf("got %+v", r)
 	}
 	if r.Choice.Mode != conversation.ChoiceTool || r.Choice.Name != "f" || *r.ParallelTools != no {

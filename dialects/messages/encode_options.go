@@ -1,9 +1,7 @@
 package messages
 
 import (
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -110,31 +108,34 @@ func (e *requestEncoder) writeChoice() {
 // writeSampling writes what steers the choice of tokens, as far as model and thinking allow.
 func (e *requestEncoder) writeSampling() {
 	fixed := e.version.has(withoutTunings)
-	if t := e.r.Temperature; t != nil {
-		switch v := min(max(*t, 0), 1); {
-		case fixed || e.thinks() && v != 1:
-			if *t != 1 {
+	if t := e.r.Temperature; t != "" {
+		switch f := t.Float(); {
+		case fixed || e.thinks() && min(max(f, 0), 1) != 1:
+			if f != 1 {
 				e.note("temperature")
 			}
+		case f < 0:
+			e.note("temperature")
+			e.number("temperature", "0")
+		case f > 1:
+			e.note("temperature")
+			e.number("temperature", "1")
 		default:
-			if v != *t {
-				e.note("temperature")
-			}
-			e.float("temperature", v)
+			e.number("temperature", t)
 		}
 	}
-	if p := e.r.TopP; p != nil {
-		if fixed || e.thinks() && *p < 0.95 {
+	if p := e.r.TopP; p != "" {
+		if fixed || e.thinks() && p.Float() < 0.95 {
 			e.note("top_p")
 		} else {
-			e.float("top_p", *p)
+			e.number("top_p", p)
 		}
 	}
-	if k := e.r.TopK; k != nil {
+	if k := e.r.TopK; k != "" {
 		if fixed || e.thinks() {
 			e.note("top_k")
 		} else {
-			e.float("top_k", math.Trunc(*k))
+			e.number("top_k", k.Whole())
 		}
 	}
 	if len(e.r.Stop) == 0 {
@@ -159,9 +160,9 @@ func (e *requestEncoder) writeSampling() {
 	}
 }
 
-func (e *requestEncoder) float(name string, v float64) {
+func (e *requestEncoder) number(name string, n conversation.Number) {
 	e.key(name)
-	e.dst = strconv.AppendFloat(e.dst, v, 'f', -1, 64)
+	e.dst = append(e.dst, n...)
 }
 
 // formatted reports whether the response format can be said in the request itself; otherwise the system prompt does.

@@ -109,8 +109,8 @@ func (e *requestEncoder) check() {
 	}{
 		{"logprobs", r.Logprobs != nil && *r.Logprobs || r.TopLogprobs != nil && *r.TopLogprobs > 0},
 		{"seed", r.Seed != nil},
-		{"frequency_penalty", r.FrequencyPenalty != nil && *r.FrequencyPenalty != 0},
-		{"presence_penalty", r.PresencePenalty != nil && *r.PresencePenalty != 0},
+		{"frequency_penalty", r.FrequencyPenalty.Float() != 0},
+		{"presence_penalty", r.PresencePenalty.Float() != 0},
 		{"metadata", len(r.Metadata) > 0},
 	} {
 		if drop.set {

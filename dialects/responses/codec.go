@@ -60,7 +60,7 @@ func (Codec) Head(doc []byte, obj *jsonedit.Object) (dialects.Head, error) {
 		h.EndUser = optionalString(doc, obj, "user")
 	}
 	if m, found := member(doc, obj, "tools"); found {
-		h.HasTools = gjson.Get(view(doc[m.Start:m.End]), "0").Exists()
+		h.HasTools = gjson.Get(jsonedit.View(doc[m.Start:m.End]), "0").Exists()
 	}
 	return h, nil
 }

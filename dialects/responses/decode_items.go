@@ -63,7 +63,7 @@ func (d *requestDecoder) wireItem() wireItem {
 			case '"':
 				w.arguments = d.text()
 			case '{': // sloppy clients
-				w.arguments = view(d.in.Raw())
+				w.arguments = jsonedit.View(d.in.Raw())
 			case 'n':
 			default:
 				w.badArguments = true
@@ -214,7 +214,7 @@ func (d *requestDecoder) result(p *place, w *wireItem) {
 		in := p.in("output")
 		d.fail(&in, "%s must be a string or an array of parts", in.path())
 	default: // bare JSON, as sloppy clients send it
-		r.Content = textBlocks(view(d.in.Raw()))
+		r.Content = textBlocks(jsonedit.View(d.in.Raw()))
 	}
 	d.answer(conversation.Block{Kind: conversation.Result, Result: r})
 }

@@ -218,7 +218,7 @@ func offset(in *jsonedit.Reader) int {
 	if in.Peek() != '0' {
 		return 0
 	}
-	n, ok := count(view(in.Raw()))
+	n, ok := jsonedit.Count(jsonedit.View(in.Raw()))
 	if !ok {
 		return 0
 	}

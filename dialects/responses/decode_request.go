@@ -155,21 +155,21 @@ func (d *requestDecoder) boolean(p *place) *bool {
 	return &b
 }
 
-func (d *requestDecoder) number(p *place) *float64 {
+func (d *requestDecoder) number(p *place) conversation.Number {
 	if d.in.Peek() != '0' {
 		d.fail(p, "%s must be a number", p.path())
-		return nil
+		return ""
 	}
-	f, err := strconv.ParseFloat(view(d.in.Raw()), 64)
-	if err != nil {
+	n := jsonedit.View(d.in.Raw())
+	if _, err := strconv.ParseFloat(n, 64); err != nil {
 		d.fail(p, "%s is out of range", p.path())
 	}
-	return &f
+	return conversation.Number(n)
 }
 
 func (d *requestDecoder) integer(p *place) *int64 {
 	if d.in.Peek() == '0' {
-		if n, ok := count(view(d.in.Raw())); ok {
+		if n, ok := jsonedit.Count(jsonedit.View(d.in.Raw())); ok {
 			return &n
 		}
 	}

@@ -63,9 +63,9 @@ func readFinal(body []byte) final {
 				}
 			}
 		case "usage":
-			r.Usage, r.UsageKnown = readUsage(view(in.Raw()))
+			r.Usage, r.UsageKnown = readUsage(jsonedit.View(in.Raw()))
 		case "error":
-			if raw := view(in.Raw()); isSet(raw) {
+			if raw := jsonedit.View(in.Raw()); isSet(raw) {
 				f.failure = new(conversation.Error)
 				readError(raw, f.failure)
 			}
@@ -83,7 +83,7 @@ func readFinal(body []byte) final {
 		status = "completed"
 	}
 	m := meter{calls: o.calls, refused: o.refused}
-	c.Stop = m.stopReason(status, view(body))
+	c.Stop = m.stopReason(status, jsonedit.View(body))
 	if c.Stop == conversation.StopError && f.failure != nil {
 		c.StopDetail = f.failure.Message
 	}
@@ -94,7 +94,7 @@ func readFinal(body []byte) final {
 // tools, become opaque.
 func appendItem(blocks []conversation.Block, item []byte) []conversation.Block {
 	in := jsonedit.NewReader(item)
-	switch typeOf(view(item)) {
+	switch typeOf(jsonedit.View(item)) {
 	case "message":
 		return appendParts(blocks, &in)
 	case "reasoning":

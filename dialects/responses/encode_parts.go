@@ -79,7 +79,7 @@ func (e *requestEncoder) document(m *conversation.Media) {
 			e.refuse("input", "a text document is not valid base64")
 			return
 		}
-		e.textPart(view(s))
+		e.textPart(jsonedit.View(s))
 		return
 	}
 	e.dst = append(appendComma(e.dst), `{"type":"input_file"`...)

@@ -123,15 +123,15 @@ func (e *requestEncoder) sampling() {
 	r := e.r
 	allowed := !e.rules.reasoningModel || r.Reasoning != nil && r.Reasoning.Off && e.rules.offEffort(e.model) == "none"
 	if allowed {
-		e.dst = appendFloatMember(e.dst, "temperature", r.Temperature)
-		e.dst = appendFloatMember(e.dst, "top_p", r.TopP)
+		e.dst = appendNumberMember(e.dst, "temperature", r.Temperature)
+		e.dst = appendNumberMember(e.dst, "top_p", r.TopP)
 	} else {
-		e.noteIf("temperature", r.Temperature != nil)
-		e.noteIf("top_p", r.TopP != nil)
+		e.noteIf("temperature", r.Temperature != "")
+		e.noteIf("top_p", r.TopP != "")
 	}
-	e.noteIf("top_k", r.TopK != nil)
-	e.noteIf("frequency_penalty", r.FrequencyPenalty != nil)
-	e.noteIf("presence_penalty", r.PresencePenalty != nil)
+	e.noteIf("top_k", r.TopK != "")
+	e.noteIf("frequency_penalty", r.FrequencyPenalty != "")
+	e.noteIf("presence_penalty", r.PresencePenalty != "")
 	e.noteIf("seed", r.Seed != nil)
 	switch {
 	case r.TopLogprobs == nil:

@@ -125,13 +125,13 @@ func typeForStatus(status int) string {
 // string, a bare message, FastAPI's detail, any of these in an array, or no JSON at all.
 func (Codec) ParseError(status int, body []byte) conversation.Error {
 	e := conversation.Error{Status: status}
-	r := gjson.Parse(strings.TrimSpace(view(body)))
+	r := gjson.Parse(strings.TrimSpace(jsonedit.View(body)))
 	if r.IsArray() {
 		r = r.Get("0")
 	}
 	switch {
 	case !gjson.Valid(r.Raw) || !r.IsObject():
-		e.Message = plainText(view(body))
+		e.Message = plainText(jsonedit.View(body))
 	case isSet(r.Get("error").Raw):
 		readError(r.Get("error").Raw, &e)
 	default:
@@ -146,24 +146,24 @@ func (Codec) ParseError(status int, body []byte) conversation.Error {
 func readError(raw string, e *conversation.Error) {
 	r := gjson.Parse(raw)
 	if !r.IsObject() {
-		e.Message = clip(text(raw))
+		e.Message = clip(jsonedit.ScalarText(raw))
 		return
 	}
 	var metadata gjson.Result
 	r.ForEach(func(key, v gjson.Result) bool {
 		switch key.Str {
 		case "message", "Message", "errorMessage":
-			e.Message = text(v.Raw)
+			e.Message = jsonedit.ScalarText(v.Raw)
 		case "detail":
 			if e.Message == "" {
 				e.Message = detail(v)
 			}
 		case "type":
-			e.Type = text(v.Raw)
+			e.Type = jsonedit.ScalarText(v.Raw)
 		case "code":
-			e.Code = text(v.Raw)
+			e.Code = jsonedit.ScalarText(v.Raw)
 		case "param":
-			e.Param = text(v.Raw)
+			e.Param = jsonedit.ScalarText(v.Raw)
 		case "metadata":
 			metadata = v
 		}

@@ -55,7 +55,7 @@ func (r *eventReader) Read(ev sse.Event, out []conversation.Event) ([]conversati
 	r.in.Reset(ev.Data)
 	s := r.members()
 	if s.kind == "" {
-		s.kind = view(ev.Name)
+		s.kind = jsonedit.View(ev.Name)
 	}
 	switch s.kind {
 	case "response.output_text.delta", "response.refusal.delta":
@@ -153,7 +153,7 @@ func (r *eventReader) added(out []conversation.Event, s *streamed) []conversatio
 	}
 	out = r.start(out, 0)
 	item := r.raw(s.item)
-	r.item, r.kind, r.said, r.part, r.summary = s.output, typeOf(view(item)), false, 0, false
+	r.item, r.kind, r.said, r.part, r.summary = s.output, typeOf(jsonedit.View(item)), false, 0, false
 	if r.kind != "function_call" && r.kind != "custom_tool_call" {
 		return out
 	}

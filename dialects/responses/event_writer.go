@@ -75,7 +75,7 @@ func (w *eventWriter) fail(dst []byte, e *conversation.Error) []byte {
 	w.finished = true
 	m := meter{next: w.sequence, created: w.created}
 	if w.started {
-		m.obs.ID, m.obs.Model = "resp_"+view(w.tail), w.o.Model
+		m.obs.ID, m.obs.Model = "resp_"+jsonedit.View(w.tail), w.o.Model
 	}
 	return Codec{}.AppendErrorEvent(dst, e, &m)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -41,7 +42,7 @@ func FuzzEachMember(f *testing.F) {
 	f.Add([]byte(`{"a":"\\\"","b":[{"c":"}"}], "d" : -1e3 ,"e":null}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		var got []string
-		eachMember(string(doc), func(key, raw string) bool {
+		jsonedit.EachMember(string(doc), func(key, raw string) bool {
 			got = append(got, key, raw)
 			return true
 		})
@@ -72,7 +73,7 @@ func FuzzTextLen(f *testing.F) {
 	f.Add(`a\n\u00e9\\\"\ud83d\ude00\ud83d`)
 	f.Fuzz(func(t *testing.T, inner string) {
 		raw := `"` + inner + `"`
-		n := textLen(raw)
+		n := jsonedit.RawTextLen(raw)
 		if n < 0 || n > int64(len(raw)) {
 			t.Fatalf("%d for %q", n, raw)
 		}

@@ -3,6 +3,7 @@ package responses
 import (
 	"strconv"
 
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
@@ -38,11 +39,11 @@ func appendIntMember(dst []byte, key string, n int64) []byte {
 	return strconv.AppendInt(appendKey(dst, key), n, 10)
 }
 
-func appendFloatMember(dst []byte, key string, f *float64) []byte {
-	if f == nil {
+func appendNumberMember(dst []byte, key string, n conversation.Number) []byte {
+	if n == "" {
 		return dst
 	}
-	return strconv.AppendFloat(appendKey(dst, key), *f, 'g', -1, 64)
+	return append(appendKey(dst, key), n...)
 }
 
 func appendBoolMember(dst []byte, key string, b *bool) []byte {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -54,7 +55,7 @@ type frame struct {
 }
 
 func readFrame(data string) (f frame) {
-	eachMember(data, func(key, raw string) bool {
+	jsonedit.EachMember(data, func(key, raw string) bool {
 		switch key {
 		case "type":
 			f.kind = strings.Trim(raw, `"`)
@@ -83,7 +84,7 @@ func readFrame(data string) (f frame) {
 // Event looks at one frame of a stream. The event's own type is believed before the SSE event name, because that is
 // what clients go by and because OpenRouter sends no names.
 func (m *meter) Event(ev sse.Event) dialects.Signal {
-	data := view(ev.Data)
+	data := jsonedit.View(ev.Data)
 	if len(data) == 0 || ev.Incomplete && data != "[DONE]" && !gjson.Valid(data) {
 		return 0 // of half an event nothing is believed
 	}
@@ -95,9 +96,9 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 	}
 	f := readFrame(data)
 	if f.kind == "" {
-		f.kind = view(ev.Name)
+		f.kind = jsonedit.View(ev.Name)
 	}
-	if n, ok := count(f.sequence); ok && n >= m.next {
+	if n, ok := jsonedit.Count(f.sequence); ok && n >= m.next {
 		m.next = n + 1
 	}
 	switch {
@@ -126,7 +127,7 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 // delta counts what the model wrote. The output of a hosted shell is shown to the client but is no output of the
 // model.
 func (m *meter) delta(f *frame) dialects.Signal {
-	n := textLen(f.delta)
+	n := jsonedit.RawTextLen(f.delta)
 	if n == 0 && (f.delta == "" || f.delta[0] == '"') {
 		return 0
 	}
@@ -172,16 +173,16 @@ func (m *meter) noteCall(kind string) {
 
 // identify notes whose response this is.
 func (m *meter) identify(response string) {
-	eachMember(response, func(key, raw string) bool {
+	jsonedit.EachMember(response, func(key, raw string) bool {
 		switch key {
 		case "id":
-			m.obs.ID = text(raw)
+			m.obs.ID = jsonedit.ScalarText(raw)
 		case "model":
-			m.obs.Model = text(raw)
+			m.obs.Model = jsonedit.ScalarText(raw)
 		case "created_at":
-			m.created, _ = count(raw)
+			m.created, _ = jsonedit.Count(raw)
 		case "service_tier":
-			m.obs.ServiceTier = text(raw)
+			m.obs.ServiceTier = jsonedit.ScalarText(raw)
 		}
 		return true
 	})
@@ -246,14 +247,14 @@ func (m *meter) fail(f *frame) {
 	if isSet(f.failure) {
 		readError(f.failure, &m.err)
 	} else {
-		m.err.Code, m.err.Message, m.err.Param = text(f.code), text(f.message), text(f.param)
+		m.err.Code, m.err.Message, m.err.Param = jsonedit.ScalarText(f.code), jsonedit.ScalarText(f.message), jsonedit.ScalarText(f.param)
 	}
 	complete(&m.err, 500)
 }
 
 // Body looks at a whole response. A failed response is an error unless it has output that was worth paying for.
 func (m *meter) Body(body []byte) dialects.Signal {
-	response := view(body)
+	response := jsonedit.View(body)
 	if !gjson.Valid(response) || !gjson.Parse(response).IsObject() {
 		return 0
 	}
@@ -278,7 +279,7 @@ func (m *meter) Body(body []byte) dialects.Signal {
 }
 
 func typeOf(item string) (kind string) {
-	eachMember(item, func(key, raw string) bool {
+	jsonedit.EachMember(item, func(key, raw string) bool {
 		if key == "type" {
 			kind = strings.Trim(raw, `"`)
 		}

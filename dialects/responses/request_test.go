@@ -234,8 +234,8 @@ func TestConversationsAreEncoded(t *testing.T) {
 }
 
 func TestReasoningModelsAreNotSampled(t *testing.T) {
-	half, n := 0.5, int64(3)
-	r := &conversation.Request{Temperature: &half, TopK: &half, MaxTokens: &n, Stop: []string{"x"}, Reasoning: &conversation.Reasoning{Effort: "low"}}
+	n := int64(3)
+	r := &conversation.Request{Temperature: "0.5", TopK: "0.5", MaxTokens: &n, Stop: []string{"x"}, Reasoning: &conversation.Reasoning{Effort: "low"}}
 	for _, c := range []struct {
 		model, vendor string
 		want          string

@@ -4,6 +4,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // readUsage turns a usage object into disjoint classes: on the wire the input includes what was read from and written
@@ -18,12 +19,12 @@ func readUsage(raw string) (u conversation.Usage, ok bool) {
 		if !isSet(raw) {
 			return true
 		}
-		n, good := count(raw)
+		n, good := jsonedit.Count(raw)
 		valid = valid && good
 		*into = n
 		return true
 	}
-	eachMember(raw, func(key, raw string) bool {
+	jsonedit.EachMember(raw, func(key, raw string) bool {
 		switch key {
 		case "input_tokens", "prompt_tokens": // Azure has answered with a chat completion here
 			known = known || isSet(raw)
@@ -32,7 +33,7 @@ func readUsage(raw string) (u conversation.Usage, ok bool) {
 			known = known || isSet(raw)
 			return read(raw, &output)
 		case "input_tokens_details":
-			eachMember(raw, func(key, raw string) bool {
+			jsonedit.EachMember(raw, func(key, raw string) bool {
 				switch key {
 				case "cached_tokens":
 					return read(raw, &cached)
@@ -42,7 +43,7 @@ func readUsage(raw string) (u conversation.Usage, ok bool) {
 				return true
 			})
 		case "output_tokens_details":
-			eachMember(raw, func(key, raw string) bool {
+			jsonedit.EachMember(raw, func(key, raw string) bool {
 				return key != "reasoning_tokens" || read(raw, &reasoning)
 			})
 		}
@@ -103,9 +104,9 @@ func readOutput(items gjson.Result) (o output) {
 }
 
 func sumText(obj, a, b string) (n int64) {
-	eachMember(obj, func(key, raw string) bool {
+	jsonedit.EachMember(obj, func(key, raw string) bool {
 		if key == a || key == b {
-			n += textLen(raw)
+			n += jsonedit.RawTextLen(raw)
 		}
 		return true
 	})

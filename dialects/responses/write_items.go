@@ -125,7 +125,7 @@ func (w *eventWriter) itemObject(dst []byte, status string) []byte {
 		dst = append(append(dst, `reasoning","summary":[`...), s.done...)
 		if status == "completed" && len(s.signature) > 0 {
 			dst = append(dst, `],"encrypted_content":`...)
-			b := conversation.Block{Signature: view(s.signature), Origin: s.origin, Redacted: s.redacted}
+			b := conversation.Block{Signature: jsonedit.View(s.signature), Origin: s.origin, Redacted: s.redacted}
 			return append(jsonedit.AppendString(dst, label(&b)), '}')
 		}
 		return append(dst, ']', '}')

@@ -116,7 +116,7 @@ func (r *Reader) Text() (s string, ok bool) {
 	end := skipText(r.doc, start)
 	if end < len(r.doc) && r.doc[end] == '"' {
 		r.at = end + 1
-		return stringOf(r.doc[start:end]), true
+		return View(r.doc[start:end]), true
 	}
 	return r.unescaped(start, end), true
 }

@@ -93,6 +93,3 @@ func isThreeBytes(w uint32) bool {
 	p := w & 0x200F
 	return w&0x00C0C0F0 == 0x008080E0 && p != 0 && p != 0x200D
 }
-
-// stringOf is b as a string without a copy. It is only valid as long as b is not written to.
-func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -39,7 +39,7 @@ func (r *Reader) unescaped(start, i int) string {
 	if !shared && len(dst) > len(r.largest) {
 		r.largest = dst
 	}
-	return stringOf(dst[:j])
+	return View(dst[:j])
 }
 
 // room returns room for a text of which there are j bytes so far; the rest of it starts at offset i of the document.
@@ -124,10 +124,10 @@ func hexEscape(src []byte, i int) (r rune, end int) {
 func text(body []byte) string {
 	i := skipText(body, 0)
 	if i == len(body) {
-		return stringOf(body)
+		return View(body)
 	}
 	// The text is never longer than its escaped form.
 	dst := make([]byte, len(body)+textSlack)
 	j, _ := unescape(dst, copy(dst, body[:i]), body, i)
-	return stringOf(dst[:j])
+	return View(dst[:j])
 }

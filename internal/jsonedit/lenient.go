@@ -1,25 +1,22 @@
-package gemini
+package jsonedit
 
 import (
 	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-	"unsafe"
-
-	"github.com/tidwall/gjson"
 )
 
-// eachMember calls f with the key and the raw value of every member of a JSON object, until f returns false. Unlike
-// gjson's ForEach it never unescapes, so that looking at a delta does not allocate. Keys with escapes are handed over
-// as they stand. Of an invalid document it reads what it can.
-func eachMember(obj string, f func(key, raw string) bool) {
+// EachMember calls f with the key and the raw value of every member of a JSON object, until f returns false. Unlike
+// parsers that hand out strings it never unescapes, so that looking at a delta does not allocate. Keys with escapes are
+// handed over as they stand. Of an invalid document it reads what it can, where a [Reader] makes no promise.
+func EachMember(obj string, f func(key, raw string) bool) {
 	i := skipBlanks(obj, 0)
 	if i >= len(obj) || obj[i] != '{' {
 		return
 	}
 	for i++; ; {
-		for i < len(obj) && (obj[i] == ',' || isBlank(obj[i])) {
+		for i < len(obj) && (obj[i] == ',' || isSpace(obj[i])) {
 			i++
 		}
 		if i >= len(obj) || obj[i] != '"' {
@@ -43,10 +40,8 @@ func eachMember(obj string, f func(key, raw string) bool) {
 	}
 }
 
-func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
-
 func skipBlanks(s string, i int) int {
-	for i < len(s) && isBlank(s[i]) {
+	for i < len(s) && isSpace(s[i]) {
 		i++
 	}
 	return i
@@ -100,25 +95,23 @@ func valueEnd(s string, i int) int {
 	return len(s)
 }
 
-// view is b as a string without a copy: it is valid only as long as b is not written to.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
-
-// text is a raw JSON scalar as a string of its own: strings without quotes and escapes, numbers as written, and ""
-// for null and everything else.
-func text(raw string) string {
-	switch r := gjson.Parse(raw); r.Type {
-	case gjson.String:
-		return strings.Clone(r.Str)
-	case gjson.Number:
-		return strings.Clone(r.Raw)
-	default:
+// ScalarText is a raw JSON scalar as a string of its own: strings without quotes and escapes, numbers as written, and
+// "" for null and everything else.
+func ScalarText(raw string) string {
+	if raw == "" {
 		return ""
 	}
+	if c := raw[0]; c == '-' || isDigit(c) {
+		return strings.Clone(raw)
+	}
+	r := NewReader([]byte(raw))
+	s, _ := r.Text()
+	return s
 }
 
-// textLen is the length in bytes of a raw JSON string once unescaped; 0 for any other value. It counts without
+// RawTextLen is the length in bytes of a raw JSON string once unescaped; 0 for any other value. It counts without
 // unescaping, and takes each half of a surrogate pair for two bytes.
-func textLen(raw string) int64 {
+func RawTextLen(raw string) int64 {
 	if len(raw) < 2 || raw[0] != '"' {
 		return 0
 	}
@@ -144,22 +137,47 @@ func textLen(raw string) int64 {
 	}
 }
 
-// maxCount bounds what is believed of a token count: far above any context window, and far below where sums and
+// MaxCount bounds what is believed of a token count: far above any context window, and far below where sums and
 // prices overflow.
-const maxCount = 1 << 40
+const MaxCount = 1 << 40
 
-// count reads a token count. Vendors have been seen to write 7, 7.0, 1e3 and "7"; fractions, negative numbers and
+// Count reads a token count. Vendors have been seen to write 7, 7.0, 1e3 and "7"; fractions, negative numbers and
 // absurd ones are no counts.
-func count(raw string) (int64, bool) {
+func Count(raw string) (int64, bool) {
 	if len(raw) >= 2 && raw[0] == '"' {
 		raw = raw[1 : len(raw)-1]
 	}
 	if n, err := strconv.ParseInt(raw, 10, 64); err == nil {
-		return n, n >= 0 && n <= maxCount
+		return n, n >= 0 && n <= MaxCount
 	}
 	f, err := strconv.ParseFloat(raw, 64)
-	if err != nil || f != math.Trunc(f) || f < 0 || f > maxCount {
+	if err != nil || f != math.Trunc(f) || f < 0 || f > MaxCount {
 		return 0, false
 	}
 	return int64(f), true
+}
+
+// Compact is a valid JSON document as a string, without the white space between its tokens. It is a view when there is
+// none.
+func Compact(doc []byte) string {
+	inside, escaped := false, false
+	out := doc[:0:0]
+	from := 0
+	for i, c := range doc {
+		switch {
+		case escaped:
+			escaped = false
+		case inside:
+			escaped, inside = c == '\\', c != '"'
+		case c == '"':
+			inside = true
+		case isSpace(c):
+			out = append(out, doc[from:i]...)
+			from = i + 1
+		}
+	}
+	if from == 0 {
+		return View(doc)
+	}
+	return View(append(out, doc[from:]...))
 }
