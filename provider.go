@@ -96,7 +96,7 @@ func checkProviderName(name string) error {
 }
 
 func (h *Handler) newProvider(c *ProviderConfig) (*provider, error) {
-	mod, err := h.loadKind(c)
+	mod, vendor, err := h.loadKind(c)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (h *Handler) newProvider(c *ProviderConfig) (*provider, error) {
 	if !ok {
 		return nil, fmt.Errorf("module %T is not a provider", mod)
 	}
-	p := &provider{name: c.Name, vendor: vendorOf(c.ProviderRaw), guest: guest, headers: c.Headers, slots: map[string][]*slot{}, policy: new(balancing.RoundRobin)}
+	p := &provider{name: c.Name, vendor: vendor, guest: guest, headers: c.Headers, slots: map[string][]*slot{}, policy: new(balancing.RoundRobin)}
 	if d, ok := guest.(providers.Defaulter); ok {
 		p.defaults = d.Defaults()
 	}
@@ -141,16 +141,18 @@ func (h *Handler) newProvider(c *ProviderConfig) (*provider, error) {
 	return p, h.provisionUpstreams(c, p)
 }
 
-// loadKind loads the guest module of a provider. Without one, the provider's name is its kind.
-func (h *Handler) loadKind(c *ProviderConfig) (any, error) {
+// loadKind loads the guest module of a provider and names its vendor. Without one, the provider's name is its kind.
+func (h *Handler) loadKind(c *ProviderConfig) (mod any, vendor string, err error) {
 	if len(c.ProviderRaw) == 0 {
 		raw, err := kindConfig(c.Name)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		c.ProviderRaw = raw
 	}
-	return h.ctx.LoadModule(c, "ProviderRaw")
+	vendor = vendorOf(c.ProviderRaw) // now, because loading empties it
+	mod, err = h.ctx.LoadModule(c, "ProviderRaw")
+	return mod, vendor, err
 }
 
 func healthRules(c *PassiveHealth) (balancing.Rules, []int, error) {
