@@ -71,7 +71,7 @@ func (a *Ask) chatMessage(m node) {
 		for _, c := range m.list("tool_calls") {
 			parts = append(parts, chatCall(c))
 		}
-		if f := m.get("function_call"); f.isObject() {
+		if f := m.get("function_call"); f.str("name") != "" {
 			parts = append(parts, Part{Kind: kindCall, Name: f.str("name"), Args: canonicalText(f.str("arguments"))})
 		}
 		a.say(roleAssistant, parts...)
@@ -81,7 +81,7 @@ func (a *Ask) chatMessage(m node) {
 }
 
 func chatCall(c node) Part {
-	if f := c.get("custom"); f.isObject() {
+	if f := c.get("custom"); f.str("name") != "" {
 		return Part{Kind: kindCall, ID: c.str("id"), Name: f.str("name"), Args: f.str("input"), Custom: true}
 	}
 	f := c.get("function")

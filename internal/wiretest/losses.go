@@ -22,6 +22,8 @@ const (
 	lossAllowed     = "choice among some tools"
 	lossNamed       = "choice of one tool"
 	lossNoneChoice  = "choice of no tool"
+	lossChoice      = "choice of tools"
+	lossWait        = "results and words of one turn"
 	lossFormat      = "JSON of any shape"
 	lossCaches      = "cache marks"
 	lossCacheWrite  = "tokens written to a cache"
@@ -30,6 +32,8 @@ const (
 	lossRefusal     = "refusals"
 	lossFilter      = "filtered answers"
 	lossPause       = "paused turns"
+	lossError       = "answers that failed in the middle"
+	lossLoop        = "thinking that begins in the middle of a tool loop"
 	lossMedia       = "media in answers"
 	lossThinking    = "switch of thinking"
 	lossCallID      = "ids of calls"
@@ -45,16 +49,19 @@ var losses = []loss{
 	{"openai.responses", lossStop, "there are no stop sequences"},
 	{"anthropic.messages bedrock.converse mistral.chat cohere.chat ollama.chat", lossAllowed, "the choice is among the tools declared: others are not declared"},
 	{"cohere.chat ollama.chat", lossNamed, "a call can be required, but not of which tool"},
-	{"ollama.chat", lossNoneChoice, "the model chooses"},
+	{"ollama.chat", lossChoice, "the model chooses"},
+	{"mistral.chat", lossWait, "a user's message must not follow a tool's: a short answer stands between them"},
 	{"bedrock.converse", lossNoneChoice, "the model chooses, and tools have to stay declared as long as the conversation has calls"},
 	{"anthropic.messages bedrock.converse", lossFormat, "only a schema can be asked for; the system prompt asks for JSON"},
 	{"openai.chat openai.responses gemini.generate mistral.chat cohere.chat ollama.chat", lossCaches, "prompts are cached without being told"},
 	{"cohere.chat mistral.chat ollama.chat openai.chat bedrock.converse", lossThinking, "whether and how it is switched depends on the model"},
+	{"anthropic.messages bedrock.converse", lossLoop, "a turn that thinks has to begin with a thought, which only the vendor that thought it can replay"},
 
 	{"gemini.generate", lossCacheWrite, "usage has no such count"},
 	{"anthropic.messages gemini.generate", lossRefusal, "a refusal is a text like any other"},
 	{"anthropic.messages", lossFilter, "refusal is the word for everything withheld"},
 	{"openai.chat openai.responses gemini.generate", lossPause, "only Anthropic pauses; the turn ends"},
+	{"openai.chat anthropic.messages", lossError, "no reason to stop says so"},
 	{"anthropic.messages", lossMedia, "answers are words and calls"},
 	{"gemini.generate", lossCallID, "ids are optional"},
 }

@@ -49,6 +49,13 @@ func (n node) either(keys ...string) node {
 // exists reports whether there is a value other than null.
 func (n node) exists() bool { return n.value != nil }
 
+// has reports whether there is a member, even if it is null.
+func (n node) has(key string) bool {
+	m, _ := n.value.(map[string]any)
+	_, ok := m[key]
+	return ok
+}
+
 func (n node) str(keys ...string) string {
 	s, _ := n.get(keys...).value.(string)
 	return s

@@ -8,10 +8,13 @@ import (
 
 // Reply is what a response says, whatever dialect it is written in, and in one piece even if it was streamed.
 type Reply struct {
-	Endpoint                string
-	Status                  int
-	Text, Thinking, Refusal string
-	Calls                   []Call
+	Endpoint string
+	Status   int
+	Text     string
+	Refusal  string
+	// Thinking are the thoughts, piece by piece: white space between pieces is up to those who join them.
+	Thinking []string
+	Calls    []Call
 	// Media are digests of what the model made besides words.
 	Media []string
 	// Stop is one of stop, length, tool, filter, refusal, pause and error, or empty; RawStop is the dialect's own word.
@@ -21,6 +24,8 @@ type Reply struct {
 	Error string
 	// Breaches say where the response breaks the rules of its dialect.
 	Breaches []string
+
+	thought string // which piece the last thought belongs to
 }
 
 // Call is a call of a tool that the client runs. Args are canonical JSON, or the text as it is if it is none.
@@ -83,6 +88,18 @@ func (r *Reply) reader() (whole func(node), frames func([]frame)) {
 	return nil, nil
 }
 
+// think adds a thought to the piece of a name, which begins with the first that belongs to it.
+func (r *Reply) think(piece, text string) {
+	switch n := len(r.Thinking); {
+	case text == "":
+	case n == 0 || r.thought != piece:
+		r.Thinking = append(r.Thinking, text)
+		r.thought = piece
+	default:
+		r.Thinking[n-1] += text
+	}
+}
+
 func (r *Reply) breach(format string, args ...any) {
 	r.Breaches = append(r.Breaches, fmt.Sprintf(format, args...))
 }
@@ -126,9 +143,7 @@ func (r *Reply) failure(body []byte) {
 	good := true
 	switch r.Endpoint {
 	case Chat, Responses:
-		_, param := e.value.(map[string]any)["param"]
-		_, code := e.value.(map[string]any)["code"]
-		good = e.str("message") != "" && e.str("type") != "" && param && code
+		good = e.str("message") != "" && e.str("type") != "" && e.has("param") && e.has("code")
 	case Messages:
 		good = doc.str("type") == "error" && e.str("type") != "" && e.str("message") != ""
 	case Gemini:

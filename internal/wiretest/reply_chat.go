@@ -1,8 +1,8 @@
 package wiretest
 
 import (
+	"fmt"
 	"slices"
-	"strings"
 )
 
 func (r *Reply) chatWhole(doc node) {
@@ -17,11 +17,11 @@ func (r *Reply) chatWhole(doc node) {
 	for _, c := range message.list("tool_calls") {
 		p := chatCall(c)
 		r.Calls = append(r.Calls, Call{p.ID, p.Name, argumentsOf(p)})
-		if kind := c.str("type"); p.ID == "" || kind != "function" && kind != "custom" {
-			r.breach("a call of the type %q with the id %q", kind, p.ID)
+		if kind := c.str("type"); p.ID == "" || kind != "function" && kind != "custom" || !c.either("function", "custom").either("arguments", "input").isString() {
+			r.breach("a call of the type %q with the id %q: %s", kind, p.ID, short(c.canonical()))
 		}
 	}
-	if f := message.get("function_call"); f.isObject() {
+	if f := message.get("function_call"); f.str("name") != "" {
 		r.Calls = append(r.Calls, Call{"", f.str("name"), f.str("arguments")})
 	}
 	r.stop(first.str("finish_reason"))
@@ -35,7 +35,7 @@ func (r *Reply) chatWhole(doc node) {
 	if first.number("index") != "0" || message.str("role") != roleAssistant {
 		r.breach("choice %q of the role %q", first.number("index"), message.str("role"))
 	}
-	if _, ok := message.value.(map[string]any)["content"]; !ok && r.Calls == nil {
+	if !message.has("content") && r.Calls == nil {
 		r.breach("no content")
 	}
 	r.chatEnd()
@@ -66,14 +66,14 @@ func (r *Reply) chatSaid(m node) {
 		case kindText:
 			r.Text += p.Text
 		case kindThinking:
-			r.Thinking += p.Text
+			r.think("", p.Text)
 		}
 	}
 	thoughts := m.get("reasoning_content")
 	if thoughts.str() == "" {
 		thoughts = m.get("reasoning")
 	}
-	r.Thinking += thoughts.str()
+	r.think("", thoughts.str())
 	r.Refusal += m.str("refusal")
 	for _, image := range m.list("images") {
 		r.medium(linked(image, "image_url"))
@@ -114,16 +114,17 @@ func (r *Reply) chatUsage(doc node) {
 // chatStream is the state of a stream.
 type chatStream struct {
 	r        *Reply
-	id       string
-	chunks   int
+	head     string        // what all chunks have in common
+	counted  bool          // the usage came
 	calls    map[int64]int // by the index on the wire
+	custom   map[int]bool  // which take free text
 	done     bool
 	stopped  bool
 	anything bool
 }
 
 func (r *Reply) chatFrames(frames []frame) {
-	s := chatStream{r: r, calls: map[int64]int{}}
+	s := chatStream{r: r, calls: map[int64]int{}, custom: map[int]bool{}}
 	r.each(frames, func(f frame, n node) {
 		switch {
 		case s.done:
@@ -136,6 +137,9 @@ func (r *Reply) chatFrames(frames []frame) {
 	})
 	if !s.done && r.Error == "" {
 		r.breach("no [DONE]")
+	}
+	for i := range s.custom {
+		r.Calls[i].Args = string(quoted(r.Calls[i].Args))
 	}
 	r.chatEnd()
 }
@@ -160,14 +164,24 @@ func (s *chatStream) envelope(f frame, n node) {
 	if f.name != "" {
 		r.breach("an event called %q", f.name)
 	}
-	if !strings.HasPrefix(n.str("object"), "chat.completion") || n.str("id") == "" && len(n.list("choices")) > 0 || !n.get("choices").isList() {
-		r.breach("a chunk of the object %q with the id %q", n.str("object"), n.str("id"))
+	if n.str("object") != "chat.completion.chunk" || n.str("id") == "" || n.str("model") == "" || n.count("created") == 0 || !n.get("choices").isList() {
+		r.breach("a chunk of the object %q, id %q, model %q, created %d", n.str("object"), n.str("id"), n.str("model"), n.count("created"))
 	}
-	if s.id != "" && n.str("id") != "" && n.str("id") != s.id {
-		r.breach("the id changes from %q to %q", s.id, n.str("id"))
+	head := fmt.Sprintf("id %q, model %q, created %d", n.str("id"), n.str("model"), n.count("created"))
+	if s.head != "" && s.head != head {
+		r.breach("%s becomes %s", s.head, head)
 	}
-	if id := n.str("id"); id != "" {
-		s.id = id
+	s.head = head
+	for _, c := range n.list("choices") {
+		if !c.get("index").exists() || !c.get("delta").isObject() || !c.has("finish_reason") {
+			r.breach("a choice without index, delta or finish_reason")
+		}
+	}
+	if n.get("usage").exists() {
+		if s.counted || len(n.list("choices")) > 0 {
+			r.breach("usage comes twice, or with a choice")
+		}
+		s.counted = true
 	}
 }
 
@@ -185,7 +199,7 @@ func (s *chatStream) choice(c node) {
 	for i, t := range delta.list("tool_calls") {
 		s.call(i, t)
 	}
-	if f := delta.get("function_call"); f.isObject() {
+	if f := delta.get("function_call"); f.str("name")+f.str("arguments") != "" {
 		if len(r.Calls) == 0 {
 			r.Calls = append(r.Calls, Call{})
 		}
@@ -193,6 +207,9 @@ func (s *chatStream) choice(c node) {
 		r.Calls[0].Args += f.str("arguments")
 	}
 	if word := c.str("finish_reason"); word != "" {
+		if s.stopped {
+			r.breach("a second finish_reason")
+		}
 		s.stopped = true
 		r.stop(word)
 	}
@@ -221,7 +238,10 @@ func (s *chatStream) call(i int, t node) {
 		at = len(r.Calls)
 		s.calls[index] = at
 		r.Calls = append(r.Calls, Call{ID: t.str("id")})
-		if kind := t.str("type"); r.Endpoint == Chat && (t.str("id") == "" || p.str("name") == "" || !slices.Contains([]string{"function", "custom"}, kind)) {
+		if t.get("custom").exists() {
+			s.custom[at] = true
+		}
+		if kind := t.str("type"); r.Endpoint == Chat && (t.str("id") == "" || p.str("name") == "" || !p.either("arguments", "input").isString() || !slices.Contains([]string{"function", "custom"}, kind)) {
 			r.breach("a call begins with type %q, id %q and name %q", kind, t.str("id"), p.str("name"))
 		}
 	}

@@ -50,8 +50,8 @@ func (s *geminiStream) answer(doc node) {
 		}
 		s.id = id
 	}
-	if doc.str("modelVersion") == "" {
-		r.breach("no modelVersion")
+	if doc.str("modelVersion") == "" || doc.str("responseId") == "" {
+		r.breach("no modelVersion or responseId")
 	}
 	for i, c := range doc.list("candidates") {
 		if i > 0 || c.count("index") > 0 {
@@ -64,7 +64,7 @@ func (s *geminiStream) answer(doc node) {
 		for _, p := range content.list("parts") {
 			s.part(p)
 		}
-		r.stop(c.str("finishReason"))
+		r.stop(geminiReason(c.get("finishReason")))
 	}
 	if word := doc.str("promptFeedback", "blockReason"); word != "" {
 		s.blocked, r.Stop, r.RawStop = true, "filter", word
@@ -72,12 +72,24 @@ func (s *geminiStream) answer(doc node) {
 	r.geminiUsage(doc.get("usageMetadata"))
 }
 
+// geminiReason is a finishReason by its name; JSON of protocol buffers may have its number.
+func geminiReason(n node) string {
+	if n.number() == "" {
+		return n.str()
+	}
+	names := []string{"", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MALFORMED_FUNCTION_CALL"}
+	if i := n.count(); i >= 0 && i < int64(len(names)) {
+		return names[i]
+	}
+	return "OTHER"
+}
+
 func (s *geminiStream) part(p node) {
 	r := s.r
 	call := p.get("functionCall")
 	switch {
 	case p.yes("thought"):
-		r.Thinking += p.str("text")
+		r.think("", p.str("text"))
 	case p.get("text").isString():
 		r.Text += p.str("text")
 	case call.isObject():

@@ -2,6 +2,7 @@ package wiretest
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -28,8 +29,8 @@ func (r *Reply) messagesStop(n node) {
 	if r.RawStop == "" {
 		r.breach("no stop_reason")
 	}
-	if m, _ := n.value.(map[string]any); r.RawStop == "stop_sequence" != (m["stop_sequence"] != nil) {
-		r.breach("stop_reason %s with the stop_sequence %v", r.RawStop, m["stop_sequence"])
+	if s := n.get("stop_sequence"); !n.has("stop_sequence") || r.RawStop == "stop_sequence" != s.exists() {
+		r.breach("stop_reason %s with the stop_sequence %s", r.RawStop, s.canonical())
 	}
 	if (r.RawStop == "tool_use") != (len(r.Calls) > 0) && r.Stop == "stop" {
 		r.breach("stop_reason %s with %d calls", r.RawStop, len(r.Calls))
@@ -44,7 +45,7 @@ func (r *Reply) messagesBlock(i int, b node) {
 		}
 		r.Text += b.str("text")
 	case "thinking":
-		r.Thinking += b.str("thinking")
+		r.think("block "+strconv.Itoa(i), b.str("thinking"))
 	case "tool_use":
 		if !wordID.MatchString(b.str("id")) {
 			r.breach("block %d: the call id %q", i, b.str("id"))
@@ -119,6 +120,9 @@ func (s *messagesStream) event(kind string, n node) {
 		m := n.get("message")
 		r.messageHead(m)
 		r.messagesUsage(m.get("usage"))
+		if !m.has("stop_reason") || !m.has("stop_sequence") || !m.get("usage", "output_tokens").exists() || !m.get("usage", "input_tokens").exists() {
+			r.breach("a message_start without stop_reason, stop_sequence or usage")
+		}
 		for i, b := range m.list("content") { // turns of programmatic tool calls come whole
 			r.messagesBlock(i, b)
 		}
@@ -128,9 +132,10 @@ func (s *messagesStream) event(kind string, n node) {
 		}
 	case "content_block_start":
 		s.want(kind, "between", "block")
-		if n.count("index") != s.index {
-			r.breach("block %d begins where %d is due", n.count("index"), s.index)
+		if n.number("index") != strconv.FormatInt(s.index, 10) {
+			r.breach("block %s begins where %d is due", n.number("index"), s.index)
 		}
+		s.begin(n.get("content_block"))
 		s.block, _ = n.get("content_block").value.(map[string]any)
 		if s.block == nil {
 			s.block = map[string]any{}
@@ -157,6 +162,22 @@ func (s *messagesStream) event(kind string, n node) {
 	}
 }
 
+// begin checks that a block begins with nothing said.
+func (s *messagesStream) begin(b node) {
+	empty := true
+	switch b.str("type") {
+	case "text":
+		empty = b.get("text").canonical() == `""`
+	case "thinking":
+		empty = b.get("thinking").canonical() == `""` && b.get("signature").isString()
+	case "tool_use":
+		empty = b.get("input").isObject()
+	}
+	if !empty {
+		s.r.breach("block %d begins as %s", s.index, short(b.canonical()))
+	}
+}
+
 // deltaBlocks say in which blocks a delta may come.
 var deltaBlocks = map[string][]string{
 	"text_delta":       {"text"},
@@ -170,8 +191,8 @@ var deltaBlocks = map[string][]string{
 func (s *messagesStream) delta(n node) {
 	delta, block := n.get("delta"), node{s.block}
 	kind := delta.str("type")
-	if n.count("index") != s.index {
-		s.r.breach("a delta of block %d in block %d", n.count("index"), s.index)
+	if n.number("index") != strconv.FormatInt(s.index, 10) {
+		s.r.breach("a delta of block %s in block %d", n.number("index"), s.index)
 	}
 	if !slices.Contains(deltaBlocks[kind], block.str("type")) {
 		s.r.breach("%s in a block of the type %q", kind, block.str("type"))
@@ -186,8 +207,8 @@ func (s *messagesStream) delta(n node) {
 }
 
 func (s *messagesStream) close(n node) {
-	if n.count("index") != s.index {
-		s.r.breach("block %d ends in block %d", n.count("index"), s.index)
+	if n.number("index") != strconv.FormatInt(s.index, 10) {
+		s.r.breach("block %s ends in block %d", n.number("index"), s.index)
 	}
 	if text := s.input.String(); text != "" {
 		input, err := parse([]byte(text))

@@ -1,9 +1,11 @@
 package wiretest
 
+import "strconv"
+
 // The answers of endpoints that are only ever a provider's.
 
 func (r *Reply) converseWhole(doc node) {
-	for _, b := range doc.list("output", "message", "content") {
+	for i, b := range doc.list("output", "message", "content") {
 		p := conversePart(b)
 		switch p.Kind {
 		case kindText:
@@ -15,7 +17,7 @@ func (r *Reply) converseWhole(doc node) {
 			}
 			r.Text += p.Text
 		case kindThinking:
-			r.Thinking += p.Text
+			r.think("block "+strconv.Itoa(i), p.Text)
 		case kindCall:
 			r.Calls = append(r.Calls, Call{p.ID, p.Name, p.Args})
 		case kindImage:
@@ -56,7 +58,7 @@ func (r *Reply) converseFrames(frames []frame) {
 		case "contentBlockDelta":
 			delta := n.get("delta")
 			r.Text += delta.str("text")
-			r.Thinking += delta.str("reasoningContent", "text")
+			r.think("block "+strconv.FormatInt(index, 10), delta.str("reasoningContent", "text"))
 			input := delta.str("toolUse", "input")
 			at, ok := calls[index]
 			switch {
@@ -80,10 +82,10 @@ func (r *Reply) converseFrames(frames []frame) {
 
 func (r *Reply) cohereWhole(doc node) {
 	m := doc.get("message")
-	r.Thinking += m.str("tool_plan")
+	r.think("plan", m.str("tool_plan"))
 	for _, p := range m.list("content") {
 		r.Text += p.str("text")
-		r.Thinking += p.str("thinking")
+		r.think("", p.str("thinking"))
 	}
 	for _, c := range m.list("tool_calls") {
 		p := chatCall(c)
@@ -111,9 +113,9 @@ func (r *Reply) cohereFrames(frames []frame) {
 		switch n.str("type") {
 		case "content-start", "content-delta":
 			r.Text += m.str("content", "text")
-			r.Thinking += m.str("content", "thinking")
+			r.think("", m.str("content", "thinking"))
 		case "tool-plan-delta":
-			r.Thinking += m.str("tool_plan")
+			r.think("plan", m.str("tool_plan"))
 		case "tool-call-start":
 			r.Calls = append(r.Calls, Call{call.str("id"), call.str("function", "name"), call.str("function", "arguments")})
 		case "tool-call-delta":
@@ -140,7 +142,7 @@ func (r *Reply) ollamaWhole(doc node) {
 	}
 	m := doc.get("message")
 	r.Text += m.str("content")
-	r.Thinking += m.str("thinking")
+	r.think("", m.str("thinking"))
 	for _, c := range m.list("tool_calls") {
 		p := chatCall(c)
 		r.Calls = append(r.Calls, Call{p.ID, p.Name, p.Args})

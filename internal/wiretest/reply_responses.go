@@ -1,14 +1,19 @@
 package wiretest
 
 import (
+	"fmt"
 	"strings"
 )
 
 func (r *Reply) responsesWhole(doc node) {
-	r.responsesHead(doc)
 	for i, item := range doc.list("output") {
 		r.responsesItem(i, item)
 	}
+	r.responsesEnd(doc)
+}
+
+func (r *Reply) responsesEnd(doc node) {
+	r.responsesHead(doc)
 	r.responsesUsage(doc.get("usage"))
 	r.responsesStatus(doc)
 }
@@ -73,27 +78,32 @@ func (r *Reply) responsesItem(i int, item node) {
 	}
 	switch kind {
 	case "message":
-		if item.str("role") != roleAssistant || item.str("status") == "" || !item.get("content").isList() {
-			r.breach("message %d: role %q, status %q", i, item.str("role"), item.str("status"))
+		if item.str("role") != roleAssistant || !item.get("content").isList() {
+			r.breach("message %d has the role %q", i, item.str("role"))
 		}
+		r.itemStatus(i, item)
 		for _, p := range item.list("content") {
 			r.Text += p.str("text")
 			r.Refusal += p.str("refusal")
-			if p.str("type") == "output_text" && !p.get("annotations").isList() {
-				r.breach("message %d: a text without annotations", i)
+			if kind := p.str("type"); kind != "refusal" && (kind != "output_text" || !p.get("annotations").isList()) {
+				r.breach("message %d: a part of the type %q, or without annotations", i, kind)
 			}
 		}
 	case "reasoning":
 		if !item.get("summary").isList() {
 			r.breach("item %d: reasoning without a summary", i)
 		}
-		for _, p := range append(item.list("summary"), item.list("content")...) {
-			r.Thinking += p.str("text")
+		for j, p := range append(item.list("summary"), item.list("content")...) {
+			r.think(fmt.Sprint("item ", i, " part ", j), p.str("text"))
+			if kind := p.str("type"); kind != "summary_text" && kind != "reasoning_text" {
+				r.breach("item %d: a part of the type %q", i, kind)
+			}
 		}
 	case "function_call":
 		if item.str("call_id") == "" || !item.get("arguments").isString() {
 			r.breach("item %d: a call with the call_id %q", i, item.str("call_id"))
 		}
+		r.itemStatus(i, item)
 		r.Calls = append(r.Calls, Call{item.str("call_id"), item.str("name"), item.str("arguments")})
 	case "custom_tool_call":
 		r.Calls = append(r.Calls, Call{item.str("call_id"), item.str("name"), string(quoted(item.str("input")))})
@@ -101,5 +111,12 @@ func (r *Reply) responsesItem(i int, item node) {
 		r.medium(Media{Data: item.str("result")})
 	case "":
 		r.breach("item %d has no type", i)
+	}
+}
+
+// itemStatus checks the status of an item that is done.
+func (r *Reply) itemStatus(i int, item node) {
+	if s := item.str("status"); s != "completed" && s != "incomplete" {
+		r.breach("item %d is done and %q", i, s)
 	}
 }

@@ -1,6 +1,7 @@
 package wiretest
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -9,7 +10,7 @@ import (
 type responsesStream struct {
 	r        *Reply
 	sequence int64
-	begun    bool
+	head     string // what the response repeats about itself
 	ended    bool
 	items    []*streamedItem
 }
@@ -17,6 +18,7 @@ type responsesStream struct {
 // streamedItem is an item with its parts, of its content or of its summary.
 type streamedItem struct {
 	id, kind string
+	added    node // as its first event announces it
 	done     node // as its last event repeats it
 	parts    map[string]*streamedPart
 	args     strings.Builder
@@ -26,6 +28,8 @@ type streamedItem struct {
 type streamedPart struct {
 	text         strings.Builder
 	said, closed bool
+	kind         string
+	done         node // as its last event repeats it
 }
 
 func (r *Reply) responsesFrames(frames []frame) {
@@ -57,49 +61,83 @@ func (s *responsesStream) event(f frame, n node) {
 	s.sequence++
 	switch {
 	case kind == "response.created":
-		if s.begun {
+		if s.head != "" {
 			r.breach("it begins twice")
 		}
-		s.begun = true
-		r.responsesHead(n.get("response"))
+		s.underway(n.get("response"))
 	case kind == "error":
 		if r.Error = n.str("message"); r.Error == "" {
 			r.Error = errorText(n)
 		}
-	case !s.begun:
+	case s.head == "":
 		r.breach("%s before response.created", kind)
-		s.begun = true
+		s.head = "?"
 	case kind == "response.output_item.added":
 		s.added(n)
 	case kind == "response.completed" || kind == "response.incomplete" || kind == "response.failed":
 		s.finished(kind, n.get("response"))
 	case kind == "response.in_progress" || kind == "response.queued":
+		s.underway(n.get("response"))
 	default:
 		s.within(kind, n)
 	}
 }
 
+// underway reads the response as it is before it has said anything.
+func (s *responsesStream) underway(response node) {
+	s.r.responsesHead(response)
+	s.same(response)
+	if status := response.str("status"); status != "in_progress" && status != "queued" {
+		s.r.breach("it begins and is %q", status)
+	}
+	if len(response.list("output")) > 0 {
+		s.r.breach("it begins and has output")
+	}
+}
+
+// same holds what a response says about itself against what it said before.
+func (s *responsesStream) same(response node) {
+	head := fmt.Sprintf("id %q, model %q, created at %d", response.str("id"), response.str("model"), response.count("created_at"))
+	if s.head != "" && s.head != head {
+		s.r.breach("%s becomes %s", s.head, head)
+	}
+	s.head = head
+}
+
 func (s *responsesStream) added(n node) {
 	item := n.get("item")
-	if n.count("output_index") != int64(len(s.items)) {
+	if n.number("output_index") != strconv.Itoa(len(s.items)) {
 		s.r.breach("item %d is added as number %d", len(s.items), n.count("output_index"))
 	}
 	for _, it := range s.items {
 		if it.id == item.str("id") {
 			s.r.breach("two items have the id %q", it.id)
 		}
-		if !it.done.exists() {
-			s.r.breach("item %q is added while %q is open", item.str("id"), it.id)
-		}
 	}
-	s.items = append(s.items, &streamedItem{id: item.str("id"), kind: item.str("type"), parts: map[string]*streamedPart{}})
+	if !isNew(item) {
+		s.r.breach("item %q is added as %s", item.str("id"), short(item.canonical()))
+	}
+	s.items = append(s.items, &streamedItem{id: item.str("id"), kind: item.str("type"), added: item, parts: map[string]*streamedPart{}})
+}
+
+// isNew reports whether an item has said nothing yet, but has where to put it: clients add to what is there.
+func isNew(item node) bool {
+	switch item.str("type") {
+	case "message":
+		return item.str("status") == "in_progress" && item.get("content").canonical() == "[]"
+	case "function_call", "custom_tool_call":
+		return item.str("status") == "in_progress" && item.either("arguments", "input").canonical() == `""`
+	case "reasoning":
+		return item.get("summary").canonical() == "[]"
+	}
+	return true
 }
 
 // within reads an event about an item.
 func (s *responsesStream) within(kind string, n node) {
 	i := n.count("output_index")
-	if i >= int64(len(s.items)) {
-		s.r.breach("%s of item %d of %d", kind, i, len(s.items))
+	if i >= int64(len(s.items)) || !n.get("output_index").exists() {
+		s.r.breach("%s of item %q of %d", kind, n.number("output_index"), len(s.items))
 		return
 	}
 	it := s.items[i]
@@ -131,12 +169,12 @@ func (s *responsesStream) within(kind string, n node) {
 	case "output_text.done", "refusal.done", "reasoning_summary_text.done", "reasoning_text.done":
 		if p := s.part(it, kind, n); p != nil {
 			p.said = true
-			s.same(kind, p, n.either("text", "refusal").str())
+			s.repeats(kind, p, n.either("text", "refusal").str())
 		}
 	case "content_part.done", "reasoning_summary_part.done":
 		if p := s.part(it, kind, n); p != nil {
-			p.closed = true
-			s.same(kind, p, n.get("part").either("text", "refusal").str())
+			p.closed, p.done = true, n.get("part")
+			s.repeats(kind, p, p.done.either("text", "refusal").str())
 			if !p.said {
 				s.r.breach("%s of a part that says nothing of its end", kind)
 			}
@@ -162,7 +200,11 @@ func (s *responsesStream) partAdded(it *streamedItem, n node) {
 			s.r.breach("part %s is added while %s is open", key, before)
 		}
 	}
-	it.parts[key] = &streamedPart{}
+	part := n.get("part")
+	if text := part.either("text", "refusal"); !text.isString() || text.str() != "" {
+		s.r.breach("part %s is added as %s", key, short(part.canonical()))
+	}
+	it.parts[key] = &streamedPart{kind: part.str("type")}
 }
 
 func (s *responsesStream) part(it *streamedItem, kind string, n node) *streamedPart {
@@ -177,7 +219,7 @@ func (s *responsesStream) part(it *streamedItem, kind string, n node) *streamedP
 	return p
 }
 
-func (s *responsesStream) same(kind string, p *streamedPart, text string) {
+func (s *responsesStream) repeats(kind string, p *streamedPart, text string) {
 	if said := p.text.String(); said != text {
 		s.r.breach("%s: the text was %s, and then %s", kind, short(said), short(text))
 	}
@@ -188,6 +230,11 @@ func (s *responsesStream) itemDone(it *streamedItem, item node) {
 	if item.str("id") != it.id || item.str("type") != it.kind {
 		s.r.breach("%s %q is done as %s %q", it.kind, it.id, item.str("type"), item.str("id"))
 	}
+	for _, k := range []string{"call_id", "name", "role"} {
+		if before := it.added.get(k).canonical(); before != item.get(k).canonical() {
+			s.r.breach("%s of %q was %s, and then %s", k, it.id, before, item.get(k).canonical())
+		}
+	}
 	if it.kind == "function_call" || it.kind == "custom_tool_call" {
 		if said := item.either("arguments", "input").str(); !it.argsDone || said != it.args.String() {
 			s.r.breach("the arguments were %s, and then %s", short(it.args.String()), short(said))
@@ -197,8 +244,13 @@ func (s *responsesStream) itemDone(it *streamedItem, item node) {
 	for _, key := range []string{"summary", "content"} {
 		for i, p := range item.list(key) {
 			repeated.WriteString(p.either("text", "refusal").str())
-			if streamed := it.parts[key+" "+strconv.Itoa(i)]; streamed != nil {
-				said.WriteString(streamed.text.String())
+			streamed := it.parts[key+" "+strconv.Itoa(i)]
+			if streamed == nil {
+				continue
+			}
+			said.WriteString(streamed.text.String())
+			if streamed.done.exists() && (streamed.kind != p.str("type") || streamed.done.canonical() != p.canonical()) {
+				s.r.breach("a part was %s %s, and then %s", streamed.kind, short(streamed.done.canonical()), short(p.canonical()))
 			}
 		}
 	}
@@ -207,28 +259,31 @@ func (s *responsesStream) itemDone(it *streamedItem, item node) {
 	}
 }
 
-// finished holds the final response against the items as they were done.
+// finished reads the items as they were done, and holds the final response against them.
 func (s *responsesStream) finished(kind string, response node) {
 	s.ended = true
-	s.r.responsesWhole(response)
+	output := response.list("output")
+	for i, it := range s.items {
+		if it.done.exists() {
+			s.r.responsesItem(i, it.done)
+		} else if kind != "response.failed" {
+			s.r.breach("item %q is never done", it.id)
+		}
+	}
+	s.r.responsesEnd(response)
+	s.same(response)
 	if status := response.str("status"); "response."+status != kind {
 		s.r.breach("%s has the status %q", kind, status)
 	}
-	output := response.list("output")
-	if len(output) == 0 { // repeats nothing, as some servers do: what was streamed has to do
-		for i, it := range s.items {
-			s.r.responsesItem(i, it.done)
-		}
+	if kind == "response.failed" {
+		return
 	}
 	if len(output) != len(s.items) {
 		s.r.breach("%d items were streamed, and %d are repeated", len(s.items), len(output))
 		return
 	}
 	for i, item := range output {
-		switch it := s.items[i]; {
-		case !it.done.exists():
-			s.r.breach("item %q is never done", it.id)
-		case it.done.canonical() != item.canonical():
+		if it := s.items[i]; it.done.canonical() != item.canonical() {
 			s.r.breach("item %q was %s, and then %s", it.id, short(it.done.canonical()), short(item.canonical()))
 		}
 	}

@@ -101,6 +101,19 @@ func (a *Ask) checkChatLike(doc node) {
 	if tools := doc.get("tools"); tools.isList() && len(tools.list()) == 0 {
 		a.breach("an empty list of tools")
 	}
+	for _, t := range doc.list("tools") {
+		if kind := t.str("type"); t.get("function").exists() && kind != "function" || t.get("custom").exists() && kind != "custom" {
+			a.breach("a tool of the type %q", kind)
+		}
+	}
+	for _, k := range []string{"tool_choice", "response_format"} {
+		c := doc.get(k)
+		for _, kind := range []string{"function", "custom", "allowed_tools", "json_schema"} {
+			if c.get(kind).exists() && c.str("type") != kind && a.Endpoint != Cohere {
+				a.breach("%s of the type %q", k, c.str("type"))
+			}
+		}
+	}
 }
 
 func (a *Ask) checkChatAnswer(i int, m node) {
@@ -121,6 +134,9 @@ func (a *Ask) checkChatAnswer(i int, m node) {
 			a.breach("message %d: arguments are no string", i)
 		} else if _, err := parse([]byte(args.str())); err != nil && c.get("function").exists() && a.Endpoint != Chat {
 			a.breach("message %d: arguments are no JSON", i)
+		}
+		if kind := c.str("type"); kind != "function" && kind != "custom" {
+			a.breach("message %d: a call of the type %q", i, kind)
 		}
 		if c.str("id") == "" {
 			a.breach("message %d: a call without an id", i)
@@ -177,6 +193,11 @@ func (a *Ask) checkOllama(doc node) {
 			if !c.get("function", "arguments").isObject() {
 				a.breach("message %d: arguments are no object", i)
 			}
+		}
+	}
+	for _, t := range doc.list("tools") {
+		if kind := t.str("type"); kind != "function" {
+			a.breach("a tool of the type %q", kind)
 		}
 	}
 	a.checkTools(wordName)

@@ -8,7 +8,7 @@ import (
 const converseKeys = `messages system inferenceConfig toolConfig additionalModelRequestFields additionalModelResponseFieldPaths
 	guardrailConfig performanceConfig promptVariables requestMetadata serviceTier outputConfig modelId`
 
-var documentName = regexp.MustCompile(`^[a-zA-Z0-9()\[\]-]+( [a-zA-Z0-9()\[\]-]+)*$`)
+var documentName = regexp.MustCompile(`^[a-zA-Z0-9_()\[\]-]+( [a-zA-Z0-9_()\[\]-]+)*$`)
 
 func (a *Ask) checkConverse(doc node) {
 	a.checkKeys("request", doc, converseKeys)
@@ -35,7 +35,7 @@ func (a *Ask) checkConverse(doc node) {
 		if d := spec.get("description"); d.exists() && d.str() == "" {
 			a.breach("the tool %s has an empty description", spec.str("name"))
 		}
-		if spec.exists() && !spec.get("inputSchema", "json").isObject() {
+		if spec.exists() && spec.str("inputSchema", "json", "type") != "object" {
 			a.breach("the parameters of %s are no object", spec.str("name"))
 		}
 	}
@@ -44,6 +44,9 @@ func (a *Ask) checkConverse(doc node) {
 	}
 	if a.hasCalls() && !doc.get("toolConfig").exists() {
 		a.breach("calls in the conversation, but no toolConfig")
+	}
+	if f := doc.get("outputConfig", "textFormat"); f.exists() && f.str("type") != "json_schema" {
+		a.breach("answers of the format %q", f.str("type"))
 	}
 	a.checkTools(wordName)
 	a.checkCalls(wordName, wordName)

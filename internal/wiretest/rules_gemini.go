@@ -41,7 +41,11 @@ func (a *Ask) checkGemini(doc node) {
 	if len(a.Stop) > 5 {
 		a.breach("%d stop sequences, but 5 are allowed", len(a.Stop))
 	}
-	a.between("temperature", doc.either("generationConfig", "generation_config").get("temperature"), "0", "2")
+	c := doc.either("generationConfig", "generation_config")
+	a.between("temperature", c.get("temperature"), "0", "2")
+	if mime := c.either("responseMimeType", "response_mime_type").str(); a.Format != "" && mime != "application/json" && mime != "text/x.enum" {
+		a.breach("a schema for answers of the type %q", mime)
+	}
 }
 
 func countParts(content node, keys ...string) (n int) {

@@ -49,6 +49,11 @@ func (a *Ask) checkMessages(doc node) {
 			a.breach("a stop sequence of white space")
 		}
 	}
+	for _, b := range append(doc.list("system"), doc.get("output_config", "format")) {
+		if kind := b.str("type"); b.exists() && kind != "text" && kind != "json_schema" {
+			a.breach("a member of the type %q", kind)
+		}
+	}
 	a.checkThinking(doc)
 	a.checkClosed(doc.get("output_config", "format", "schema"))
 }

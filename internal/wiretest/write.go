@@ -64,13 +64,13 @@ func (a *Ask) sayable(dialect string) *Ask {
 		for _, p := range t.Parts {
 			switch p.Kind {
 			case kindCall:
-				if p.ID = callID(p.ID, number); answered[number] {
+				if p.ID = callID(dialect, p.ID, number); answered[number] {
 					rest = append(rest, p)
 				}
 				number++
 			case kindResult:
 				if answered[p.Answers] {
-					p.ID = callID(a.callOf(p.Answers).ID, p.Answers)
+					p.ID = callID(dialect, a.callOf(p.Answers).ID, p.Answers)
 					p.Inner = carriedParts(dialect, a.Endpoint, p.Inner)
 					results = append(results, p)
 				}
@@ -86,9 +86,9 @@ func (a *Ask) sayable(dialect string) *Ask {
 	return &out
 }
 
-// callID is the id of a call, made up where the dialect has none.
-func callID(id string, number int) string {
-	if id == "" {
+// callID is the id of a call, made up where the dialect had none or the client's takes no such.
+func callID(dialect, id string, number int) string {
+	if id == "" || dialect == Messages && !wordID.MatchString(id) {
 		return "call_" + strconv.Itoa(number)
 	}
 	return id

@@ -100,16 +100,12 @@ func geminiPartObject(p Part) object {
 	case kindText:
 		return object{"text": p.Text}
 	}
-	if p.Media.URL != "" {
-		file := object{"fileUri": p.Media.URL}
-		if p.Media.MIME != "" {
-			file["mimeType"] = p.Media.MIME
-		}
-		return object{"fileData": file}
-	}
 	mime := p.Media.MIME
-	if mime == "" {
-		mime = "image/png"
+	if mime == "" { // of dialects that tell images from documents in another way
+		mime = map[string]string{kindImage: "image/png", kindDocument: "application/pdf"}[p.Kind]
+	}
+	if p.Media.URL != "" {
+		return object{"fileData": object{"mimeType": mime, "fileUri": p.Media.URL}}
 	}
 	return object{"inlineData": object{"mimeType": mime, "data": p.Media.Data}}
 }
