@@ -33,6 +33,8 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	up, model := c.slot.up.state.health, c.slot.model.health
 	defer up.End(c.upPass)
 	defer model.End(c.mdPass)
+	var a *attempt
+	defer func() { c.giveBack(a) }()
 	dialect, err := x.chooseDialect(c.target)
 	if err != nil {
 		return x.refuse(err), false
@@ -42,7 +44,7 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 		return x.refuse(err), false
 	}
 	x.attempts = append(x.attempts, attempt{choice: c, dialect: dialect, start: time.Now()})
-	a := &x.attempts[len(x.attempts)-1]
+	a = &x.attempts[len(x.attempts)-1]
 	if x.head.Stream {
 		ctx, wd := newWatchdog(x.r.Context(), x.route.firstToken, errFirstToken, x.deadline)
 		defer wd.stop()
@@ -59,7 +61,19 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	x.learn(a)
 	x.settle(a)
 	x.teach(a)
+	if p := a.target.price; f != nil && f.Class == providers.ClassContextLength && p != nil {
+		x.needs.window = max(x.needs.window, p.ContextWindow) // another model has to be larger
+	}
 	return f, true
+}
+
+// giveBack ends the attempt's part of what the vendor allows; a is nil when nothing was sent.
+func (c *choice) giveBack(a *attempt) {
+	if l := &c.slot.up.state.limiter; a == nil {
+		l.Cancel(time.Now(), c.grant)
+	} else {
+		l.Return(time.Now(), c.grant, a.tokens())
+	}
 }
 
 // refuse keeps the reason why a target cannot take the request, for the case that no other can either.
@@ -109,6 +123,7 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	defer resp.Body.Close()
 	a.status = resp.StatusCode
 	a.requestID = providerRequestID(resp.Header)
+	x.foresee(a, resp)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return x.errorResponse(ctx, a, resp)
 	}
@@ -122,6 +137,18 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider answered with a stream, which was not asked for", Billed: providers.BilledYes}
 	}
 	return x.relayUnary(ctx, a, resp, out)
+}
+
+// foresee lets a slot rest whose vendor says with a success that its limits are used up, so that the next requests go to
+// others. Where there are no others they are sent all the same: only a refusal is proof.
+func (x *exchange) foresee(a *attempt, resp *http.Response) {
+	if resp.StatusCode > 299 || !x.route.several() {
+		return
+	}
+	now := time.Now()
+	if d := providers.UsedUp(resp.Header, x.tokens(), now); d > 0 {
+		a.slot.model.health.Cooldown(now, d)
+	}
 }
 
 // chooseDialect decides how to talk to a target: in the client's own dialect where the provider speaks it, which needs

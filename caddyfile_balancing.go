@@ -15,7 +15,7 @@ import (
 // The options that may stand on the directive and, most of them, on a model or a provider.
 var (
 	balancingOptions = []string{"lb_policy", "lb_retries", "lb_try_duration", "lb_try_interval", "retry_on"}
-	healthOptions    = []string{"max_fails", "fail_duration", "unhealthy_latency", "unhealthy_request_count", "unhealthy_status"}
+	healthOptions    = []string{"max_fails", "fail_duration", "slow_start", "unhealthy_latency", "unhealthy_request_count", "unhealthy_status"}
 	timeoutOptions   = []string{"first_token_timeout", "idle_timeout", "request_timeout"}
 )
 
@@ -110,6 +110,8 @@ func parseHealth(d *caddyfile.Dispenser, to **PassiveHealth) error {
 		err = parseOneInt(d, &h.MaxFails)
 	case "fail_duration":
 		err = parseOneDuration(d, &h.FailDuration)
+	case "slow_start":
+		err = parseOneDuration(d, &h.SlowStart)
 	case "unhealthy_latency":
 		err = parseOneDuration(d, &h.UnhealthyLatency)
 	case "unhealthy_request_count":

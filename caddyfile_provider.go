@@ -28,6 +28,7 @@ var providerOptions = providers.CommonOptions()
 //		header_up [+|-]<field> [<value> [<replacement>]]
 //		transport http { ... }
 //		lb_policy <policy>
+//		limit     <n>/min [<n>_tokens/min] [<n>_concurrent]
 //		max_fails, fail_duration, unhealthy_*
 //		<options of the kind>
 //	}
@@ -96,6 +97,9 @@ func (c *ProviderConfig) parseOption(d *caddyfile.Dispenser) (bool, error) {
 	if slices.Contains(healthOptions, option) {
 		return true, parseHealth(d, &c.PassiveHealth)
 	}
+	if slices.Contains(activeHealthOptions, option) {
+		return true, parseActiveHealth(d, &c.ActiveHealth)
+	}
 	switch option {
 	case "api_key":
 		return true, appendArgs(d, &c.APIKeys)
@@ -110,6 +114,8 @@ func (c *ProviderConfig) parseOption(d *caddyfile.Dispenser) (bool, error) {
 			c.LoadBalancing = new(LoadBalancing)
 		}
 		return true, parsePolicy(d, c.LoadBalancing)
+	case "limit":
+		return true, parseLimit(d, &c.Limit)
 	case "header_up":
 		return true, c.parseHeaderUp(d)
 	case "transport":

@@ -35,8 +35,12 @@ type ProviderConfig struct {
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 	// How the endpoints and keys are balanced. Only `selection_policy` is used here. Default: `round_robin`.
 	LoadBalancing *LoadBalancing `json:"load_balancing,omitempty"`
+	// What the vendor allows each key at each endpoint, kept before the vendor has to say so. Default: no limit.
+	Limit *Limit `json:"limit,omitempty"`
 	// When an endpoint and key are taken out of rotation. Default: that of the handler.
 	PassiveHealth *PassiveHealth `json:"passive_health,omitempty"`
+	// Whether the endpoints are asked at intervals if they are alive. Default: that of the handler.
+	ActiveHealth *ActiveHealth `json:"active_health,omitempty"`
 }
 
 // ModelConfig is a public model name and the targets it stands for.
@@ -93,6 +97,9 @@ type PassiveHealth struct {
 	// How long a failure is remembered, and how long an unhealthy target rests before it is probed with one request.
 	// Default: 10s, doubling with each failed probe up to 5m.
 	FailDuration caddy.Duration `json:"fail_duration,omitempty"`
+	// How long it takes until a target that recovered gets its whole share of the requests again, beginning with a tenth
+	// of it. Only while there are other targets. Default: 3s.
+	SlowStart caddy.Duration `json:"slow_start,omitempty"`
 	// A first token that took longer than this counts as a failure. Default: off.
 	UnhealthyLatency caddy.Duration `json:"unhealthy_latency,omitempty"`
 	// A target with this many requests in flight gets no more. Default: no limit.

@@ -49,8 +49,11 @@ type exchange struct {
 	inputSize int64
 	conv      *conversation.Request // the request in the neutral form, decoded when first needed
 	dropped   []string              // what the last translation left out
-	refusal   error                 // why a target could not be given the request
+	needs     needs
+	lenient   bool  // a target that does not fit, or starts slowly, is better than none
+	refusal   error // why a target could not be given the request
 
+	queued   time.Duration // spent waiting for the limits of vendors
 	tried    []*slot
 	triedArr [4]*slot
 	pool     []balancing.Candidate // scratch of the choice among targets

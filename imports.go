@@ -13,4 +13,5 @@ import (
 	_ "github.com/caddy-llm/llmgateway/providers/gemini"
 	_ "github.com/caddy-llm/llmgateway/providers/openai"
 	_ "github.com/caddy-llm/llmgateway/providers/simulated"
+	_ "github.com/caddy-llm/llmgateway/usertimeout"
 )

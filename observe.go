@@ -262,6 +262,16 @@ func (h *Handler) report(s *slot, change balancing.Change) {
 	}
 }
 
+// report logs that an endpoint was taken out of rotation by its health checks or is back.
+func (c *healthCheck) report(up *upstream, change balancing.Change) {
+	switch change {
+	case balancing.TakenOut:
+		c.logger.Warn("health checks took an endpoint out of rotation", zap.String("upstream", up.label))
+	case balancing.Recovered:
+		c.logger.Info("health checks brought an endpoint back into rotation", zap.String("upstream", up.label))
+	}
+}
+
 // record writes every attempt to the ledger. The client may have left: its context must not take the record with it.
 func (x *exchange) record() {
 	if x.h.ledger == nil || len(x.attempts) == 0 {

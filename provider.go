@@ -34,6 +34,7 @@ type provider struct {
 	headers  *headers.HeaderOps
 	policy   balancing.Policy // among the slots of one target
 	rules    balancing.Rules
+	limit    balancing.Limit
 	statuses []int // unhealthy_status
 
 	upstreams []*upstream
@@ -135,10 +136,20 @@ func (h *Handler) newProvider(c *ProviderConfig) (*provider, error) {
 	if p.rules, p.statuses, err = healthRules(health); err != nil {
 		return nil, err
 	}
+	if p.limit, err = c.Limit.rules(); err != nil {
+		return nil, err
+	}
 	if err := h.provisionTransport(c, p); err != nil {
 		return nil, err
 	}
-	return p, h.provisionUpstreams(c, p)
+	if err := h.provisionUpstreams(c, p); err != nil {
+		return nil, err
+	}
+	active := c.ActiveHealth
+	if active == nil {
+		active = h.ActiveHealth
+	}
+	return p, h.checkHealth(active, p)
 }
 
 // loadKind loads the guest module of a provider and names its vendor. Without one, the provider's name is its kind.
@@ -159,7 +170,7 @@ func healthRules(c *PassiveHealth) (balancing.Rules, []int, error) {
 	if c == nil {
 		return balancing.Rules{}, nil, nil
 	}
-	if c.MaxFails < 0 || c.FailDuration < 0 || c.UnhealthyLatency < 0 || c.UnhealthyRequestCount < 0 {
+	if c.MaxFails < 0 || c.FailDuration < 0 || c.SlowStart < 0 || c.UnhealthyLatency < 0 || c.UnhealthyRequestCount < 0 {
 		return balancing.Rules{}, nil, fmt.Errorf("passive_health: a value is negative")
 	}
 	for _, code := range c.UnhealthyStatus {
@@ -170,6 +181,7 @@ func healthRules(c *PassiveHealth) (balancing.Rules, []int, error) {
 	return balancing.Rules{
 		MaxFails:              c.MaxFails,
 		FailDuration:          time.Duration(c.FailDuration),
+		SlowStart:             time.Duration(c.SlowStart),
 		UnhealthyLatency:      time.Duration(c.UnhealthyLatency),
 		UnhealthyRequestCount: c.UnhealthyRequestCount,
 	}, c.UnhealthyStatus, nil
@@ -215,6 +227,7 @@ func (h *Handler) provisionUpstreams(c *ProviderConfig, p *provider) error {
 			label := up.label // of its own: a pointer into up would keep the credential alive in the pool
 			up.state.label.Store(&label)
 			up.state.setRules(p.rules)
+			up.state.limiter.SetLimit(p.limit)
 			p.upstreams = append(p.upstreams, up)
 		}
 	}

@@ -184,7 +184,7 @@ func (x *exchange) allCoolingDown(now time.Time) bool {
 	for _, tier := range x.route.tiers {
 		for _, t := range tier {
 			for _, s := range t.slots {
-				if s.model.health.Snapshot(now).Status != balancing.StatusCooldown {
+				if s.model.health.Snapshot(now).Status != balancing.StatusCooldown && s.up.state.limiter.Wait(now, x.tokens()) == 0 {
 					return false
 				}
 			}

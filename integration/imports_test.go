@@ -63,6 +63,8 @@ var importRules = []importRule{
 	{"accounting/ledgertest", []string{"accounting"}, "the conformance suite of a contract needs the contract"},
 	{"accounting/logledger", []string{"accounting", importsCaddy, importsCaddyfile, importsZap, importsZapcore}, "a ledger is a Caddy module; this one is a log"},
 
+	{"usertimeout", []string{importsCaddy, importsCaddyfile, importsZap, "golang.org/x/sys/unix"}, "a listener wrapper knows connections and nothing of what they carry"},
+
 	{"internal/fakellm", []string{"internal/jsonedit", importsGJSON}, "a fake that shared code with what it tests would share its mistakes"},
 	{"internal/wiretest", nil, "a checker that shared code with what it checks would share its mistakes"},
 	{"internal/pricegen", []string{"accounting"}, "it writes the file that accounting reads"},
