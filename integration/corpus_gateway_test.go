@@ -10,12 +10,12 @@ import (
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/internal/wiretest"
-	"github.com/caddy-llm/llmgateway/providers"
 )
 
-// corpusPair is an exchange and a client dialect that it is asked for in.
+// corpusPair is an exchange, whose answer the provider gives, and a client dialect that it is asked for in.
 type corpusPair struct {
 	*corpusExchange
+	asked  *corpusExchange // the exchange whose request is sent, where that is another
 	client string
 	number int // of the pair among those of its endpoint
 	// name is that of the provider and of the model, as the client knows it.
@@ -34,6 +34,9 @@ type corpusGateway struct {
 	received map[int]corpusReceived // by the number of the pair
 	pairs    []*corpusPair
 }
+
+// corpusPiece is the size in bytes of the pieces that streams come in: it cuts most events somewhere.
+const corpusPiece = 211
 
 // corpusReceived is what a provider was asked.
 type corpusReceived struct{ uri, body string }
@@ -119,58 +122,56 @@ func (g *corpusGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(name, value)
 	}
 	w.WriteHeader(e.Response.Status)
-	_, _ = w.Write(e.bytes)
+	rest, rc := e.bytes, http.NewResponseController(w)
+	for e.Streaming && len(rest) > corpusPiece {
+		_, _ = w.Write(rest[:corpusPiece])
+		_ = rc.Flush()
+		rest = rest[corpusPiece:]
+	}
+	_, _ = w.Write(rest)
 }
 
-// check sends the request of a pair and says what is wrong with what the provider and the client got.
-func (g *corpusGateway) check(t *testing.T, p *corpusPair) []string {
-	d := corpusClients[p.client]
-	original := p.ask()
-	original.Model, original.Stream = p.name, p.stream()
-	body := wiretest.WriteAsk(p.client, original)
-	want := wiretest.ReadAsk(p.client, p.stream(), body)
-	resp, err := g.try(t.Context(), http.MethodPost, g.url(d.at(p.name, p.stream())), string(body))
+// corpusAnswer is what a client got, and what the provider had been asked for it.
+type corpusAnswer struct {
+	status      int
+	contentType string
+	body        string
+	received    corpusReceived
+	passedOn    bool
+}
+
+// send sends the request of a pair.
+func (g *corpusGateway) send(t *testing.T, p *corpusPair, stream bool, body []byte) (corpusAnswer, error) {
+	resp, err := g.try(t.Context(), http.MethodPost, g.url(corpusClients[p.client].at(p.name, stream)), string(body))
 	if err != nil {
-		return []string{"gateway: " + err.Error()}
+		return corpusAnswer{}, err
 	}
-	answer := gwReadAll(resp)
+	a := corpusAnswer{status: resp.StatusCode, contentType: resp.Header.Get("Content-Type"), body: gwReadAll(resp)}
 	g.mu.Lock()
-	received, asked := g.received[p.number]
-	g.mu.Unlock()
-	if !asked {
-		return []string{fmt.Sprintf("request: refused with %d %s", resp.StatusCode, gwClip(answer, 300))}
-	}
-	got := wiretest.ReadAsk(p.Endpoint, strings.Contains(received.uri, "stream"), []byte(received.body))
-	if p.Response.Status >= 400 {
-		got.Breaches = nil // what the provider refused may well have been the client's mistake
-	} else {
-		for _, b := range want.Breaches {
-			t.Errorf("%s: the request as a client of %s breaks a rule: %s", p.ID, p.client, b)
-		}
-	}
-	var out []string
-	for _, f := range wiretest.CompareAsks(want, got) {
-		out = append(out, "request: "+f)
-	}
-	reply := wiretest.ReadReply(p.client, resp.StatusCode, resp.Header.Get("Content-Type"), []byte(answer))
-	if answer == string(p.bytes) {
-		reply.Breaches = nil // the provider's: it speaks the client's dialect in all but name
-	}
-	for _, f := range wiretest.CompareReplies(p.due(), reply, p.client) {
-		out = append(out, "reply: "+f)
-	}
-	return out
+	defer g.mu.Unlock()
+	a.received, a.passedOn = g.received[p.number]
+	return a, nil
 }
 
-// due is the reply that a client has to get: the recorded one, unless it is the gateway that the provider refused.
-func (p *corpusPair) due() *wiretest.Reply {
-	reply := p.reply()
-	if p.Response.Status < 400 {
-		return reply
+// ask is what the provider of an endpoint was asked.
+func (r *corpusReceived) ask(endpoint string) *wiretest.Ask {
+	return wiretest.ReadAsk(endpoint, strings.Contains(r.uri, "stream"), []byte(r.body))
+}
+
+// each does something with every pair, several at a time.
+func (g *corpusGateway) each(do func(*corpusPair)) {
+	work := make(chan *corpusPair)
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for p := range work {
+				do(p)
+			}
+		})
 	}
-	switch providers.Classify(providers.Chat, p.Response.Status, nil, p.bytes).Class {
-	case providers.ClassAuth, providers.ClassBilling:
-		reply.Status, reply.Error = http.StatusBadGateway, "credential"
+	for _, p := range g.pairs {
+		work <- p
 	}
-	return reply
+	close(work)
+	workers.Wait()
 }

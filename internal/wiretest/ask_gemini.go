@@ -1,6 +1,7 @@
 package wiretest
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -126,11 +127,11 @@ func plainResult(s string) string {
 	if err != nil || !n.isObject() && !n.isList() {
 		return s
 	}
-	if keys := n.keys(); len(keys) == 1 && n.get(keys[0]).isString() {
-		switch keys[0] {
-		case "output", "result", "return_value", "content", "error":
-			return plainResult(n.str(keys[0]))
+	if keys := n.keys(); len(keys) == 1 && slices.Contains([]string{"output", "result", "return_value", "content", "error"}, keys[0]) {
+		if inner := n.get(keys[0]); inner.isString() {
+			return plainResult(inner.str())
 		}
+		return plainResult(n.get(keys[0]).canonical())
 	}
 	return n.canonical()
 }

@@ -48,9 +48,10 @@ var freeInAsks = map[string][]string{
 	Messages: {"messages.*.content.*.title", "model", "tools.*.input_schema.properties left out"},
 	Gemini:   {"contents.*.parts.*.thoughtSignature"},
 	Converse: {"messages.*.content.*.document.name changed", "outputConfig.textFormat.structure.jsonSchema.name"},
-	Mistral:  {"model changed", "response_format.json_schema.name", "messages.*.content changed"}, // of the answer that Mistral wants
-	Cohere:   {"model changed"},
-	Ollama:   {"messages.*.tool_name", "model", "stream left out"}, // it streams unless told otherwise
+	// Mistral takes types for granted, and whatever the answer says that it wants after results.
+	Mistral: {"model changed", "response_format.json_schema.name", "messages.*.content changed", "messages.*.tool_calls.*.type", "tools.*.type"},
+	Cohere:  {"model changed"},
+	Ollama:  {"messages.*.tool_name", "model", "stream left out"}, // it streams unless told otherwise
 }
 
 func TestEveryChangeOfARequestIsFound(t *testing.T) {

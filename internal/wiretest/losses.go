@@ -19,6 +19,8 @@ const (
 	lossErrorFlag   = "failed results"
 	lossResultMedia = "media in results"
 	lossStop        = "stop sequences"
+	lossBlankStop   = "stop sequences of white space"
+	lossServerTools = "tools that the provider runs"
 	lossAllowed     = "choice among some tools"
 	lossNamed       = "choice of one tool"
 	lossNoneChoice  = "choice of no tool"
@@ -47,6 +49,8 @@ var losses = []loss{
 	{"openai.chat openai.responses mistral.chat cohere.chat ollama.chat", lossErrorFlag, "a result is a text, and nothing says that it is an error"},
 	{"openai.chat mistral.chat cohere.chat ollama.chat gemini.generate", lossResultMedia, "media in results follow as the user's, and the text of a result of nothing else says so"},
 	{"openai.responses", lossStop, "there are no stop sequences"},
+	{"anthropic.messages", lossBlankStop, "they are refused"},
+	{"openai.chat openai.responses anthropic.messages gemini.generate bedrock.converse mistral.chat cohere.chat ollama.chat", lossServerTools, "they are their vendor's own"},
 	{"anthropic.messages bedrock.converse mistral.chat cohere.chat ollama.chat", lossAllowed, "the choice is among the tools declared: others are not declared"},
 	{"cohere.chat ollama.chat", lossNamed, "a call can be required, but not of which tool"},
 	{"ollama.chat", lossChoice, "the model chooses"},

@@ -17,7 +17,7 @@ func (r *Reply) chatWhole(doc node) {
 	for _, c := range message.list("tool_calls") {
 		p := chatCall(c)
 		r.Calls = append(r.Calls, Call{p.ID, p.Name, argumentsOf(p)})
-		if kind := c.str("type"); p.ID == "" || kind != "function" && kind != "custom" || !c.either("function", "custom").either("arguments", "input").isString() {
+		if kind := c.str("type"); p.ID == "" || kind != "function" && kind != "custom" && r.Endpoint == Chat || !c.either("function", "custom").either("arguments", "input").isString() {
 			r.breach("a call of the type %q with the id %q: %s", kind, p.ID, short(c.canonical()))
 		}
 	}

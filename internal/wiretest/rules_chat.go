@@ -102,7 +102,8 @@ func (a *Ask) checkChatLike(doc node) {
 		a.breach("an empty list of tools")
 	}
 	for _, t := range doc.list("tools") {
-		if kind := t.str("type"); t.get("function").exists() && kind != "function" || t.get("custom").exists() && kind != "custom" {
+		kind := t.str("type")
+		if t.get("function").exists() && kind != "function" && a.Endpoint != Mistral || t.get("custom").exists() && kind != "custom" {
 			a.breach("a tool of the type %q", kind)
 		}
 	}
@@ -122,7 +123,7 @@ func (a *Ask) checkChatAnswer(i int, m node) {
 		a.breach("message %d has an empty list of calls", i)
 	}
 	content := m.get("content")
-	said := content.str() != "" || len(content.list()) > 0
+	said := content.isString() || len(content.list()) > 0
 	for _, k := range []string{"refusal", "tool_calls", "function_call", "audio", "tool_plan", "reasoning", "reasoning_content"} {
 		said = said || m.get(k).exists()
 	}
@@ -135,7 +136,7 @@ func (a *Ask) checkChatAnswer(i int, m node) {
 		} else if _, err := parse([]byte(args.str())); err != nil && c.get("function").exists() && a.Endpoint != Chat {
 			a.breach("message %d: arguments are no JSON", i)
 		}
-		if kind := c.str("type"); kind != "function" && kind != "custom" {
+		if kind := c.str("type"); kind != "function" && kind != "custom" && a.Endpoint != Mistral {
 			a.breach("message %d: a call of the type %q", i, kind)
 		}
 		if c.str("id") == "" {

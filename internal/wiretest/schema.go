@@ -196,8 +196,8 @@ func openSchema(s string) (any, bool) {
 	return out, enough
 }
 
-// closed closes the objects of a schema that do not say whether they are open.
-func closed(s string) string {
+// closed closes the objects of a schema that do not say whether they are open, or all of them.
+func closed(s string, all bool) string {
 	if s == "" || s == "json" {
 		return s
 	}
@@ -206,7 +206,7 @@ func closed(s string) string {
 		return s
 	}
 	return node{rewrite(n, func(out map[string]any) {
-		if _, said := out["additionalProperties"]; !said && out["type"] == "object" {
+		if _, said := out["additionalProperties"]; (all || !said) && out["type"] == "object" {
 			out["additionalProperties"] = false
 		}
 	})}.canonical()

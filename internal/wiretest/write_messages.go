@@ -61,7 +61,7 @@ func (a *Ask) writeMessages() object {
 		doc["tool_choice"] = choice
 	}
 	if a.Format != "" && a.Format != "json" {
-		doc["output_config"] = object{"format": object{"type": "json_schema", "schema": jsonSchema(closed(a.Format))}}
+		doc["output_config"] = object{"format": object{"type": "json_schema", "schema": jsonSchema(closed(a.Format, true))}}
 	}
 	if a.Thinking != "on" {
 		if t := a.Temperature; t != "" && lessNumber("1", t) {
