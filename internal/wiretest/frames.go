@@ -42,7 +42,11 @@ func splitEvents(body string) (frames []frame, breaches []string) {
 		name string
 		data []string
 	)
-	for line := range strings.SplitSeq(body, "\n") {
+	lines := strings.Split(body, "\n")
+	if rest := lines[len(lines)-1]; rest != "" {
+		breaches = append(breaches, "the stream ends inside of a line")
+	}
+	for _, line := range lines[:len(lines)-1] {
 		if line == "" {
 			if data != nil {
 				frames = append(frames, frame{name, strings.Join(data, "\n")})

@@ -48,9 +48,8 @@ func plainSchema(n node) any {
 		case "nullable", "propertyOrdering":
 			continue
 		case "type":
-			null := false
-			v, null = plainType(member)
-			nullable = nullable || null
+			plain, null := plainType(member)
+			v, nullable = plain, nullable || null
 		case "format":
 			if v == "enum" {
 				continue

@@ -36,30 +36,7 @@ func (a *Ask) writeMessages() object {
 		messages = append(messages, messageObject(t))
 	}
 	doc["messages"] = messages
-	if len(a.Tools) > 0 {
-		var tools []any
-		for _, t := range a.Tools {
-			f := object{"name": t.Name, "input_schema": inputSchema(t.Schema)}
-			if t.Description != "" {
-				f["description"] = t.Description
-			}
-			if t.Strict {
-				f["strict"] = true
-			}
-			tools = append(tools, f)
-		}
-		doc["tools"] = tools
-	}
-	if c := a.Choice; c.Mode != "" {
-		choice := object{"type": c.Mode}
-		if c.Mode == "tool" {
-			choice["name"] = c.Name
-		}
-		if a.Thinking == "on" && c.Mode != "none" {
-			choice = object{"type": "auto"} // all that thinking allows
-		}
-		doc["tool_choice"] = choice
-	}
+	a.messageTools(doc)
 	if a.Format != "" && a.Format != "json" {
 		doc["output_config"] = object{"format": object{"type": "json_schema", "schema": jsonSchema(closed(a.Format, true))}}
 	}
@@ -85,6 +62,33 @@ func (a *Ask) writeMessages() object {
 	}
 	mark(doc, a.Caches)
 	return doc
+}
+
+func (a *Ask) messageTools(doc object) {
+	if len(a.Tools) == 0 {
+		return
+	}
+	var tools []any
+	for _, t := range a.Tools {
+		f := object{"name": t.Name, "input_schema": inputSchema(t.Schema)}
+		if t.Description != "" {
+			f["description"] = t.Description
+		}
+		if t.Strict {
+			f["strict"] = true
+		}
+		tools = append(tools, f)
+	}
+	doc["tools"] = tools
+	switch c := a.Choice; {
+	case c.Mode == "":
+	case a.Thinking == "on" && c.Mode != "none":
+		doc["tool_choice"] = object{"type": "auto"} // all that thinking allows
+	case c.Mode == "tool":
+		doc["tool_choice"] = object{"type": "tool", "name": c.Name}
+	default:
+		doc["tool_choice"] = object{"type": c.Mode}
+	}
 }
 
 // inputSchema is a schema that the API takes: one of an object.
