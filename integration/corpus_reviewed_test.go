@@ -34,6 +34,7 @@ var corpusReviewedRequests = []corpusReview{
 
 	// To be mended.
 	{"*", "", "request: breach: a tool choice without tools", "the choice stays where all tools had to be left out: OpenAI refuses it"},
+	{"anthropic-messages-*", "", "request: words: nothing is left of a result that is tool_reference", "a search for tools found some, and the model is not told which"},
 	{"openai-chat-2d03690a01", "", "request: thinking: want on, *", "the switch of Z.ai and DeepSeek is not read"},
 	{"openai-chat-a48ef89ac4", "", "request: thinking: want on, *", "the switch of Z.ai and DeepSeek is not read"},
 	{"openai-chat-b1f6ef0554", "", "request: conversation: *", "an image by a URL without an extension is sent to Gemini without a type"},
@@ -49,6 +50,7 @@ var corpusReviewedRules = []corpusReview{
 	{"anthropic-messages-9b6d6725a2", "", "reply: the stream ends in *", "truncated"},
 	{"bedrock-converse-c74c721cd9", "", "request: message 0: an empty text", "a line end between two cache marks was accepted"},
 	{"gemini-generate-2f819c312a", "", "request: content 1: an empty text", "an empty answer of the model was accepted"},
+	{"gemini-generate-a970a9a83d", "", "reply: bytes *", "the recorder made quotes and dashes shorter"},
 	{"gemini-generate-4d63b9e1fd", "", "reply: no modelVersion or responseId", "from before there were any"},
 	{"gemini-generate-fe1a161d11", "", "reply: no modelVersion or responseId", "from before there were any"},
 	{"mistral-chat-16519e7ab0", "", "request: message 1 has an empty list of calls", "Mistral takes it, others do not"},

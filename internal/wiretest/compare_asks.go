@@ -63,6 +63,7 @@ type said struct {
 	texts      []string // of texts and results
 	value      string   // of everything else, and of the calls that results answer
 	mime       string   // of media, where it is said
+	other      string   // of results that hold nothing but what only one vendor understands: what that is
 }
 
 func (f *findings) conversation(want, got *Ask) {
@@ -87,8 +88,10 @@ func (f *findings) conversation(want, got *Ask) {
 			f.add("conversation", "want %d parts, got %d: %s %s is extra", len(w), len(g), g[i].role, g[i].show())
 		case w[i].role != g[i].role || w[i].kind != g[i].kind || w[i].value != g[i].value || !sameType(w[i].mime, g[i].mime):
 			f.add("conversation", "part %d: want %s %s, got %s %s", i, w[i].role, w[i].show(), g[i].role, g[i].show())
-		case !sameTexts(w[i].texts, g[i].texts):
+		case w[i].other == "" && !sameTexts(w[i].texts, g[i].texts):
 			f.equal("words", strings.Join(w[i].texts, "|"), strings.Join(g[i].texts, "|"))
+		case w[i].other != "" && blank(strings.Join(g[i].texts, "")):
+			f.add("words", "nothing is left of a result that is %s", w[i].other)
 		default:
 			continue
 		}
@@ -196,8 +199,12 @@ func (p *Part) plain(role string) said {
 // result is a result with the number of its call.
 func (p *Part) result(role, provider, from string) said {
 	var texts []string
-	media := false
+	media, other := false, ""
 	for _, in := range p.Inner {
+		if in.Kind == kindOther {
+			other = in.Name
+			continue
+		}
 		s := in.plain(role)
 		texts = append(texts, s.texts...)
 		media = media || s.kind != kindText
@@ -210,7 +217,10 @@ func (p *Part) result(role, provider, from string) said {
 	if p.IsError && !cannot(provider, lossErrorFlag) && !cannot(from, lossErrorFlag) {
 		value += " failed"
 	}
-	return said{role: role, kind: kindResult, texts: []string{text}, value: value}
+	if text != "" || media {
+		other = ""
+	}
+	return said{role: role, kind: kindResult, texts: []string{text}, value: value, other: other}
 }
 
 // sameType compares media types, which have several names. Where one side does not say, the bytes do.

@@ -2,6 +2,7 @@ package wiretest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -71,9 +72,22 @@ func (f *findings) said(want, got *Reply, client string) {
 	if !sameTexts(want.Thinking, got.Thinking) {
 		f.equal("thinking", strings.Join(want.Thinking, "|"), strings.Join(got.Thinking, "|"))
 	}
+	for _, w := range want.Sources {
+		if cannot(client, lossPassage) {
+			w.Passage = ""
+		}
+		if !slices.ContainsFunc(got.Sources, w.matches) {
+			f.add("sources", "%+v is missing, of %d", w, len(want.Sources))
+		}
+	}
 	if !cannot(client, lossMedia) {
 		f.equal("media", strings.Join(want.Media, " "), strings.Join(got.Media, " "))
 	}
+}
+
+// matches reports whether another source says at least what this one does.
+func (s Source) matches(t Source) bool {
+	return s.URL == t.URL && (s.Title == "" || s.Title == t.Title) && (s.Passage == "" || s.Passage == t.Passage)
 }
 
 func (f *findings) calls(want, got []Call, client string) {

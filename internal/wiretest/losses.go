@@ -36,6 +36,7 @@ const (
 	lossPause       = "paused turns"
 	lossError       = "answers that failed in the middle"
 	lossLoop        = "thinking that begins in the middle of a tool loop"
+	lossPassage     = "passages that sources support"
 	lossMedia       = "media in answers"
 	lossThinking    = "switch of thinking"
 	lossCallID      = "ids of calls"
@@ -66,6 +67,7 @@ var losses = []loss{
 	{"anthropic.messages", lossFilter, "refusal is the word for everything withheld"},
 	{"openai.chat openai.responses gemini.generate", lossPause, "only Anthropic pauses; the turn ends"},
 	{"openai.chat anthropic.messages", lossError, "no reason to stop says so"},
+	{"anthropic.messages", lossPassage, "a source supports the whole text that it is a part of"},
 	{"anthropic.messages", lossMedia, "answers are words and calls"},
 	{"gemini.generate", lossCallID, "ids are optional"},
 }

@@ -15,6 +15,8 @@ type Reply struct {
 	// Thinking are the thoughts, piece by piece: white space between pieces is up to those who join them.
 	Thinking []string
 	Calls    []Call
+	// Sources are what the answer refers to, each passage and address once.
+	Sources []Source
 	// Media are digests of what the model made besides words.
 	Media []string
 	// Stop is one of stop, length, tool, filter, refusal, pause and error, or empty; RawStop is the dialect's own word.
@@ -27,6 +29,9 @@ type Reply struct {
 
 	thought string // which piece the last thought belongs to
 }
+
+// Source is an address that a passage of the answer rests on. Not every dialect says which passage.
+type Source struct{ URL, Title, Passage string }
 
 // Call is a call of a tool that the client runs. Args are canonical JSON, or the text as it is if it is none.
 type Call struct{ ID, Name, Args string }
@@ -206,6 +211,24 @@ func (r *Reply) each(frames []frame, read func(frame, node)) {
 		}
 		read(f, n)
 	}
+}
+
+// source notes what a passage of the answer refers to.
+func (r *Reply) source(url, title, passage string) {
+	if s := (Source{url, title, passage}); url != "" && !slices.Contains(r.Sources, s) {
+		r.Sources = append(r.Sources, s)
+	}
+}
+
+// characters are those from start to end of a text.
+func (r *Reply) characters(text string, start, end node) string {
+	runes := []rune(text)
+	from, to := start.count(), end.count()
+	if !start.exists() || !end.exists() || from < 0 || from > to || to > int64(len(runes)) {
+		r.breach("characters %s to %s of %d", start.number(), end.number(), len(runes))
+		return ""
+	}
+	return string(runes[from:to])
 }
 
 // medium notes what the model made. The type is that of the client's picture of it, and not compared.

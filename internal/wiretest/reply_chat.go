@@ -24,6 +24,7 @@ func (r *Reply) chatWhole(doc node) {
 	if f := message.get("function_call"); f.str("name") != "" {
 		r.Calls = append(r.Calls, Call{"", f.str("name"), f.str("arguments")})
 	}
+	r.chatSources(message.list("annotations"))
 	r.stop(first.str("finish_reason"))
 	r.chatUsage(doc)
 	if r.Endpoint != Chat {
@@ -80,6 +81,17 @@ func (r *Reply) chatSaid(m node) {
 	}
 }
 
+// chatSources reads the annotations of an answer, which may precede the words that they are about.
+func (r *Reply) chatSources(annotations []node) {
+	for _, a := range annotations {
+		c := a.get("url_citation")
+		if c.exists() != (a.str("type") == "url_citation") {
+			r.breach("an annotation of the type %q", a.str("type"))
+		}
+		r.source(c.str("url"), c.str("title"), r.characters(r.Text, c.get("start_index"), c.get("end_index")))
+	}
+}
+
 func (r *Reply) chatUsage(doc node) {
 	u := doc.get("usage")
 	if !u.exists() {
@@ -116,6 +128,7 @@ type chatStream struct {
 	r        *Reply
 	head     string        // what all chunks have in common
 	counted  bool          // the usage came
+	cited    []node        // the annotations
 	calls    map[int64]int // by the index on the wire
 	custom   map[int]bool  // which take free text
 	done     bool
@@ -138,6 +151,7 @@ func (r *Reply) chatFrames(frames []frame) {
 	if !s.done && r.Error == "" {
 		r.breach("no [DONE]")
 	}
+	r.chatSources(s.cited)
 	for i := range s.custom {
 		r.Calls[i].Args = string(quoted(r.Calls[i].Args))
 	}
@@ -196,6 +210,7 @@ func (s *chatStream) choice(c node) {
 	}
 	s.anything = true
 	r.chatSaid(delta)
+	s.cited = append(s.cited, delta.list("annotations")...)
 	for i, t := range delta.list("tool_calls") {
 		s.call(i, t)
 	}

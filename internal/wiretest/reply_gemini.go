@@ -64,12 +64,39 @@ func (s *geminiStream) answer(doc node) {
 		for _, p := range content.list("parts") {
 			s.part(p)
 		}
+		r.geminiSources(c.get("groundingMetadata"))
 		r.stop(geminiReason(c.get("finishReason")))
 	}
 	if word := doc.str("promptFeedback", "blockReason"); word != "" {
 		s.blocked, r.Stop, r.RawStop = true, "filter", word
 	}
 	r.geminiUsage(doc.get("usageMetadata"))
+}
+
+// geminiSources reads the sources that some part of the answer rests on, or all of them where nothing says which do.
+func (r *Reply) geminiSources(grounding node) {
+	chunks, supports := grounding.list("groundingChunks"), grounding.list("groundingSupports")
+	for _, support := range supports {
+		for _, i := range support.list("groundingChunkIndices") {
+			if n := i.count(); n >= 0 && n < int64(len(chunks)) {
+				r.source(chunks[n].str("web", "uri"), chunks[n].str("web", "title"), support.str("segment", "text"))
+			}
+		}
+		r.segment(support.get("segment"))
+	}
+	for _, chunk := range chunks {
+		if len(supports) == 0 {
+			r.source(chunk.str("web", "uri"), chunk.str("web", "title"), "")
+		}
+	}
+}
+
+// segment checks that a passage stands where it is said to: offsets count bytes. Parts after the first are not looked at.
+func (r *Reply) segment(s node) {
+	from, to := s.count("startIndex"), s.count("endIndex")
+	if s.count("partIndex") == 0 && (from > to || to > int64(len(r.Text)) || r.Text[from:to] != s.str("text")) {
+		r.breach("bytes %d to %d of %d are not %s", from, to, len(r.Text), short(s.str("text")))
+	}
 }
 
 // geminiReason is a finishReason by its name; JSON of protocol buffers may have its number.

@@ -44,6 +44,9 @@ func (r *Reply) messagesBlock(i int, b node) {
 			r.breach("block %d: an empty text", i)
 		}
 		r.Text += b.str("text")
+		for _, c := range b.list("citations") {
+			r.cite(c)
+		}
 	case "thinking":
 		r.think("block "+strconv.Itoa(i), b.str("thinking"))
 	case "tool_use":
@@ -57,6 +60,14 @@ func (r *Reply) messagesBlock(i int, b node) {
 	case "":
 		r.breach("block %d has no type", i)
 	}
+}
+
+// cite reads a citation of a text block, which is about all of it.
+func (r *Reply) cite(c node) {
+	if c.str("url") != "" && c.str("type") != "web_search_result_location" {
+		r.breach("a citation of the type %q", c.str("type"))
+	}
+	r.source(c.str("url"), c.str("title"), "")
 }
 
 func (r *Reply) messagesUsage(u node) {
@@ -204,6 +215,9 @@ func (s *messagesStream) delta(n node) {
 		}
 	}
 	s.input.WriteString(delta.str("partial_json"))
+	if kind == "citations_delta" {
+		s.r.cite(delta.get("citation"))
+	}
 }
 
 func (s *messagesStream) close(n node) {

@@ -16,6 +16,9 @@ func (r *Reply) converseWhole(doc node) {
 				}
 			}
 			r.Text += p.Text
+			for _, c := range b.list("citationsContent", "citations") {
+				r.source(c.str("location", "web", "url"), c.str("title"), p.Text)
+			}
 		case kindThinking:
 			r.think("block "+strconv.Itoa(i), p.Text)
 		case kindCall:

@@ -85,6 +85,11 @@ func (r *Reply) responsesItem(i int, item node) {
 		for _, p := range item.list("content") {
 			r.Text += p.str("text")
 			r.Refusal += p.str("refusal")
+			for _, a := range p.list("annotations") {
+				if a.str("type") == "url_citation" {
+					r.source(a.str("url"), a.str("title"), r.characters(p.str("text"), a.get("start_index"), a.get("end_index")))
+				}
+			}
 			if kind := p.str("type"); kind != "refusal" && (kind != "output_text" || !p.get("annotations").isList()) {
 				r.breach("message %d: a part of the type %q, or without annotations", i, kind)
 			}

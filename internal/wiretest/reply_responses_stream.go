@@ -29,6 +29,7 @@ type streamedPart struct {
 	text         strings.Builder
 	said, closed bool
 	kind         string
+	cited        []any
 	done         node // as its last event repeats it
 }
 
@@ -171,9 +172,19 @@ func (s *responsesStream) within(kind string, n node) {
 			p.said = true
 			s.repeats(kind, p, n.either("text", "refusal").str())
 		}
+	case "output_text.annotation.added":
+		if p := s.part(it, kind, n); p != nil {
+			if n.number("annotation_index") != strconv.Itoa(len(p.cited)) {
+				s.r.breach("annotation %d has the number %q", len(p.cited), n.number("annotation_index"))
+			}
+			p.cited = append(p.cited, n.get("annotation").value)
+		}
 	case "content_part.done", "reasoning_summary_part.done":
 		if p := s.part(it, kind, n); p != nil {
 			p.closed, p.done = true, n.get("part")
+			if streamed, repeated := (node{p.cited}), p.done.get("annotations"); len(p.cited) != len(repeated.list()) || p.cited != nil && streamed.canonical() != repeated.canonical() {
+				s.r.breach("the annotations were %s, and then %s", short(streamed.canonical()), short(repeated.canonical()))
+			}
 			s.repeats(kind, p, p.done.either("text", "refusal").str())
 			if !p.said {
 				s.r.breach("%s of a part that says nothing of its end", kind)

@@ -41,7 +41,10 @@ var freeInReplies = map[string][]string{
 		"created_at changed", "error", "id changed", "incomplete_details", "model changed", "output.*.id changed", "parallel_tool_calls changed",
 		"tool_choice changed",
 	},
-	Messages: {"content.*.signature", "id changed", "model changed", "usage.cache_creation_input_tokens left out"},
+	Messages: {
+		"content.*.citations.*.cited_text", "content.*.citations.*.encrypted_index",
+		"content.*.signature", "id changed", "model changed", "usage.cache_creation_input_tokens left out",
+	},
 	Gemini: {
 		"candidates.*.content.parts.*.functionCall.args left out", "candidates.*.content.parts.*.thoughtSignature", "candidates.*.index left out",
 		"modelVersion changed", "responseId changed",
@@ -78,6 +81,7 @@ var freeInStreams = map[string][]string{
 		"response.in_progress response.parallel_tool_calls changed", "response.in_progress response.tool_choice changed", "response.in_progress response.usage left out",
 	},
 	Messages: {
+		"content_block_delta delta.citation.cited_text", "content_block_delta delta.citation.encrypted_index",
 		"content_block_delta delta.signature", "content_block_start content_block.signature changed",
 		"event content_block_delta late", "event content_block_delta left out", "event content_block_delta repeated", // signatures
 		"event content_block_stop late", "event ping late", "event ping left out", "event ping repeated",
