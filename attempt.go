@@ -27,30 +27,41 @@ var (
 	errDone           = errors.New("the attempt has ended")
 )
 
-// attempt calls one slot of one target. It returns nil when the client was answered, also when the stream broke after
-// the commit point. sent reports whether the provider was called at all.
-func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
-	up, model := c.slot.up.state.health, c.slot.model.health
-	defer up.End(c.upPass)
-	defer model.End(c.mdPass)
-	var a *attempt
-	defer func() { c.giveBack(a) }()
+// prepare makes the request for one slot of one target. It returns a fault when the target cannot take it; then it was not
+// asked, and the place on it is given back.
+func (x *exchange) prepare(c choice) (*attempt, outgoing, *providers.Fault) {
+	ready := false
+	defer func() {
+		if !ready {
+			c.cancel(time.Now())
+		}
+	}()
 	dialect, err := x.chooseDialect(c.target)
 	if err != nil {
-		return x.refuse(err), false
+		return nil, outgoing{}, x.refuse(err)
 	}
 	out, err := x.encode(c.target, dialect)
 	if err != nil {
-		return x.refuse(err), false
+		return nil, outgoing{}, x.refuse(err)
 	}
-	x.attempts = append(x.attempts, attempt{choice: c, dialect: dialect, start: time.Now()})
-	a = &x.attempts[len(x.attempts)-1]
+	ready = true
+	x.attempts = append(x.attempts, attempt{choice: c, dialect: dialect, start: time.Now(), dropped: slices.Clone(x.dropped)})
+	return &x.attempts[len(x.attempts)-1], out, nil
+}
+
+// perform calls the provider. It returns nil when the client was answered, also when the stream broke after the commit
+// point.
+func (x *exchange) perform(ctx context.Context, a *attempt, out outgoing) (f *providers.Fault) {
+	up, model := a.slot.up.state.health, a.slot.model.health
+	defer up.End(a.upPass)
+	defer model.End(a.mdPass)
+	defer func() { a.slot.up.state.limiter.Return(time.Now(), a.grant, a.tokens()) }()
 	if x.head.Stream {
-		ctx, wd := newWatchdog(x.r.Context(), x.route.firstToken, errFirstToken, x.deadline)
+		ctx, wd := newWatchdog(ctx, x.route.firstToken, errFirstToken, x.deadline)
 		defer wd.stop()
 		f = x.call(ctx, wd, a, out)
 	} else {
-		ctx, cancel := context.WithDeadlineCause(x.r.Context(), x.deadline, errRequestTimeout)
+		ctx, cancel := context.WithDeadlineCause(ctx, x.deadline, errRequestTimeout)
 		defer cancel()
 		f = x.call(ctx, nil, a, out)
 	}
@@ -61,19 +72,14 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	x.learn(a)
 	x.settle(a)
 	x.teach(a)
-	if p := a.target.price; f != nil && f.Class == providers.ClassContextLength && p != nil {
-		x.needs.window = max(x.needs.window, p.ContextWindow) // another model has to be larger
-	}
-	return f, true
+	return f
 }
 
-// giveBack ends the attempt's part of what the vendor allows; a is nil when nothing was sent.
-func (c *choice) giveBack(a *attempt) {
-	if l := &c.slot.up.state.limiter; a == nil {
-		l.Cancel(time.Now(), c.grant)
-	} else {
-		l.Return(time.Now(), c.grant, a.tokens())
-	}
+// cancel gives back a place that was not used after all.
+func (c *choice) cancel(now time.Time) {
+	c.slot.model.health.End(c.mdPass)
+	c.slot.up.state.health.End(c.upPass)
+	c.slot.up.state.limiter.Cancel(now, c.grant)
 }
 
 // refuse keeps the reason why a target cannot take the request, for the case that no other can either.
@@ -158,6 +164,9 @@ func (x *exchange) chooseDialect(t *target) (providers.Dialect, error) {
 	if slices.Contains(speaks, x.dialect) {
 		return x.dialect, nil
 	}
+	if o, ok := t.provider.guest.(providers.Offerer); ok && x.operation != providers.Generate && o.Offers(x.dialect, x.operation) {
+		return x.dialect, nil
+	}
 	for _, d := range speaks {
 		if x.translatesTo(d) {
 			return d, nil
@@ -219,6 +228,8 @@ func (x *exchange) contextFault(ctx context.Context) *providers.Fault {
 		return nil
 	}
 	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errHedged):
+		return superseded()
 	case errors.Is(cause, errFirstToken), errors.Is(cause, errIdle), errors.Is(cause, errRequestTimeout):
 		return &providers.Fault{Class: providers.ClassTimeout, Message: cause.Error(), Billed: providers.BilledUnknown}
 	default:
@@ -278,6 +289,7 @@ func (x *exchange) succeeded(a *attempt) {
 	now := time.Now()
 	x.h.report(a.slot, a.slot.up.state.health.Success(now, a.upPass, 0))
 	x.h.report(a.slot, a.slot.model.health.Success(now, a.mdPass, a.ttft))
+	a.slot.model.quantiles(x.head.Stream).Observe(now, a.ttft)
 }
 
 // learn feeds the outcome of an attempt into the health of its endpoint, its credential and its model.
@@ -291,7 +303,7 @@ func (x *exchange) learn(a *attempt) {
 	up, model := c.slot.up.state.health, c.slot.model.health
 	class := string(f.Class)
 	switch f.Class {
-	case providers.ClassCanceled, providers.ClassInternal:
+	case providers.ClassCanceled, providers.ClassInternal, providers.ClassHedged:
 		// Says nothing about the target.
 	case providers.ClassRateLimit:
 		x.h.report(c.slot, up.Success(now, c.upPass, 0)) // it can be reached

@@ -14,7 +14,7 @@ import (
 
 // The options that may stand on the directive and, most of them, on a model or a provider.
 var (
-	balancingOptions = []string{"lb_policy", "lb_retries", "lb_try_duration", "lb_try_interval", "retry_on"}
+	balancingOptions = []string{"lb_policy", "lb_retries", "lb_try_duration", "lb_try_interval", "retry_on", "hedge"}
 	healthOptions    = []string{"max_fails", "fail_duration", "slow_start", "unhealthy_latency", "unhealthy_request_count", "unhealthy_status"}
 	timeoutOptions   = []string{"first_token_timeout", "idle_timeout", "request_timeout"}
 )
@@ -49,6 +49,8 @@ func parseBalancing(d *caddyfile.Dispenser, to **LoadBalancing) error {
 		return err
 	case "lb_try_duration":
 		return parseOneDuration(d, &lb.TryDuration)
+	case "hedge":
+		return parseHedge(d, &lb.Hedge)
 	case "lb_try_interval":
 		return parseOneDuration(d, &lb.TryInterval)
 	default: // retry_on

@@ -23,7 +23,7 @@ var providerOptions = providers.CommonOptions()
 //	provider <name> [<kind>] [<api_key> | <base_url>...] {
 //		api_key   <key>...
 //		base_url  <url>...
-//		dialect   chat|responses|messages|gemini...
+//		dialect   chat|responses|messages|gemini|cohere|ollama...
 //		models    <pattern>...
 //		header_up [+|-]<field> [<value> [<replacement>]]
 //		transport http { ... }
@@ -120,7 +120,7 @@ func (c *ProviderConfig) parseOption(d *caddyfile.Dispenser) (bool, error) {
 		return true, c.parseHeaderUp(d)
 	case "transport":
 		return true, c.parseTransport(d)
-	case "lb_retries", "lb_try_duration", "lb_try_interval", "retry_on":
+	case "lb_retries", "lb_try_duration", "lb_try_interval", "retry_on", "hedge":
 		return true, d.Errf("%s counts tries over all targets: write it on the model or on llm_gateway, not on a provider", option)
 	}
 	switch {

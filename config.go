@@ -22,8 +22,8 @@ type ProviderConfig struct {
 	// The base URLs, in the form that the vendor's own SDK takes. Several are several endpoints, balanced by
 	// `load_balancing`. Placeholders are expanded. Default: the vendor's public endpoint.
 	BaseURLs []string `json:"base_urls,omitempty"`
-	// The dialects that the endpoint speaks, best first: `chat`, `responses`, `messages`, `gemini`. Default: what its
-	// kind speaks.
+	// The dialects that the endpoint speaks, best first: `chat`, `responses`, `messages`, `gemini`, `cohere`, `ollama`.
+	// Default: what its kind speaks.
 	Dialects []string `json:"dialects,omitempty"`
 	// The models that the provider may be asked for; `*` matches any characters. Default: all.
 	Models []string `json:"models,omitempty"`
@@ -86,6 +86,8 @@ type LoadBalancing struct {
 	// `server_error`. More: `context_length`, `content_filter`, `auth`, `billing`, `not_found`. When a provider refuses a
 	// credential (`auth`, `billing`), its other credentials are tried in any case.
 	RetryOn []string `json:"retry_on,omitempty"`
+	// Whether a second attempt is made while the first one keeps the client waiting. Default: no.
+	Hedge *Hedge `json:"hedge,omitempty"`
 }
 
 // PassiveHealth says when a target is taken out of rotation because of the requests it failed.

@@ -53,6 +53,7 @@ func (x *exchange) encode(t *target, d providers.Dialect) (outgoing, error) {
 func (x *exchange) splice(t *target) outgoing {
 	var arr [4]jsonedit.Edit
 	s := x.codec.Splice(x.body, x.obj, x.head, dialects.SpliceOptions{Model: t.model, AskUsage: x.operation == providers.Generate}, arr[:0])
+	x.drop(s.Notes) // strict or not: it is of use to nobody but its maker
 	out := outgoing{hideUsage: s.HideUsage}
 	if len(x.body) <= providers.SmallBody/2 && len(s.Edits) > 0 {
 		out.body = providers.NewBody(nil, jsonedit.Apply(make([]byte, 0, len(x.body)+128), x.body, s.Edits))

@@ -59,6 +59,9 @@ type exchange struct {
 	pool     []balancing.Candidate // scratch of the choice among targets
 	poolAt   []int
 	attempts []attempt
+	race     *race // of two attempts at the same time; usually nil
+	// answering is the number of the attempt that the client was answered from, from 1; 0 for the last one.
+	answering int
 
 	// committed is set when the first byte of the response has been handed to the client. Before it every failure can
 	// be repaired without the client noticing; after it none can.
@@ -104,6 +107,8 @@ type attempt struct {
 	cost      accounting.Money
 	requestID string // the provider's
 	told      bool   // its health knows that it answers
+	dropped   []string
+	run       *runner // in a race of two attempts
 }
 
 // randomness seeds a generator per processor from the system: ids have to be unique, not secret, and asking the system for
@@ -274,6 +279,14 @@ func (x *exchange) affinityKey() uint64 {
 		return balancing.Affinity(u)
 	}
 	return 0
+}
+
+// last is the attempt that the response tells of: the one that answered or else the last one. There must be one.
+func (x *exchange) last() *attempt {
+	if x.answering > 0 {
+		return &x.attempts[x.answering-1]
+	}
+	return &x.attempts[len(x.attempts)-1]
 }
 
 // release gives back what the exchange borrowed.

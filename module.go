@@ -103,6 +103,7 @@ type Handler struct {
 	estimator *accounting.Estimator
 	ledger    accounting.Ledger
 	metrics   *metrics
+	spending  spending
 	held      []reference // to what is pooled
 }
 

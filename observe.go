@@ -145,7 +145,10 @@ func (x *exchange) finish() {
 	x.summarize()
 	var first, last *attempt
 	if k.Attempts > 0 {
-		first, last = &x.attempts[0], &x.attempts[k.Attempts-1]
+		first, last = &x.attempts[0], x.last()
+	}
+	for i := range x.attempts {
+		x.h.spending.add(&x.attempts[i])
 	}
 	x.record()
 	if x.h.metrics != nil {
@@ -170,7 +173,7 @@ func (x *exchange) summarize() {
 	if k.Attempts == 0 {
 		return
 	}
-	last := &x.attempts[k.Attempts-1]
+	last := x.last()
 	k.Provider, k.UpstreamModel, k.Target = last.target.provider.name, last.target.model, last.target.label
 	k.TTFT = last.ttft
 	x.total()

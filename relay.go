@@ -51,6 +51,9 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 		return x.errorIn200(a, m, body)
 	}
 	a.obs = *m.Observation()
+	if !x.claim(a) {
+		return superseded()
+	}
 	if a.dialect == x.dialect && !x.head.Stream {
 		x.writeUnary(a, resp.Header["Content-Type"], body)
 		return nil
@@ -205,6 +208,7 @@ func (x *exchange) commit(contentType []string) {
 	x.takeOver()
 	x.keep.Status = http.StatusOK
 	x.committed = true
+	x.rc = http.NewResponseController(x.w)
 	if x.opened {
 		x.summarize()
 	} else {

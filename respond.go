@@ -108,7 +108,7 @@ func (x *exchange) setHeaders() {
 	set("X-Request-Id", x.id)
 	h["Request-Id"] = h["X-Request-Id"]
 	if n := len(x.attempts); n > 0 {
-		set("X-Llm-Gateway-Target", x.attempts[n-1].target.label)
+		set("X-Llm-Gateway-Target", x.last().target.label)
 		set("X-Llm-Gateway-Attempts", strconv.Itoa(n))
 	}
 	if len(x.dropped) > 0 {
@@ -123,7 +123,7 @@ func (x *exchange) exhausted(wait time.Duration) error {
 	if len(x.attempts) == 0 {
 		return x.unavailable(wait)
 	}
-	last := &x.attempts[len(x.attempts)-1]
+	last := x.last()
 	f := last.fault
 	e := x.faultError(f)
 	if wait <= 0 {

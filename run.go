@@ -36,7 +36,17 @@ func (x *exchange) run() error {
 		}
 		again = nil
 		x.tried = append(x.tried, c.slot)
-		f, sent := x.attempt(c)
+		x.attempts = slices.Grow(x.attempts, 2) // the attempts of a race must not move
+		a, out, f := x.prepare(c)
+		if f != nil {
+			continue // the target cannot take this request; it was not asked
+		}
+		if after := x.hedgeAfter(a); after > 0 {
+			a, f = x.hedged(a, out, after)
+			c = a.choice
+		} else {
+			f = x.perform(x.r.Context(), a, out)
+		}
 		switch {
 		case f == nil:
 			return nil
@@ -46,10 +56,11 @@ func (x *exchange) run() error {
 			}
 			x.keep.Class = f.Class
 			return nil
-		case !sent:
-			continue // the target cannot take this request; it was not asked
 		}
 		x.log(c, f)
+		if p := c.target.price; f.Class == providers.ClassContextLength && p != nil {
+			x.needs.window = max(x.needs.window, p.ContextWindow) // another model has to be larger
+		}
 		d := x.decide(c, f)
 		switch d.Action {
 		case balancing.Stop:

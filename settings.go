@@ -33,6 +33,7 @@ type settings struct {
 	policy   balancing.Policy
 	affinity string // placeholder, from a policy that names one
 	retry    balancing.RetryRules
+	hedge    *hedging // nil without
 
 	firstToken, idle, request, stream time.Duration
 }
@@ -88,6 +89,13 @@ func (s settings) overlay(ctx caddy.Context, lb *LoadBalancing, t *Timeouts) (se
 			return s, fmt.Errorf("retry_on: %w", err)
 		}
 		s.retry.On = classes
+	}
+	if lb.Hedge != nil {
+		h, err := lb.Hedge.rules()
+		if err != nil {
+			return s, err
+		}
+		s.hedge = h
 	}
 	if len(lb.PolicyRaw) > 0 {
 		p, err := loadPolicy(ctx, lb)

@@ -67,7 +67,6 @@ func (x *exchange) relayStream(ctx context.Context, wd *watchdog, a *attempt, re
 	if x.wantsArray() {
 		r.array, r.contentType = new(jsonArray), contentTypeJSON
 	}
-	x.rc = http.NewResponseController(x.w)
 	return r.run(ctx)
 }
 
@@ -140,6 +139,9 @@ func (r *relay) send(sig dialects.Signal, raw []byte, flush bool) (*providers.Fa
 		*r.buf = r.append(*r.buf, raw)
 		if sig&(dialects.SignalContent|dialects.SignalTerminal) == 0 && len(*r.buf) < maxHeld {
 			return nil, false
+		}
+		if !x.claim(r.a) {
+			return superseded(), true
 		}
 		x.commit(r.contentType)
 		raw, flush = *r.buf, true
@@ -284,7 +286,9 @@ func (r *relay) sendLast(b []byte) {
 
 // clientGone ends a stream whose client left. It is no fault of the target's.
 func (r *relay) clientGone() *providers.Fault {
-	r.x.interrupted = byClient
+	if r.x.race == nil || r.x.committed {
+		r.x.interrupted = byClient
+	}
 	// What was generated is paid for, or disconnecting would be a way to get tokens for nothing.
 	return &providers.Fault{Class: providers.ClassCanceled, Message: "the client went away", Billed: providers.BilledYes}
 }

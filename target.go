@@ -37,8 +37,19 @@ type modelState struct {
 	health *balancing.Health
 	budget balancing.RetryBudget // for asking this same slot again
 
+	// whole and first are how long whole responses and the first tokens of streams took.
+	whole, first balancing.Quantiles
+
 	mu       sync.Mutex
 	prefixes map[uint64]prefix // by session
+}
+
+// quantiles are those of streams or of whole responses.
+func (m *modelState) quantiles(stream bool) *balancing.Quantiles {
+	if stream {
+		return &m.first
+	}
+	return &m.whole
 }
 
 // maxModelStates bounds the memory that clients can make an upstream use by asking for ever new model names.

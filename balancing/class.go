@@ -22,6 +22,7 @@ const (
 	ClassNotFound      = "not_found"      // the model does not exist there
 	ClassCanceled      = "canceled"       // the client went away
 	ClassInternal      = "internal"       // the gateway itself failed
+	ClassHedged        = "hedged"         // canceled because another attempt at the same time was faster
 )
 
 // retryable are the classes that retry_on may name, in the order in which errors list them.

@@ -46,6 +46,8 @@ type SpliceOptions struct {
 type Splice struct {
 	Edits     []jsonedit.Edit
 	HideUsage bool
+	// Notes name what was taken out because the vendor would refuse it: reasoning that another vendor signed.
+	Notes []string
 }
 
 // Codec is what every dialect does. What else one can do is found by assertion: [ClientCodec] and [Decoder] for those

@@ -4,7 +4,7 @@
 // turns a [Call] into an *http.Request with URL, headers and credentials for exactly the bytes given.
 //
 // Providers are Caddy modules in the namespace http.llm_gateway.providers and implement [Provider]. What else one can
-// do is found by assertion: [Defaulter], [Adjuster], [Classifier], [Transporter].
+// do is found by assertion: [Defaulter], [Adjuster], [Classifier], [Offerer], [Transporter].
 package providers
 
 import (
@@ -99,6 +99,12 @@ type Adjuster interface {
 // Classifier is implemented by providers that know more about their errors than [Classify].
 type Classifier interface {
 	Classify(status int, h http.Header, body []byte) Fault
+}
+
+// Offerer is implemented by providers that offer other operations than Generate in dialects that they do not speak, or not
+// by preference, for Generate.
+type Offerer interface {
+	Offers(d Dialect, o Operation) bool
 }
 
 // Transporter is implemented by providers that bring their own round tripper instead of Caddy's HTTP transport.

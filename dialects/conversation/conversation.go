@@ -130,7 +130,8 @@ type Block struct {
 	Cache *CacheMark
 	// Citations are sources for a Text block.
 	Citations []Citation
-	// Raw is the block as its Origin dialect wrote it, for Opaque blocks.
+	// Raw is the block as its Origin dialect wrote it: all there is of an Opaque block. Where a block of another kind has
+	// it, that is what it means to the dialects that do not know Raw.
 	Raw json.RawMessage
 	// Origin names the dialect that Signature and Raw belong to.
 	Origin string

@@ -125,6 +125,7 @@ type Restorer struct {
 	w      *Rewrites
 	blocks map[[2]int]*restored // the open blocks of interest, by choice and index
 	calls  map[int]bool         // the choices that have a call that is one for the client, too
+	in     []Event              // a copy of what came: what was returned may be where the caller reads the next events into
 	out    []Event
 }
 
@@ -136,9 +137,10 @@ type restored struct {
 
 // Restore returns the events as the client is to see them. The result is valid until the next call.
 func (s *Restorer) Restore(events []Event) []Event {
+	s.in = append(s.in[:0], events...)
 	s.out = s.out[:0]
-	for i := range events {
-		s.event(&events[i])
+	for i := range s.in {
+		s.event(&s.in[i])
 	}
 	return s.out
 }
