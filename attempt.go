@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/providers"
@@ -106,13 +107,7 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	})
 	if err != nil {
 		out.buf.Release()
-		if errors.Is(err, providers.ErrNoModel) {
-			return &providers.Fault{
-				Class: providers.ClassInvalid, Status: http.StatusBadRequest, Param: "model",
-				Message: "the provider " + p.name + " takes no request without a model: ask for " + p.name + "/<model>",
-			}
-		}
-		return &providers.Fault{Class: providers.ClassInternal, Message: "the provider could not prepare the request"}
+		return x.unprepared(a, err)
 	}
 	if p.headers != nil {
 		p.headers.ApplyTo(req.Header, x.repl)
@@ -143,6 +138,23 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider answered with a stream, which was not asked for", Billed: providers.BilledYes}
 	}
 	return x.relayUnary(ctx, a, resp, out)
+}
+
+// unprepared is the fault of a request that was never sent. A provider may say what it is; what else goes wrong there is
+// for the log, not for the client.
+func (x *exchange) unprepared(a *attempt, err error) *providers.Fault {
+	if errors.Is(err, providers.ErrNoModel) {
+		name := a.target.provider.name
+		return &providers.Fault{
+			Class: providers.ClassInvalid, Status: http.StatusBadRequest, Param: "model",
+			Message: "the provider " + name + " takes no request without a model: ask for " + name + "/<model>",
+		}
+	}
+	x.h.logger.Warn("request could not be prepared", zap.String("request_id", x.id), zap.String("upstream", a.slot.up.label), zap.Error(err))
+	if f, ok := errors.AsType[*providers.Fault](err); ok {
+		return f
+	}
+	return &providers.Fault{Class: providers.ClassInternal, Message: "the provider could not prepare the request"}
 }
 
 // foresee lets a slot rest whose vendor says with a success that its limits are used up, so that the next requests go to

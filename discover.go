@@ -41,6 +41,7 @@ func newDiscovery() *discovery {
 		case !ok:
 		case def.Local && def.BaseURL != "" && kind != simulatedKind:
 			d.local = append(d.local, kind)
+		case def.BaseURL == "" && def.BaseURLNeeds != "": // half of what it takes
 		case hasKey(def) && !slices.ContainsFunc(d.vendors, func(v string) bool { return sameKey(v, def) }):
 			d.vendors = append(d.vendors, kind)
 		}

@@ -58,7 +58,7 @@ func vendorOf(raw json.RawMessage) string {
 // knownDialects are what `dialect` takes.
 var knownDialects = []string{
 	string(providers.Chat), string(providers.Responses), string(providers.Messages), string(providers.Gemini),
-	string(providers.Cohere), string(providers.Ollama),
+	string(providers.Converse), string(providers.Cohere), string(providers.Ollama),
 }
 
 func parseDialect(s string) (providers.Dialect, error) {

@@ -196,6 +196,9 @@ func (h *Handler) provisionUpstreams(c *ProviderConfig, p *provider) error {
 	}
 	bases := c.BaseURLs
 	if len(bases) == 0 {
+		if needs := p.defaults.BaseURLNeeds; needs != "" && p.defaults.BaseURL == "" {
+			return fmt.Errorf("no base URL: %s, or write `base_url https://…`", needs)
+		}
 		bases = []string{p.defaults.BaseURL}
 	}
 	for _, b := range bases {
@@ -261,8 +264,12 @@ func resolveKeys(c *ProviderConfig, p *provider, repl *caddy.Replacer) ([]provid
 	if p.defaults.KeyOptional || len(p.defaults.KeyEnv) == 0 {
 		return []providers.Secret{{}}, nil
 	}
-	return nil, fmt.Errorf("no API key: set %s in the environment, or write `provider %s {env.%s}`",
-		p.defaults.KeyEnv[0], c.Name, p.defaults.KeyEnv[0])
+	hint := ""
+	if p.defaults.KeyElse != "" {
+		hint = ", or configure " + p.defaults.KeyElse
+	}
+	return nil, fmt.Errorf("no API key: set %s in the environment, or write `provider %s {env.%s}`%s",
+		p.defaults.KeyEnv[0], c.Name, p.defaults.KeyEnv[0], hint)
 }
 
 func parseBaseURL(raw string, repl *caddy.Replacer) (*url.URL, error) {

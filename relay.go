@@ -54,7 +54,7 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 	if !x.claim(a) {
 		return superseded()
 	}
-	if a.dialect == x.dialect && !x.head.Stream {
+	if !o.translated && !x.head.Stream {
 		x.writeUnary(a, resp.Header["Content-Type"], body)
 		return nil
 	}

@@ -58,7 +58,7 @@ func (x *exchange) relayStream(ctx context.Context, wd *watchdog, a *attempt, re
 		r.meter.Release()
 		r.drop()
 	}()
-	if a.dialect != x.dialect {
+	if out.translated {
 		r.reader = codec.(dialects.Encoder).NewEventReader()
 		r.writer = x.newEventWriter()
 		r.restorer = out.rewrites.Events()

@@ -69,7 +69,8 @@ type Call struct {
 type Provider interface {
 	// Dialects lists the dialects that the provider speaks for a model and an operation is always Generate, best first.
 	Dialects(model string) []Dialect
-	// Prepare builds the request for a call. It performs no I/O beyond refreshing its own credentials.
+	// Prepare builds the request for a call. It performs no I/O beyond refreshing its own credentials. An error that
+	// wraps a *Fault says so of what kind it is; other targets are tried then as after any other fault.
 	Prepare(ctx context.Context, c *Call) (*http.Request, error)
 }
 
@@ -77,8 +78,12 @@ type Provider interface {
 type Defaults struct {
 	// BaseURL is the vendor's public endpoint; empty when it has to be configured.
 	BaseURL string
+	// BaseURLNeeds says what to do where BaseURL is empty and could be filled by an option of the kind, for the error.
+	BaseURLNeeds string
 	// KeyEnv are the environment variables that usually hold the API key, in order of preference.
 	KeyEnv []string
+	// KeyElse says what may be configured in place of an API key, for the error about a missing one; may be empty.
+	KeyElse string
 	// KeyOptional says that the provider works without any credential.
 	KeyOptional bool
 	// PriceBook is the vendor's name in the price book; empty for providers that cost nothing or are unknown.

@@ -62,7 +62,7 @@ var answers = []struct {
 			`{"type":"tool-call-end","index":1}`,
 			`{"type":"message-end","delta":{"finish_reason":"TOOL_CALL","usage":{"billed_units":{"input_tokens":3,"output_tokens":2}}}}`,
 		},
-		"thinking \"I will look.\" tool_plan cohere\ncall \"\"   {ID:a Name:f Arguments:{\"x\": 1} Custom:false}\ncall \"\"   {ID:b Name:g Arguments: Custom:false}\n" +
+		"thinking \"I will look.\" tool_plan cohere\ncall \"\"   {ID:a Name:f Arguments:{\"x\": 1} Custom:false Legacy:false}\ncall \"\"   {ID:b Name:g Arguments: Custom:false Legacy:false}\n" +
 			"stop 4 \nr1  usage true {Input:3 CacheRead:0 CacheWrite:0 CacheWrite1h:0 InputAudio:0 Output:2 Reasoning:0 OutputAudio:0 WebSearches:0}\n",
 	},
 	{

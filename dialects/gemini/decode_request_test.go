@@ -294,7 +294,7 @@ func brief(t testing.TB, v any) string {
 var fields = []string{
 	"Model", "Stream", "Messages", "Tools", "ParallelTools", "MaxTokens", "Temperature", "TopP", "TopK", "FrequencyPenalty", "PresencePenalty",
 	"Seed", "N", "Stop", "Logprobs", "TopLogprobs", "Format", "Reasoning", "User", "ServiceTier", "CacheKey", "Metadata", "Extra", "Origin",
-	"IncludeUsage", "Name", "Description", "Schema", "Strict", "Custom", "Grammar", "Cache", "Raw", "Allowed", "Off", "Effort", "Budget", "Adaptive", "Summary",
+	"IncludeUsage", "LegacyCalls", "Legacy", "Name", "Description", "Schema", "Strict", "Custom", "Grammar", "Cache", "Raw", "Allowed", "Off", "Effort", "Budget", "Adaptive", "Summary",
 }
 
 func TestSchemasBecomeJSONSchema(t *testing.T) {

@@ -54,7 +54,7 @@ var answers = []struct {
 			line(`"content":"Wait."`), line(`"content":"","tool_calls":[{"id":"a","function":{"index":0,"name":"f","arguments":{"x": 1, "y": "\u00e9"}}}]`),
 			line(`"content":"","tool_calls":[{"id":"b","function":{"name":"g","arguments":{}}}]`), last(`,"done_reason":"stop","prompt_eval_count":1,"eval_count":2`),
 		},
-		"text \"Wait.\"  \ncall \"\"   {ID:a Name:f Arguments:{\"x\":1,\"y\":\"\\u00e9\"} Custom:false}\ncall \"\"   {ID:b Name:g Arguments:{} Custom:false}\nstop 4 \nm:1b 1779182819 usage true 1>2\n",
+		"text \"Wait.\"  \ncall \"\"   {ID:a Name:f Arguments:{\"x\":1,\"y\":\"\\u00e9\"} Custom:false Legacy:false}\ncall \"\"   {ID:b Name:g Arguments:{} Custom:false Legacy:false}\nstop 4 \nm:1b 1779182819 usage true 1>2\n",
 	},
 	{
 		"log probabilities, some of them ahead of their text",
