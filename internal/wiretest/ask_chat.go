@@ -61,8 +61,11 @@ func (a *Ask) chatMessage(m node) {
 		a.say(roleUser, Part{Kind: kindResult, Name: m.str("name"), Inner: chatParts(m.get("content"))})
 	case roleAssistant:
 		var parts []Part
-		if s := m.either("reasoning_content", "reasoning", "tool_plan").str(); s != "" {
+		if s := m.either("reasoning_content", "reasoning").str(); s != "" {
 			parts = append(parts, Part{Kind: kindThinking, Text: s})
+		}
+		if s := m.str("tool_plan"); s != "" { // what Cohere's models say before calls
+			parts = append(parts, Part{Kind: kindText, Text: s})
 		}
 		parts = append(parts, chatParts(m.get("content"))...)
 		if s := m.str("refusal"); s != "" {

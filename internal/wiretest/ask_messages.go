@@ -56,6 +56,8 @@ func messagesPart(b node) Part {
 		return Part{Kind: kindResult, ID: b.str("tool_use_id"), Inner: messagesParts(b.get("content")), IsError: b.yes("is_error")}
 	case "thinking":
 		return Part{Kind: kindThinking, Text: b.str("thinking")}
+	case "compaction": // what was said so far, in short
+		return Part{Kind: kindText, Text: b.str("content")}
 	case "redacted_thinking":
 		return Part{Kind: kindThinking}
 	default:

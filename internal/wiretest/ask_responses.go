@@ -1,6 +1,7 @@
 package wiretest
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -14,18 +15,7 @@ func (a *Ask) readResponses(doc node) {
 	for _, item := range doc.list("input") {
 		a.responsesItem(item)
 	}
-	for _, t := range doc.list("tools") {
-		switch t.str("type") {
-		case "function":
-			tool := functionTool(t)
-			tool.Strict = t.get("strict").value != false // what the API takes no word for
-			a.Tools = append(a.Tools, tool)
-		case "custom":
-			a.Tools = append(a.Tools, Tool{Name: t.str("name"), Description: t.str("description"), Custom: true})
-		default:
-			a.ServerTools++
-		}
-	}
+	a.responsesTools(doc.list("tools"))
 	switch c := doc.get("tool_choice"); {
 	case c.isString():
 		a.Choice.Mode = strings.Replace(c.str(), "required", "any", 1)
@@ -48,8 +38,48 @@ func (a *Ask) readResponses(doc node) {
 	a.Caches = countMembers(doc.get("input"), "prompt_cache_breakpoint")
 }
 
+// responsesTools reads tools. Those that are declared twice, at first to be searched for and then as what was found, are
+// one; those of a namespace are like others.
+func (a *Ask) responsesTools(tools []node) {
+	for _, t := range tools {
+		tool := functionTool(t)
+		switch t.str("type") {
+		case "function":
+			tool.Strict = t.get("strict").value != false // what the API takes no word for
+		case "custom":
+			tool.Custom = true
+		case "namespace":
+			a.responsesTools(t.list("tools"))
+			continue
+		default:
+			a.ServerTools++
+			continue
+		}
+		if !slices.ContainsFunc(a.Tools, func(have Tool) bool { return have.Name == tool.Name }) {
+			a.Tools = append(a.Tools, tool)
+		}
+	}
+}
+
+// toolSearch is the name of the tool by which a client finds tools for the model.
+const toolSearch = "tool_search"
+
 func (a *Ask) responsesItem(item node) {
-	switch kind := item.str("type"); kind {
+	kind := item.str("type")
+	if item.str("execution") == "client" {
+		switch kind {
+		case "tool_search_call":
+			a.say(roleAssistant, Part{Kind: kindCall, ID: item.str("call_id"), Name: toolSearch, Args: orObject(item.get("arguments").canonical())})
+			return
+		case "tool_search_output":
+			a.responsesTools(item.list("tools"))
+			a.say(roleUser, Part{Kind: kindResult, ID: item.str("call_id"), Inner: []Part{{Kind: kindOther, Name: kind}}})
+			return
+		}
+	}
+	switch kind {
+	case "additional_tools", "tool_search_output":
+		a.responsesTools(item.list("tools"))
 	case "", "message":
 		parts := chatParts(item.get("content"))
 		switch role := item.str("role"); role {

@@ -11,6 +11,10 @@ import (
 func CompareAsks(want, got *Ask) []string {
 	var f findings
 	provider := got.Endpoint
+	if cannot(provider, lossSystemPlace) {
+		want = want.hoisted()
+	}
+	got = got.withoutHelp(want)
 	f.conversation(want, got)
 	f.tools(want, got)
 	f.choice(want, got)
@@ -19,7 +23,7 @@ func CompareAsks(want, got *Ask) []string {
 	if want.Thinking != got.Thinking && want.Thinking != "" && !loop && !cannot(provider, lossThinking) {
 		f.add("thinking", "want %s, got %q", want.Thinking, got.Thinking)
 	}
-	f.limit(want.MaxTokens, got.MaxTokens, provider)
+	f.limit(want.MaxTokens, got.MaxTokens, provider, got.Thinking == "on")
 	f.equal("temperature", want.Temperature, got.Temperature)
 	f.equal("top_p", want.TopP, got.TopP)
 	if !cannot(provider, lossStop) {
@@ -48,9 +52,9 @@ func (a *Ask) inLoop() bool {
 }
 
 // limit compares output limits. Messages demands one, and Responses no small one.
-func (f *findings) limit(want, got, provider string) {
+func (f *findings) limit(want, got, provider string, thinks bool) {
 	switch {
-	case want == "" && provider == Messages:
+	case want == "" && (provider == Messages || provider == Converse && thinks): // a budget has to be below a limit
 	case want != "" && provider == Responses && lessNumber(want, minOutput) && got == minOutput:
 	case want != got:
 		f.add("max tokens", "want %q, got %q", want, got)
@@ -63,16 +67,10 @@ type said struct {
 	texts      []string // of texts and results
 	value      string   // of everything else, and of the calls that results answer
 	mime       string   // of media, where it is said
-	other      string   // of results that hold nothing but what only one vendor understands: what that is
+	other      string   // of results without a text: what they hold
 }
 
 func (f *findings) conversation(want, got *Ask) {
-	if cannot(got.Endpoint, lossSystemPlace) {
-		want = want.hoisted()
-	}
-	if cannot(got.Endpoint, lossWait) {
-		got = got.withoutWait(want)
-	}
 	if len(want.Turns) == 0 && len(got.System) == 0 { // there has to be a conversation
 		want = &Ask{Endpoint: want.Endpoint, Turns: []Turn{{roleUser, systemParts(want.System)}}}
 	}
@@ -90,7 +88,7 @@ func (f *findings) conversation(want, got *Ask) {
 			f.add("conversation", "part %d: want %s %s, got %s %s", i, w[i].role, w[i].show(), g[i].role, g[i].show())
 		case w[i].other == "" && !sameTexts(w[i].texts, g[i].texts):
 			f.equal("words", strings.Join(w[i].texts, "|"), strings.Join(g[i].texts, "|"))
-		case w[i].other != "" && blank(strings.Join(g[i].texts, "")):
+		case w[i].other != "" && w[i].other != g[i].other && blank(strings.Join(g[i].texts, "")):
 			f.add("words", "nothing is left of a result that is %s", w[i].other)
 		default:
 			continue
@@ -199,25 +197,23 @@ func (p *Part) plain(role string) said {
 // result is a result with the number of its call.
 func (p *Part) result(role, provider, from string) said {
 	var texts []string
-	media, other := false, ""
+	other := ""
 	for _, in := range p.Inner {
 		if in.Kind == kindOther {
 			other = in.Name
 			continue
 		}
 		s := in.plain(role)
-		texts = append(texts, s.texts...)
-		media = media || s.kind != kindText
+		if texts = append(texts, s.texts...); s.kind != kindText {
+			other = s.kind
+		}
 	}
 	text := plainResult(strings.Join(texts, "\n"))
-	if blank(text) && media || strings.Contains(text, "next message") {
-		text = "" // where media cannot stand in a result, something else has to
-	}
 	value := fmt.Sprintf("of call %04d", p.Answers)
 	if p.IsError && !cannot(provider, lossErrorFlag) && !cannot(from, lossErrorFlag) {
 		value += " failed"
 	}
-	if text != "" || media {
+	if !blank(text) {
 		other = ""
 	}
 	return said{role: role, kind: kindResult, texts: []string{text}, value: value, other: other}
@@ -227,28 +223,6 @@ func (p *Part) result(role, provider, from string) said {
 func sameType(a, b string) bool {
 	plain := strings.NewReplacer("image/jpg", "image/jpeg", "audio/mp3", "audio/mpeg", "audio/x-wav", "audio/wav", "audio/wave", "audio/wav")
 	return a == "" || b == "" || plain.Replace(a) == plain.Replace(b)
-}
-
-// withoutWait is a request without the short answers that have to stand between results and what the user says next.
-func (a *Ask) withoutWait(want *Ask) *Ask {
-	out := *a
-	out.Turns = nil
-	for i, t := range a.Turns {
-		at := len(out.Turns) - 1
-		if t.Role == roleAssistant && len(t.Parts) == 1 && t.Parts[0].Kind == kindText && at >= 0 && i+1 < len(a.Turns) && at < len(want.Turns) {
-			said, due := out.Turns[at].Parts, want.Turns[at].Parts
-			if said[len(said)-1].Kind == kindResult && slices.ContainsFunc(due, goesOn) {
-				continue
-			}
-		}
-		out.say(t.Role, slices.Clone(t.Parts)...)
-	}
-	return &out
-}
-
-// goesOn reports whether a part of a turn with results has to follow them as a message of its own.
-func goesOn(p Part) bool {
-	return p.Kind != kindResult || slices.ContainsFunc(p.Inner, func(in Part) bool { return in.isMedia() })
 }
 
 // sameTexts compares texts that may have been joined: each piece has to be there as it is, and nothing but white space
@@ -266,6 +240,7 @@ func sameTexts(want, got []string) bool {
 }
 
 func (f *findings) tools(want, got *Ask) {
+	provider := got.Endpoint
 	tools := want.Tools
 	if allowed := want.Choice.Allowed; len(allowed) > 0 && len(got.Tools) < len(tools) && cannot(got.Endpoint, lossAllowed) {
 		tools = slices.DeleteFunc(slices.Clone(tools), func(t Tool) bool { return !slices.Contains(allowed, t.Name) })
@@ -280,10 +255,14 @@ func (f *findings) tools(want, got *Ask) {
 		f.add("tools", "want %d, got %d", len(tools), len(got.Tools))
 		return
 	}
-	for i, w := range tools {
-		g := got.Tools[i]
+	have := byName(got.Tools)
+	for i, w := range byName(tools) {
+		g := have[i]
 		f.equal("tool name", w.Name, g.Name)
 		f.equal("tool description", strings.TrimSpace(w.Description), strings.TrimSpace(g.Description))
+		if g.Strict && provider == Messages { // which wants it said
+			w.Schema, g.Schema = closed(w.Schema, false), closed(g.Schema, false)
+		}
 		if !w.Custom {
 			f.equal("tool schema", w.Schema, g.Schema)
 		}
@@ -294,6 +273,11 @@ func (f *findings) tools(want, got *Ask) {
 	if got.ServerTools > want.ServerTools || got.ServerTools < want.ServerTools && !cannot(got.Endpoint, lossServerTools) {
 		f.add("server tools", "want %d, got %d", want.ServerTools, got.ServerTools)
 	}
+}
+
+// byName sorts tools: their order says nothing.
+func byName(tools []Tool) []Tool {
+	return slices.SortedStableFunc(slices.Values(tools), func(a, b Tool) int { return strings.Compare(a.Name, b.Name) })
 }
 
 func (f *findings) choice(want, got *Ask) {
@@ -322,8 +306,7 @@ func (f *findings) format(want, got *Ask) {
 	if got.Endpoint == Messages || got.Endpoint == Converse {
 		w, g = closed(w, false), closed(g, false)
 	}
-	if g == "" && w != "" && cannot(got.Endpoint, lossFormat) {
-		// Older models of Anthropic's know no schema either.
+	if g == "" && w != "" && (cannot(got.Endpoint, lossFormat) || len(got.Tools) > 0 && cannot(got.Endpoint, lossBoth)) {
 		if !strings.Contains(strings.Join(got.System, ""), "JSON") {
 			f.add("format", "nothing asks for JSON")
 		}

@@ -26,6 +26,10 @@ const (
 	lossNoneChoice  = "choice of no tool"
 	lossChoice      = "choice of tools"
 	lossWait        = "results and words of one turn"
+	lossFirst       = "conversations that the model begins"
+	lossCaption     = "documents without a word"
+	lossDeclared    = "calls of tools that are not declared"
+	lossBoth        = "JSON of a shape beside tools"
 	lossFormat      = "JSON of any shape"
 	lossCaches      = "cache marks"
 	lossCacheWrite  = "tokens written to a cache"
@@ -50,14 +54,19 @@ var losses = []loss{
 	{"openai.chat openai.responses mistral.chat cohere.chat ollama.chat", lossErrorFlag, "a result is a text, and nothing says that it is an error"},
 	{"openai.chat mistral.chat cohere.chat ollama.chat gemini.generate", lossResultMedia, "media in results follow as the user's, and the text of a result of nothing else says so"},
 	{"openai.responses", lossStop, "there are no stop sequences"},
-	{"anthropic.messages", lossBlankStop, "they are refused"},
+	{"anthropic.messages bedrock.converse", lossBlankStop, "they are refused"},
 	{"openai.chat openai.responses anthropic.messages gemini.generate bedrock.converse mistral.chat cohere.chat ollama.chat", lossServerTools, "they are their vendor's own"},
 	{"anthropic.messages bedrock.converse mistral.chat cohere.chat ollama.chat", lossAllowed, "the choice is among the tools declared: others are not declared"},
 	{"cohere.chat ollama.chat", lossNamed, "a call can be required, but not of which tool"},
 	{"ollama.chat", lossChoice, "the model chooses"},
+	{"bedrock.converse", lossFirst, "the first message has to be the user's"},
+	{"bedrock.converse", lossCaption, "a message with a document has to have a text"},
+	{"bedrock.converse", lossDeclared, "the tools of all calls in a conversation have to be declared"},
+	{"gemini.generate cohere.chat", lossBoth, "few models take both; the system prompt asks for JSON"},
 	{"mistral.chat", lossWait, "a user's message must not follow a tool's: a short answer stands between them"},
+	{"ollama.chat", lossNoneChoice, "the model chooses, unless no tool is declared"},
 	{"bedrock.converse", lossNoneChoice, "the model chooses, and tools have to stay declared as long as the conversation has calls"},
-	{"anthropic.messages bedrock.converse", lossFormat, "only a schema can be asked for; the system prompt asks for JSON"},
+	{"anthropic.messages bedrock.converse", lossFormat, "only a schema can be asked for, and not every one; else the system prompt asks for JSON, or a tool takes the answer"},
 	{"openai.chat openai.responses gemini.generate mistral.chat cohere.chat ollama.chat", lossCaches, "prompts are cached without being told"},
 	{"cohere.chat mistral.chat ollama.chat openai.chat bedrock.converse", lossThinking, "whether and how it is switched depends on the model"},
 	{"anthropic.messages bedrock.converse", lossLoop, "a turn that thinks has to begin with a thought, which only the vendor that thought it can replay"},

@@ -127,7 +127,7 @@ func (r *Reply) finish() {
 	case r.Error != "":
 	case r.Stop == "stop" && len(r.Calls) > 0:
 		r.Stop = "tool"
-	case r.Stop == "stop" && r.Refusal != "":
+	case (r.Stop == "stop" || r.Stop == "filter") && r.Refusal != "":
 		r.Stop = "refusal"
 	}
 }

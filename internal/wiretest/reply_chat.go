@@ -85,8 +85,9 @@ func (r *Reply) chatSaid(m node) {
 func (r *Reply) chatSources(annotations []node) {
 	for _, a := range annotations {
 		c := a.get("url_citation")
-		if c.exists() != (a.str("type") == "url_citation") {
+		if !c.exists() || a.str("type") != "url_citation" {
 			r.breach("an annotation of the type %q", a.str("type"))
+			continue
 		}
 		r.source(c.str("url"), c.str("title"), r.characters(r.Text, c.get("start_index"), c.get("end_index")))
 	}

@@ -82,9 +82,6 @@ func (a *Ask) checkConverseBlocks(i int, m node, names map[string]bool) {
 			a.checkConverseMedia(in, names)
 		}
 		document = document || b.get("document").exists()
-		if r := b.get("toolResult"); r.exists() && len(r.list("content")) == 0 {
-			a.breach("message %d: an empty result", i)
-		}
 		if u := b.get("toolUse"); u.exists() && !u.get("input").isObject() {
 			a.breach("message %d: the input is no object", i)
 		}

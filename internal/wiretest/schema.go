@@ -184,7 +184,7 @@ func openSchema(s string) (any, bool) {
 			switch k {
 			case "type":
 				t, ok := v.(string)
-				enough = enough && ok
+				enough = enough && ok && slices.Contains([]string{"string", "number", "integer", "boolean", "array", "object"}, t)
 				out[k] = strings.ToUpper(t)
 			case "properties", "items", "required", "description", "enum", "nullable", "anyOf", "title", "minItems", "maxItems", "minimum", "maximum":
 			default:
