@@ -56,6 +56,9 @@ func (s *scripted) Prepare(ctx context.Context, c *providers.Call) (*http.Reques
 		return nil, fmt.Errorf("no request for %s", c.Credential.Reveal())
 	}
 	u, err := providers.Address(c)
+	if c.Dialect == providers.Converse {
+		u, err = c.BaseURL, nil // it has an address that only its own provider knows
+	}
 	if err != nil {
 		return nil, err
 	}

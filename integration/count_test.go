@@ -9,15 +9,15 @@ import (
 
 // gwCounts are questions for the number of tokens in "Hi there" by dialect, and where the answer has the number.
 var gwCounts = map[string]struct{ path, body, count string }{
-	"messages":  {"/v1/messages/count_tokens", `{"model":"p/up-1","messages":[{"role":"user","content":"Hi there"}]}`, "input_tokens"},
-	"gemini":    {"/v1beta/models/p/up-1:countTokens", `{"contents":[{"role":"user","parts":[{"text":"Hi there"}]}]}`, "totalTokens"},
-	"responses": {"/v1/responses/input_tokens", `{"model":"p/up-1","input":"Hi there"}`, "input_tokens"},
+	"messages":  {"/v1/messages/count_tokens", `{"model":"p/counted","messages":[{"role":"user","content":"Hi there"}]}`, "input_tokens"},
+	"gemini":    {"/v1beta/models/p/counted:countTokens", `{"contents":[{"role":"user","parts":[{"text":"Hi there"}]}]}`, "totalTokens"},
+	"responses": {"/v1/responses/input_tokens", `{"model":"p/counted","input":"Hi there"}`, "input_tokens"},
 }
 
 func TestAQuestionForTheNumberOfTokensIsTranslated(t *testing.T) {
 	for _, to := range []struct{ kind, uri, answer string }{
 		{"anthropic", "/v1/messages/count_tokens", `{"input_tokens":14}`},
-		{"gemini", "/v1beta/models/up-1:countTokens", `{"totalTokens":14}`},
+		{"gemini", "/v1beta/models/counted:countTokens", `{"totalTokens":14}`},
 		{"openai", "/v1/responses/input_tokens", `{"object":"response.input_tokens","input_tokens":14}`},
 	} {
 		for from, q := range gwCounts {
@@ -68,7 +68,7 @@ func TestWhereNobodyCountsTheAnswerIsAnEstimate(t *testing.T) {
 }
 
 func TestAnEstimateLearnsFromWhatTheProviderReports(t *testing.T) {
-	const text = `{"model":"p/up-1","messages":[{"role":"user","content":%q}]}`
+	const text = `{"model":"p/never-asked-elsewhere","messages":[{"role":"user","content":%q}]}`
 	prompt := strings.Repeat("Zwölf Boxkämpfer jagen Viktor quer über den Sylter Deich. ", 40)
 	up := gwServe(t, gwJSON(200, strings.Replace(gwChatUnary, `"prompt_tokens":10`, `"prompt_tokens":1200`, 1)))
 	c := gwStart(t, gwSite("provider p mistral up-key {{up}}"), "{{up}}", up.url)
