@@ -304,7 +304,8 @@ func (x *exchange) release() {
 	x.head.CacheKey, x.head.EndUser = "", ""
 }
 
-// drop notes what a translation left out, each word once.
+// drop notes what a translation left out, each word once. Words may be views of the request's body, but are read when that
+// is gone: headers and access logs are written after the handler returned.
 func (x *exchange) drop(notes []string) {
 	for _, n := range notes {
 		found := false
@@ -312,7 +313,7 @@ func (x *exchange) drop(notes []string) {
 			found = found || d == n
 		}
 		if !found {
-			x.dropped = append(x.dropped, n)
+			x.dropped = append(x.dropped, strings.Clone(n))
 		}
 	}
 }

@@ -77,6 +77,7 @@ var importRules = []importRule{
 	{"usertimeout", []string{importsCaddy, importsCaddyfile, importsZap, "golang.org/x/sys/unix"}, "a listener wrapper knows connections and nothing of what they carry"},
 
 	{"internal/fakellm", []string{"internal/jsonedit", importsGJSON}, "a fake that shared code with what it tests would share its mistakes"},
+	{"internal/wiretest", nil, "a checker that shared code with what it checks would share its mistakes"},
 	{"internal/pricegen", []string{"accounting"}, "it writes the file that accounting reads"},
 	{"bench", []string{"golang.org/x/sync/errgroup", "golang.org/x/sys/unix"}, "a benchmark drives a binary from outside"},
 

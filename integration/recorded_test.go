@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -211,21 +210,9 @@ func (p *gwReplay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// gwScore counts exchanges.
-type gwScore struct {
-	passed, total int
-	hidden        int // streams whose usage chunk is kept from the client
-	notes         []string
-}
-
 func TestRecordedExchangesPassThroughUnchanged(t *testing.T) {
-	dir := os.Getenv("LLMGATEWAY_RECORDED")
-	if dir == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("LLMGATEWAY_RECORDED is not set: this test needs the folder with recorded exchanges")
-		}
-		t.Skip("LLMGATEWAY_RECORDED is not set to the folder with recorded exchanges")
-	}
+	dir := corpusFolder(t)
+	table := &corpusTable{}
 	for _, e := range []struct {
 		endpoint string
 		client   *gwClient
@@ -237,16 +224,24 @@ func TestRecordedExchangesPassThroughUnchanged(t *testing.T) {
 			t.Errorf("only %d recordings of %s", len(recordings), e.endpoint)
 		}
 		for _, piece := range []int{0, 7} {
-			name := e.endpoint
+			client := "itself"
 			if piece > 0 {
-				name += fmt.Sprintf(" in pieces of %d bytes", piece)
+				client = fmt.Sprintf("itself, by %d bytes", piece)
 			}
-			t.Run(name, func(t *testing.T) { gwReplayAll(t, e.client, recordings, piece) })
+			tell := func(r *gwRecording, passed bool, note string) {
+				if note != "" {
+					table.note(note)
+				}
+				table.count(e.endpoint, client, r.stream(), passed)
+			}
+			t.Run(e.endpoint+" to "+client, func(t *testing.T) { gwReplayAll(t, e.client, recordings, piece, tell) })
 		}
 	}
+	table.print(t)
 }
 
-func gwReplayAll(t *testing.T, d *gwClient, recordings []*gwRecording, piece int) {
+// gwReplayAll sends all recordings through a gateway, and tells of each whether it passed, and what is special about it.
+func gwReplayAll(t *testing.T, d *gwClient, recordings []*gwRecording, piece int, tell func(r *gwRecording, passed bool, note string)) {
 	replay := &gwReplay{recordings: recordings, piece: piece, bodies: map[int]string{}, uris: map[int]string{}}
 	server := httptest.NewServer(replay)
 	defer server.Close()
@@ -260,35 +255,28 @@ func gwReplayAll(t *testing.T, d *gwClient, recordings []*gwRecording, piece int
 		fmt.Fprintf(&options, "provider %s %s key %s\n", r.provider(), d.kind, base)
 	}
 	c := gwStart(t, gwSite(options.String()))
-	scores := map[bool]*gwScore{false: {}, true: {}}
-	var mu sync.Mutex
 	work := make(chan *gwRecording)
 	var workers sync.WaitGroup
 	for range 4 {
 		workers.Go(func() {
 			for r := range work {
-				problem := r.check(t, c, replay)
-				mu.Lock()
-				s := scores[r.stream()]
-				s.total++
+				problem, note := r.check(t, c, replay), ""
 				if class := r.class(); class == providers.ClassAuth || class == providers.ClassBilling {
-					s.notes = append(s.notes, fmt.Sprintf("%s: the provider's %d about a credential becomes a 502", r.ID, r.Response.Status))
+					note = "a provider's refusal of the gateway's credential becomes a 502"
 				}
 				if body, _ := r.sent(t); r.hidesUsage(body) && r.want(true) != r.want(false) {
-					s.hidden++
+					note = "the client of a stream did not ask for the usage chunk, and does not get it"
 				}
 				reason, reviewed := gwReviewed[r.ID]
 				switch {
 				case problem == "" && reviewed:
 					t.Errorf("%s is listed as an exception (%s), but passes", r.ID, reason)
-				case problem == "":
-					s.passed++
 				case reviewed:
-					s.notes = append(s.notes, r.ID+": "+reason)
-				default:
+					note = reason
+				case problem != "":
 					t.Errorf("%s: %s", r.ID, problem)
 				}
-				mu.Unlock()
+				tell(r, problem == "", note)
 			}
 		})
 	}
@@ -297,15 +285,6 @@ func gwReplayAll(t *testing.T, d *gwClient, recordings []*gwRecording, piece int
 	}
 	close(work)
 	workers.Wait()
-	for _, stream := range []bool{false, true} {
-		s := scores[stream]
-		kind := map[bool]string{false: "unary", true: "stream"}[stream]
-		t.Logf("%-10s %-6s %4d of %4d, %d with a usage chunk that the client did not ask for and does not get", d.name, kind, s.passed, s.total, s.hidden)
-		slices.Sort(s.notes)
-		for _, n := range s.notes {
-			t.Logf("    exception %s", n)
-		}
-	}
 }
 
 // check sends an exchange through the gateway and says what is wrong with it.
