@@ -204,34 +204,24 @@ func appendAnnotations(dst []byte, blocks []conversation.Block) []byte {
 	return dst
 }
 
-// appendAnnotation appends a citation. Chat completions cite pages; places in documents take the form that they had in
-// OpenAI's assistants.
+// appendAnnotation appends the citation of a page.
 func appendAnnotation(dst []byte, c *conversation.Citation, offset int) []byte {
 	start, end := c.Start, c.End
 	if end > 0 {
 		start, end = start+offset, end+offset
 	}
-	kind := "url_citation"
-	if c.URL == "" {
-		kind = "file_citation"
-	}
-	dst = jsonedit.AppendStringMember(append(dst, '{'), "type", kind)
-	dst = append(jsonedit.AppendKey(dst, kind), '{')
+	dst = append(dst, `{"type":"url_citation","url_citation":{`...)
 	dst = jsonedit.AppendIntMember(dst, "start_index", int64(start))
 	dst = jsonedit.AppendIntMember(dst, "end_index", int64(end))
-	if c.URL == "" {
-		dst = jsonedit.AppendTextMember(dst, "filename", c.Title)
-		dst = jsonedit.AppendTextMember(dst, "quote", c.Quote)
-		return append(dst, '}', '}')
-	}
 	dst = jsonedit.AppendStringMember(dst, "url", c.URL)
 	dst = jsonedit.AppendStringMember(dst, "title", c.Title)
 	dst = jsonedit.AppendTextMember(dst, "content", c.Quote)
 	return append(dst, '}', '}')
 }
 
-// isCited reports whether a citation says anything that can be told.
-func isCited(c *conversation.Citation) bool { return c.URL != "" || c.Title != "" || c.Quote != "" }
+// isCited reports whether a citation can be told: chat completions cite pages only, and clients refuse a whole answer over an
+// annotation of another kind.
+func isCited(c *conversation.Citation) bool { return c.URL != "" }
 
 // appendImages appends generated images the way OpenRouter does; OpenAI's chat completions generate none.
 func appendImages(dst []byte, blocks []conversation.Block) []byte {

@@ -28,6 +28,7 @@ func (e *requestEncoder) tools() {
 		e.noteIf("parallel_tool_calls", e.r.ParallelTools != nil && len(e.r.Tools) > 0)
 		return
 	}
+	e.declared = true
 	e.dst = append(e.dst, ']')
 	e.dst = jsonedit.AppendBoolMember(e.dst, "parallel_tool_calls", e.r.ParallelTools)
 }
@@ -105,7 +106,11 @@ func (e *requestEncoder) cacheMark(c *conversation.CacheMark) {
 
 func (e *requestEncoder) toolChoice() {
 	c := e.r.Choice
-	if c.Mode == conversation.ChoiceUnset || len(e.r.Tools) == 0 {
+	if c.Mode == conversation.ChoiceUnset {
+		return
+	}
+	if !e.declared { // a choice without tools is refused
+		e.noteIf("tool_choice", len(e.r.Tools) > 0 && c.Mode != conversation.ChoiceAuto && c.Mode != conversation.ChoiceNone)
 		return
 	}
 	if len(c.Allowed) > 0 {

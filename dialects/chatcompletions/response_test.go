@@ -138,7 +138,7 @@ func TestResponsesAreWhatSDKsDemand(t *testing.T) {
 		{
 			"citations count characters of the whole content",
 			conversation.Choice{Blocks: []conversation.Block{txt("été "), cited}},
-			`{"index":0,"message":{"role":"assistant","content":"été né","refusal":null,"annotations":[{"type":"url_citation","url_citation":{"start_index":4,"end_index":6,"url":"u","title":"t"}},{"type":"file_citation","file_citation":{"start_index":0,"end_index":0,"filename":"no link"}}]},"logprobs":null,"finish_reason":"stop"}`,
+			`{"index":0,"message":{"role":"assistant","content":"été né","refusal":null,"annotations":[{"type":"url_citation","url_citation":{"start_index":4,"end_index":6,"url":"u","title":"t"}}]},"logprobs":null,"finish_reason":"stop"}`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -31,7 +31,7 @@ func TestAWholeAnswerSurvivesTheWayThroughAStream(t *testing.T) {
 		conversation.Block{Kind: conversation.Image, Media: &conversation.Media{MIME: "image/png", Data: "iVBORw0="}},
 		conversation.Block{Kind: conversation.Audio, Media: &conversation.Media{Data: "SUQz"}, Text: "so"},
 	)
-	blocks[3].Citations = []conversation.Citation{{URL: "https://example.com", Title: "T", Quote: "q", Start: 0, End: 2}, {Title: "a book", Quote: "p"}}
+	blocks[3].Citations = []conversation.Citation{{URL: "https://example.com", Title: "T", Quote: "q", Start: 0, End: 2}}
 	want := &conversation.Response{UsageKnown: true, Usage: conversation.Usage{Input: 3, CacheRead: 1, Output: 2, Reasoning: 1}, Choices: []conversation.Choice{
 		{Blocks: blocks, Stop: conversation.StopToolCalls, Logprobs: json.RawMessage(`{"content":[{"token":"so","logprob":-0.50}]}`)},
 		{Blocks: []conversation.Block{txt("other")}, Stop: conversation.StopSequence, StopSequence: "END"},

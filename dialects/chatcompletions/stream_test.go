@@ -257,7 +257,7 @@ func TestBlocksThatComeWholeAreWritten(t *testing.T) {
 	}
 	want := []string{
 		`{"role":"assistant","content":""}`, `{"content":"héllo"}`,
-		`{"annotations":[{"type":"file_citation","file_citation":{"start_index":0,"end_index":0,"filename":"a document"}}]}`, `{"content":"you"}`,
+		`{"content":"you"}`,
 		`{"annotations":[{"type":"url_citation","url_citation":{"start_index":5,"end_index":8,"url":"u","title":""}}]}`,
 		`{"images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0="}}]}`,
 		`{"tool_calls":[{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]}`,

@@ -43,6 +43,10 @@ func (e *requestEncoder) planTurns() {
 		}
 	}
 	e.trimPrefill()
+	if len(e.turns) == 0 && len(e.system) > 0 && e.err == nil {
+		// Other vendors answer a system prompt alone. Here it has to be the question.
+		e.turns, e.system = append(e.turns, turn{role: conversation.User, blocks: e.system}), nil
+	}
 	switch {
 	case len(e.turns) == 0 && e.err == nil:
 		e.err = dialects.BadRequest("messages", "the conversation has no message that can be sent")

@@ -203,7 +203,7 @@ func (e *requestEncoder) calls(blocks []conversation.Block) {
 		e.dst = append(jsonedit.AppendComma(e.dst), '{')
 		e.dst = jsonedit.AppendTextMember(e.dst, "id", c.ID)
 		e.dst = append(jsonedit.AppendKey(e.dst, "function"), '{')
-		e.dst = jsonedit.AppendStringMember(e.dst, "name", c.Name)
+		e.dst = jsonedit.AppendStringMember(e.dst, "name", e.toolName(c.Name))
 		e.dst = appendArguments(jsonedit.AppendKey(e.dst, "arguments"), c)
 		e.dst = append(e.dst, '}', '}')
 		if c.ID != "" {
@@ -260,7 +260,7 @@ func (e *requestEncoder) result(b *conversation.Block) (media []conversation.Blo
 		name = called
 	}
 	e.open("tool", text)
-	e.dst = jsonedit.AppendTextMember(e.dst, "tool_name", name)
+	e.dst = jsonedit.AppendTextMember(e.dst, "tool_name", e.toolName(name))
 	e.dst = jsonedit.AppendTextMember(e.dst, "tool_call_id", r.CallID)
 	e.dst = append(e.dst, '}')
 	return media

@@ -97,13 +97,13 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 	if t.Custom {
 		schema = []byte(conversation.FreeTextSchema)
 		description = freeTextDescription(t)
-		e.o.Rewrites.FreeText(t.Name)
+		e.o.Rewrites.FreeText(e.toolName(t.Name))
 	}
 	if len(schema) == 0 {
 		schema = []byte(`{"type":"object","properties":{}}`)
 	}
 	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"function","function":{`...)
-	e.dst = jsonedit.AppendStringMember(e.dst, "name", t.Name)
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", e.toolName(t.Name))
 	e.dst = jsonedit.AppendTextMember(e.dst, "description", description)
 	e.dst = jsonedit.AppendRawMember(e.dst, "parameters", schema)
 	e.dst = append(e.dst, '}', '}')
@@ -236,4 +236,17 @@ func (e *requestEncoder) identity() {
 	e.noteIf("service_tier", r.ServiceTier != "" && r.ServiceTier != "auto" && r.ServiceTier != "default")
 	e.noteIf("prompt_cache_key", r.CacheKey != "")
 	e.noteIf("metadata", len(r.Metadata) > 0 && r.Origin != "messages") // Anthropic's holds nothing but the user
+}
+
+// toolName keeps control characters out of prompts, which is what a tool's name becomes part of here. Answers are given the
+// client's name back.
+func (e *requestEncoder) toolName(name string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return '_'
+		}
+		return r
+	}, name)
+	e.o.Rewrites.Rename(name, clean)
+	return clean
 }
