@@ -166,7 +166,7 @@ func geminiMethod(r *http.Request, path string, at int) (endpoint, bool) {
 		return endpoint{}, false
 	}
 	ep.model = path[at+len("/models/") : colon]
-	if ep.model == "" || strings.Contains(ep.model, "..") {
+	if strings.Contains(ep.model, "..") {
 		return endpoint{}, false
 	}
 	return ep, true

@@ -32,7 +32,6 @@ var corpusReviewedRequests = []corpusReview{
 	{"openai-responses-8e0d3fc229", "", "request: conversation: part 1: * tool_search *", "a search for tools that the client ran, under a name that no tool of the client's has"},
 	{"openai-chat-2d03690a01", "", "request: thinking: want on, *", "on without a measure: OpenAI's models that think do so unasked"},
 	{"openai-chat-a48ef89ac4", "", "request: thinking: want on, *", "on without a measure: OpenAI's models that think do so unasked"},
-
 }
 
 // corpusReviewedRules are breaches of a dialect's rules in the traffic of the vendor that made them. The client is the
