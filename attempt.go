@@ -240,6 +240,8 @@ func (x *exchange) contextFault(ctx context.Context) *providers.Fault {
 		return nil
 	}
 	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errExit):
+		return &providers.Fault{Class: providers.ClassServerError, Status: http.StatusServiceUnavailable, Message: errExit.Error(), Billed: providers.BilledUnknown}
 	case errors.Is(cause, errHedged):
 		return superseded()
 	case errors.Is(cause, errFirstToken), errors.Is(cause, errIdle), errors.Is(cause, errRequestTimeout):

@@ -24,14 +24,17 @@ var drains = make(chan struct{}, maxDrains)
 // errLeft cancels attempts whose client has left.
 var errLeft = errors.New("the client went away")
 
-// attemptContext is the context of the request's attempts: canceled when the client leaves or, where the route reads answers
-// to their end, some time after. The function returned ends it.
+// attemptContext is the context of the request's attempts: canceled when the process exits and when the client leaves or,
+// where the route reads answers to their end, some time after. The function returned ends it.
 func (x *exchange) attemptContext() (context.Context, func()) {
 	client, patience := x.r.Context(), x.route.drain
 	if patience <= 0 {
-		return client, func() {}
+		ctx, cancel := context.WithCancelCause(client)
+		underway.enter(x, cancel)
+		return ctx, func() { cancel(errDone) }
 	}
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(client))
+	underway.enter(x, cancel)
 	stop := context.AfterFunc(client, func() {
 		select {
 		case drains <- struct{}{}:

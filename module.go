@@ -190,6 +190,9 @@ type reference struct {
 // instance may still be running: they keep using the pooled state through pointers of their own, and nothing of it is
 // closed under them.
 func (h *Handler) Cleanup() error {
+	if caddy.Exiting() {
+		underway.end(exitPatience)
+	}
 	var errs []error
 	for _, r := range h.held {
 		_, err := r.pool.Delete(r.key)

@@ -163,6 +163,7 @@ func (x *exchange) finish() {
 		x.logUsage(k)
 	}
 	x.release()
+	underway.leave(x)
 }
 
 // summarize brings the summary up to the attempts made so far. It is done before the response is written too, because

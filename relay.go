@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/sse"
@@ -42,7 +44,7 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 	*buf = body
 	a.ttft = time.Since(a.start)
 	if x.operation != providers.Audio && !isJSON(body) {
-		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response is not JSON", Billed: providers.BilledUnknown}
+		return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response is not JSON, or its end is missing", Billed: providers.BilledUnknown}
 	}
 	codec := dialects.Lookup(a.dialect)
 	m := codec.NewMeter()
@@ -115,11 +117,17 @@ func (x *exchange) streamUnary(a *attempt, codec dialects.Codec, o outgoing, con
 	return nil
 }
 
-// isJSON reports whether a body is an object or an array, whatever its content type says: those of vendors are not to be
-// relied on, and a web page of something in between must not reach the client.
+// maxValidated is up to which size a response is looked at as a whole. Larger ones are lists of embeddings and pictures.
+const maxValidated = 256 << 10
+
+// isJSON reports whether a body is an object or an array with its end, whatever its content type says: those of vendors are
+// not to be relied on, and neither a web page of something in between nor half an answer must reach the client.
 func isJSON(body []byte) bool {
-	body = bytes.TrimLeft(body, " \t\r\n")
-	return len(body) > 0 && (body[0] == '{' || body[0] == '[')
+	body = bytes.Trim(body, " \t\r\n")
+	if len(body) < 2 || body[0] != '{' && body[0] != '[' || body[len(body)-1] != body[0]+2 { // both pairs are two apart in ASCII
+		return false
+	}
+	return len(body) > maxValidated || gjson.ValidBytes(body)
 }
 
 // readAll reads a response body into buf, at most maxResponse.

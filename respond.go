@@ -9,7 +9,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-llm/llmgateway/balancing"
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/providers"
@@ -184,7 +183,7 @@ func (x *exchange) allCoolingDown(now time.Time) bool {
 	for _, tier := range x.route.tiers {
 		for _, t := range tier {
 			for _, s := range t.slots {
-				if s.model.health.Snapshot(now).Status != balancing.StatusCooldown && s.up.state.limiter.Wait(now, x.tokens()) == 0 {
+				if !s.model.health.CoolingDown() && s.up.state.limiter.Wait(now, x.tokens()) == 0 {
 					return false
 				}
 			}

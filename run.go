@@ -54,13 +54,14 @@ func (x *exchange) run() error {
 			return nil
 		case x.committed || f.Class == providers.ClassCanceled:
 			if f.Class == providers.ClassCanceled && x.r.Context().Err() != nil {
-				x.keep.Status = statusClientClosed
+				x.takeOver()
+				return x.abandon()
 			}
 			x.keep.Class = f.Class
 			return nil
 		}
 		x.log(c, f)
-		if x.r.Context().Err() != nil {
+		if ctx.Err() != nil || x.r.Context().Err() != nil {
 			return x.giveUp(0)
 		}
 		if p := c.target.price; f.Class == providers.ClassContextLength && p != nil {
@@ -112,12 +113,21 @@ func (x *exchange) wait() {
 	}
 }
 
+// abandon ends a request whose client has left. Should the client only have closed its half of the connection it learns why
+// there is no answer; the status is for the access log.
+func (x *exchange) abandon() error {
+	x.keep.Status, x.keep.Class = statusClientClosed, providers.ClassCanceled
+	if !x.opened && !x.committed {
+		x.w.WriteHeader(statusClientClosed)
+	}
+	return nil
+}
+
 // giveUp answers after the last attempt. A request that no target could even be asked for is the client's to mend.
 func (x *exchange) giveUp(wait time.Duration) error {
 	x.takeOver()
 	if x.r.Context().Err() != nil {
-		x.keep.Status, x.keep.Class = statusClientClosed, providers.ClassCanceled
-		return nil
+		return x.abandon()
 	}
 	if x.estimable() {
 		return x.estimate()

@@ -123,8 +123,7 @@ func (x *exchange) rejectBody(err error) error {
 			Message: "the gateway holds too many large requests at the moment; try again shortly",
 		})
 	case x.r.Context().Err() != nil:
-		x.keep.Status, x.keep.Class = statusClientClosed, providers.ClassCanceled
-		return nil
+		return x.abandon()
 	}
 	return x.reject(&dialects.RequestError{
 		Status: http.StatusBadRequest, Code: "unreadable_body",

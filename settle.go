@@ -34,7 +34,7 @@ func (x *exchange) measured(a *attempt) (accounting.Usage, accounting.Certainty)
 	u := accounting.Usage(a.obs.Usage)
 	name := a.target.label
 	known := a.obs.UsageKnown && u.TotalInput() >= 0 && u.TotalInput() <= maxPlausibleTokens && u.TotalOutput() <= maxPlausibleTokens
-	if known && (a.fault == nil || a.obs.UsageFinal) {
+	if known && a.obs.UsageFinal {
 		return u, accounting.Reported
 	}
 	if !known {

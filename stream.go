@@ -6,7 +6,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"time"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
@@ -108,6 +111,8 @@ func (r *relay) run(ctx context.Context) *providers.Fault {
 func (r *relay) forward(ev sse.Event, sig dialects.Signal) (*providers.Fault, bool) {
 	bytes := ev.Raw
 	switch {
+	case ev.Incomplete && r.reader == nil && r.array == nil:
+		bytes = completed(ev)
 	case r.hideUsage && sig&dialects.SignalUsageOnly != 0:
 		bytes = nil
 	case r.array != nil && r.reader == nil:
@@ -122,6 +127,15 @@ func (r *relay) forward(ev sse.Event, sig dialects.Signal) (*providers.Fault, bo
 		return r.send(sig, nil, !r.rd.Buffered())
 	}
 	return r.send(sig, bytes, !r.rd.Buffered())
+}
+
+// completed is the last event of a stream that ended without the blank line after it, with that line: clients throw away
+// what has none. An event that was cut off itself is left out.
+func completed(ev sse.Event) []byte {
+	if len(ev.Data) > 0 && !gjson.ValidBytes(ev.Data) && string(ev.Data) != "[DONE]" {
+		return nil
+	}
+	return append(bytes.TrimRight(slices.Clip(ev.Raw), "\r\n"), "\n\n"...)
 }
 
 func (r *relay) restore() {

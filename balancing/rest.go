@@ -41,6 +41,14 @@ func (h *Health) Cooldown(now time.Time, rest time.Duration) {
 	h.guard()
 }
 
+// CoolingDown reports whether the target rests because its provider asked for it, or has not yet shown since that it takes
+// requests again.
+func (h *Health) CoolingDown() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.cooldown.active
+}
+
 // Quarantine takes a credential out of use that the provider refuses or whose account is out of money: for 5 minutes,
 // then twice as long each time a probe is refused, up to an hour. Refusals of requests sent before the
 // first one came back change nothing.

@@ -46,12 +46,14 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 	case "content_block_start":
 		return m.block(m.event.read("content_block"))
 	case "message_start":
-		return m.message(m.event.read("message"))
+		sig := m.message(m.event.read("message"))
+		// A message that begins with its end has its usage, too. Of others it is what they begin with.
+		m.obs.UsageFinal = m.obs.UsageKnown && m.obs.Stop != conversation.StopUnknown
+		return sig
 	case "message_delta":
 		in := jsonedit.NewReader(ev.Data)
 		m.messageDelta(&in)
 	case "message_stop":
-		m.obs.UsageFinal = m.obs.UsageKnown
 		return dialects.SignalTerminal
 	case "error":
 		m.err = streamError(ev.Data)
