@@ -241,7 +241,7 @@ func (x *exchange) contextFault(ctx context.Context) *providers.Fault {
 	}
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errExit):
-		return &providers.Fault{Class: providers.ClassServerError, Status: http.StatusServiceUnavailable, Message: errExit.Error(), Billed: providers.BilledUnknown}
+		return &providers.Fault{Class: providers.ClassInternal, Status: http.StatusServiceUnavailable, Message: errExit.Error(), Billed: providers.BilledUnknown}
 	case errors.Is(cause, errHedged):
 		return superseded()
 	case errors.Is(cause, errFirstToken), errors.Is(cause, errIdle), errors.Is(cause, errRequestTimeout):

@@ -242,7 +242,10 @@ func (x *exchange) faultError(f *providers.Fault) *conversation.Error {
 		}
 		e.Type = orElse(e.Type, "invalid_request_error")
 	case providers.ClassInternal:
-		e.Status, e.Type = http.StatusInternalServerError, "server_error"
+		e.Type = "server_error"
+		if e.Status != http.StatusServiceUnavailable { // which is what an exit is
+			e.Status = http.StatusInternalServerError
+		}
 	}
 	if _, err := strconv.Atoi(e.Code); err == nil {
 		e.Code = "" // Google repeats the HTTP status there; clients of other dialects compare it with words
