@@ -6,5 +6,12 @@ var faultsNotYet = []faultOpen{
 	{7, "invisible", "the retry after a stale connection takes another pooled connection, as stale, and is paid from the retry budget"},
 	{13, "429 while a probe is under way", "between the end of a cooldown and the success of a probe the client is told 503"},
 	{25, "back in time after any outage", "the breaker rests up to 5 minutes although there are requests to probe with"},
+	{35, "no content in logs", "net/http logs what a provider sends after the length that it announced"},
+	{28, "keep-alive", "nothing is sent to the client before the first content"},
+	{37, "an end or an error", "a last event without its blank line is passed on without one, and clients drop it: the end marker is lost"},
+	{35, "never a truncated success", "an answer in one piece that is not translated is passed on if it begins like JSON, also when its end is missing"},
+	{38, "neighbors", "invalid UTF-8 in an answer of Anthropic's is refused, not replaced, when it is translated"},
+	{45, "missing is not zero", "a stream of messages that does not tell its usage at the end is charged what it told at the beginning, as reported"},
+	{45, "estimated without usage", "the same"},
 	{8, "void", "GOAWAY with a lower last stream counts as perhaps billed"},
 }

@@ -128,6 +128,11 @@ func (r *reply) stream() (before []string, pieces []string, after []string) {
 	return []string{chunk(`{"role":"assistant","content":""}`, "null", "")}, pieces, append(after, "data: [DONE]\n\n")
 }
 
+// Events is the stream of an ordinary answer: what comes before any content, an event for each piece, and the end.
+func Events(d Dialect, model string, n int) (before, pieces, after []string) {
+	return (&reply{dialect: d, model: model, pieces: n, input: 10}).stream()
+}
+
 func named(event, data string) string { return "event: " + event + "\ndata: " + data + "\n\n" }
 
 func (r *reply) streamMessages() (before, pieces, after []string) {
@@ -228,7 +233,7 @@ func (r *reply) errorEvent(status int, message string) string {
 	case Messages:
 		return named("error", ErrorBody(Messages, status, message))
 	case Responses:
-		return named("response.failed", `{"type":"response.failed","sequence_number":1,"response":{"id":"resp_`+answerID+
+		return named("response.failed", `{"type":"response.failed","sequence_number":1000000,"response":{"id":"resp_`+answerID+
 			`","object":"response","created_at":1767225600,"status":"failed","model":`+quote(r.model)+`,"output":[],"error":{"code":"server_error","message":`+quote(message)+`}}}`)
 	case Gemini:
 		return "data: " + ErrorBody(Gemini, status, message) + "\r\n\r\n"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"strconv"
@@ -48,8 +49,11 @@ func (p *player) play() (Outcome, bool) {
 		return p.end()
 	}
 	parts, contentType, streaming := p.parts()
-	if s.Gzip {
+	switch {
+	case s.Gzip:
 		parts = []part{{text: compressed(parts)}}
+	case s.Burst:
+		parts = []part{joined(parts)}
 	}
 	if err := p.head(parts, contentType, streaming); err != nil {
 		return Gone, false
@@ -157,6 +161,16 @@ func (p *player) parts() (parts []part, contentType string, streaming bool) {
 	return parts, contentType, true
 }
 
+func joined(parts []part) part {
+	var b strings.Builder
+	k := 0
+	for i := range parts {
+		b.WriteString(parts[i].text)
+		k = max(k, parts[i].k)
+	}
+	return part{b.String(), k}
+}
+
 func (p *player) errorStatus() int {
 	if p.s.ErrorStatus == 0 {
 		return http.StatusInternalServerError
@@ -259,9 +273,7 @@ func (p *player) fill() (Outcome, bool) {
 func compressed(parts []part) string {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
-	for _, part := range parts {
-		_, _ = z.Write([]byte(part.text)) // into memory
-	}
+	_, _ = io.WriteString(z, joined(parts).text) // into memory
 	_ = z.Close()
 	return b.String()
 }

@@ -118,7 +118,7 @@ func TestConnectingToAHoleTakesForever(t *testing.T) {
 		t.Skip(err)
 	}
 	defer h.Close()
-	if c, err := net.DialTimeout("tcp", h.addr, 50*time.Millisecond); err == nil {
+	if c, err := net.DialTimeout("tcp", strings.TrimPrefix(h.URL(), "http://"), 50*time.Millisecond); err == nil {
 		c.Close()
 		t.Error("connected")
 	}

@@ -89,7 +89,7 @@ func (h *Heard) readDocument(d Dialect, status int, body []byte) {
 	switch d {
 	case Messages:
 		h.Text = o.first("content").string("text")
-		h.Complete = o.string("type") == "message" && o.string("stop_reason") != "" && o.has("usage")
+		h.Complete = o.string("type") == "message" && o.string("stop_reason") != ""
 	case Responses:
 		h.Text = o.first("output").first("content").string("text")
 		h.Complete = o.string("object") == "response" && o.string("status") == "completed"
@@ -135,13 +135,16 @@ func (h *Heard) readError(d Dialect, o object) {
 type frame struct{ event, data string }
 
 func (h *Heard) frames(body string) []frame {
-	if !strings.HasSuffix(body, "\n\n") && body != "" && !strings.HasSuffix(body, "\r\n\r\n") {
+	// Streams may begin with a byte order mark, and their lines may end in any of three ways.
+	body = strings.TrimPrefix(body, "\ufeff")
+	body = strings.ReplaceAll(strings.ReplaceAll(body, "\r\n", "\n"), "\r", "\n")
+	if !strings.HasSuffix(body, "\n\n") && body != "" {
 		h.broke("the stream ends inside of an event: %q", body[max(0, len(body)-200):])
 	}
 	var out []frame
 	var f frame
 	begun := false
-	for line := range strings.SplitSeq(strings.ReplaceAll(body, "\r\n", "\n"), "\n") {
+	for line := range strings.SplitSeq(body, "\n") {
 		name, value, _ := strings.Cut(line, ":")
 		value = strings.TrimPrefix(value, " ")
 		switch {
@@ -309,12 +312,15 @@ func (g *grammar) responses(event string, o object) (over bool) {
 	case "response.failed":
 		g.h.Failed, g.h.Error = true, o.object("response").object("error").string("message")
 		return true
-	case "error":
+	case "error": // response.failed may follow
 		g.h.Failed, g.h.Error = true, o.string("message")
 		if g.h.Error == "" {
 			g.h.Error = o.object("error").string("message")
 		}
-		return true
+		return false
+	}
+	if g.h.Failed {
+		g.h.broke("%s after an error", kind)
 	}
 	return false
 }

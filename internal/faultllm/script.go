@@ -51,6 +51,8 @@ type Script struct {
 	// Split sends a body in writes of so many bytes; SplitAt in two, with a pause of Gap between writes.
 	Split   int
 	SplitAt int
+	// Burst sends all of a body in one write.
+	Burst bool
 	// Lie is added to the length that the head announces.
 	Lie int
 	// BadChunk sends a chunk whose size is no number, after the first event.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 // receiveBuffer sets the size of a socket's receive buffer before it connects, which is when TCP's window is agreed on.
@@ -15,6 +16,25 @@ func receiveBuffer(n int) func(_, _ string, c syscall.RawConn) error {
 			return e
 		}
 		return err
+	}
+}
+
+// drain waits until the other side's kernel has everything that was written, so that a reset does not take it along. It
+// gives up after a second.
+func drain(c syscall.Conn) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	for range 1000 {
+		var queued int32
+		err := raw.Control(func(fd uintptr) {
+			_, _, _ = syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&queued))) // not acknowledged yet
+		})
+		if err != nil || queued == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

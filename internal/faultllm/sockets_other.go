@@ -9,6 +9,8 @@ import (
 
 func receiveBuffer(int) func(_, _ string, _ syscall.RawConn) error { return nil }
 
+func drain(syscall.Conn) {}
+
 // Vanish works on Linux only.
 func (*Conn) Vanish() error { return errors.ErrUnsupported }
 

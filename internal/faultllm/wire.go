@@ -76,6 +76,7 @@ func (w *rawWire) finish() error {
 
 func (w *rawWire) reset() {
 	if tcp, ok := w.tcp.(*net.TCPConn); ok {
+		drain(tcp)
 		_ = tcp.SetLinger(0) // close then sends RST in place of FIN
 	}
 	_ = w.tcp.Close()
