@@ -13,5 +13,10 @@ var faultsNotYet = []faultOpen{
 	{38, "neighbors", "invalid UTF-8 in an answer of Anthropic's is refused, not replaced, when it is translated"},
 	{45, "missing is not zero", "a stream of messages that does not tell its usage at the end is charged what it told at the beginning, as reported"},
 	{45, "estimated without usage", "the same"},
+	{50, "found", "no TCP_USER_TIMEOUT is set on connections of clients"},
+	{51, "cut after 30 s", "writes to clients have no deadline"},
+	{52, "slow body", "bodies may arrive at any pace"},
+	{65, "in-flight duplicate 409", "Idempotency-Key is not heeded"},
+	{53, "too short", "a client that half-closes its connection is answered with an empty 200"},
 	{8, "void", "GOAWAY with a lower last stream counts as perhaps billed"},
 }

@@ -86,3 +86,17 @@ func (a *Authority) TLS(flaw Flaw) (*tls.Config, error) {
 	}
 	return c, nil
 }
+
+// Pair is a flawless certificate of 127.0.0.1 and its key.
+func (a *Authority) Pair() (cert, key []byte, err error) {
+	c, err := a.TLS(Flawless)
+	if err != nil {
+		return nil, nil, err
+	}
+	pair := c.Certificates[0]
+	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+}

@@ -33,7 +33,7 @@ func DialConn(addr string, receive int) (*Conn, error) {
 // Post is the text of a request with a body. Headers are pairs of name and value.
 func Post(path, body string, header ...string) string {
 	var b strings.Builder
-	b.WriteString("POST " + path + " HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n")
+	b.WriteString("POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n")
 	length := true
 	for i := 0; i+1 < len(header); i += 2 {
 		b.WriteString(header[i] + ": " + header[i+1] + "\r\n")
