@@ -18,5 +18,7 @@ var faultsNotYet = []faultOpen{
 	{52, "slow body", "bodies may arrive at any pace"},
 	{65, "in-flight duplicate 409", "Idempotency-Key is not heeded"},
 	{53, "too short", "a client that half-closes its connection is answered with an empty 200"},
+	{72, "error event at the end of the grace", "streams that outlast the grace period are cut without a word"},
+	{72, "all rows", "and are not in the ledger"},
 	{8, "void", "GOAWAY with a lower last stream counts as perhaps billed"},
 }
