@@ -145,6 +145,12 @@ func (c *faultChild) rss() int64 {
 	return resident * int64(os.Getpagesize())
 }
 
+// descriptors is how many descriptors the child has open.
+func (c *faultChild) descriptors() int {
+	list, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.cmd.Process.Pid)) // none where there is no such folder
+	return len(list)
+}
+
 // alive reports whether the child still runs.
 func (c *faultChild) alive() bool {
 	select {

@@ -193,8 +193,9 @@ func (f *fault) smallUpstream(choose faultllm.Chooser) *faultllm.Upstream {
 
 func TestFaults_T84_NoDescriptorsLeft(t *testing.T) {
 	faultTest(t, 84, func(f *fault) {
+		const files = 80
 		u := f.smallUpstream(faultllm.Always(faultllm.Script{}))
-		c := f.child("provider p openai "+faultKey("p")+" "+u.URL(), 80)
+		c := f.child("provider p openai "+faultKey("p")+" "+u.URL(), files)
 		h := c.ask(context.Background(), gwChat, "p/x", false, "x")
 		f.must(h.good(), "before", "%s", &h)
 		c.client.CloseIdleConnections()
@@ -207,6 +208,7 @@ func TestFaults_T84_NoDescriptorsLeft(t *testing.T) {
 			}
 			idle = append(idle, conn)
 		}
+		gwEventually(f.T, "the last descriptor", func() bool { return c.descriptors() >= files })
 		// One of those that were accepted asks: there is no descriptor left to call the provider with.
 		refused := 0
 		for _, conn := range idle[:5] {

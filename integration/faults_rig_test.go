@@ -228,7 +228,7 @@ func (r *faultRig) note(d *gwClient, h *heard) {
 		}
 		r.Errorf("T%d: not %s: %s\n%s", r.row, d.name, rule, h)
 	}
-	for _, key := range append(r.keys, gwClientKey) {
+	for _, key := range slices.Concat(r.keys, []string{gwClientKey}) {
 		if strings.Contains(h.body, key) || strings.Contains(fmt.Sprint(h.header), key) {
 			r.Errorf("T%d: a credential in the answer: %s", r.row, h)
 		}
