@@ -377,7 +377,7 @@ func TestFaults_T64_RapidReset(t *testing.T) {
 		if err := gwLoadText(r.c, r.site("")+site); err != nil {
 			f.Fatal(err)
 		}
-		quiet := faultTook(r.load(100, 1, r.mixed("p/x")))
+		quiet := faultTook(r.load(faultN(40, 2000), 1, r.mixed("p/x")))
 		stop, done := make(chan struct{}), make(chan int)
 		go func() {
 			opened := 0
@@ -393,7 +393,7 @@ func TestFaults_T64_RapidReset(t *testing.T) {
 			}
 			done <- opened
 		}()
-		busy := faultTook(r.load(faultN(200, 2000), 1, r.mixed("p/x")))
+		busy := faultTook(r.load(faultN(40, 2000), 1, r.mixed("p/x")))
 		close(stop)
 		opened := <-done
 		p, q := faultQuantile(quiet, 0.99), faultQuantile(busy, 0.99)

@@ -251,7 +251,7 @@ func TestFaults_T85_MemoryPressure(t *testing.T) {
 		})
 		f.Cleanup(once)
 		c := f.child("provider p openai "+faultKey("p")+" "+u.URL(), 0, "GOMEMLIMIT=256MiB")
-		n := faultN(12, 40)
+		n := faultN(8, 40)
 		big := strings.Repeat("large ", faultN(2<<20, 4<<20))
 		answers := make(chan heard, n)
 		for range n {
