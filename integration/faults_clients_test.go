@@ -2,7 +2,6 @@ package integration
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -361,77 +360,5 @@ func TestFaults_T53_BodiesTooLarge(t *testing.T) {
 			})
 		}
 		f.figure("declared, chunked, too short, too long × 4 dialects: refused, 0 requests to providers")
-	})
-}
-
-func TestFaults_T64_RapidReset(t *testing.T) {
-	faultTest(t, 64, func(f *fault) {
-		a, err := faultllm.NewAuthority()
-		if err != nil {
-			f.Fatal(err)
-		}
-		r := f.rig()
-		r.up("p", "openai", faultllm.Always(faultllm.Script{}))
-		r.start("")
-		site, addr := r.overTLS(a)
-		if err := gwLoadText(r.c, r.site("")+site); err != nil {
-			f.Fatal(err)
-		}
-		quiet := faultTook(r.load(faultN(40, 2000), 1, r.mixed("p/x")))
-		stop, done := make(chan struct{}), make(chan int)
-		go func() {
-			opened := 0
-			for ended := false; !ended; {
-				n, err := faultllm.RapidReset(addr, a.PEM(), 2000, stop)
-				opened += n
-				select {
-				case <-stop:
-					ended = true
-				case <-time.After(50 * time.Millisecond): // the attacker has the same processors as everybody here
-					ended = err != nil && n == 0
-				}
-			}
-			done <- opened
-		}()
-		busy := faultTook(r.load(faultN(40, 2000), 1, r.mixed("p/x")))
-		close(stop)
-		opened := <-done
-		p, q := faultQuantile(quiet, 0.99), faultQuantile(busy, 0.99)
-		f.must(opened > 1000, "the fault happens", "%d streams", opened)
-		f.must(q <= p+p/5+faultLate(50*time.Millisecond), "healthy traffic", "p99 %v, %v before", q, p)
-		f.figure("%d streams opened and reset: p99 of the others %v, before %v", opened, q.Round(10*time.Microsecond), p.Round(10*time.Microsecond))
-	})
-}
-
-func TestFaults_T65_IdempotencyKey(t *testing.T) {
-	faultTest(t, 65, func(f *fault) {
-		r := f.rig()
-		hold := make(chan struct{})
-		once := sync.OnceFunc(func() { close(hold) })
-		f.Cleanup(once)
-		up := r.up("p", "openai", faultllm.Always(faultllm.Hangup(faultllm.FIN)))
-		held := r.up("held", "openai", faultllm.Always(faultllm.Script{Hold: hold}))
-		r.start("lb_try_interval 1ms\nmax_fails 1000000\nfail_duration 1s")
-		attempts := 0
-		for i := range 4 {
-			h := r.ask(gwChat, "p/x", i%2 == 0, "Idempotency-Key", fmt.Sprint("key-", i), "X-Idempotency-Key", "key")
-			attempts += h.tries()
-		}
-		f.must(up.Len() == attempts, "no replay", "%d requests for %d attempts", up.Len(), attempts)
-		for _, e := range up.All() {
-			f.must(e.Header.Get("Idempotency-Key") == "" && e.Header.Get("X-Idempotency-Key") == "", "not forwarded", "%v", e.Header)
-		}
-		first := make(chan heard)
-		go func() { first <- r.ask(gwChat, "held/x", false, "Idempotency-Key", "twice") }()
-		if !held.Wait(gwPatience, func(j []faultllm.Entry) bool { return len(j) == 1 }) {
-			f.Fatal("T65: the request did not arrive")
-		}
-		ctx, cancel := context.WithTimeout(f.Context(), time.Second)
-		h := r.askFor(ctx, gwChat, "held/x", false, gwPrompt, "Idempotency-Key", "twice")
-		cancel()
-		f.must(h.status == http.StatusConflict, "in-flight duplicate 409", "%s", &h)
-		once()
-		<-first
-		f.figure("%d attempts, %d requests; the header stays here", attempts, up.Len())
 	})
 }

@@ -145,7 +145,7 @@ func TestFaults_T83_FiveTimesTheCapacity(t *testing.T) {
 		var mu sync.Mutex
 		var refused []time.Duration
 		var wg sync.WaitGroup
-		tick := time.NewTicker(time.Second / (5 * slots * time.Duration(time.Second/work)))
+		tick := time.NewTicker(time.Second / (5 * slots * (time.Second / work)))
 		start = time.Now()
 		for time.Since(start) < length {
 			<-tick.C
@@ -308,16 +308,11 @@ func TestFaults_T86_OneBusyProcessor(t *testing.T) {
 			return faultllm.Script{Pieces: 20}
 		})
 		c := f.child("idle_timeout 500ms\nfirst_token_timeout 5s\nprovider p openai "+faultKey("p")+" "+u.URL(), 0, "GOMAXPROCS=1")
-		stop := make(chan struct{})
+		var stop atomic.Bool
 		var hogs sync.WaitGroup
 		for range runtime.NumCPU() {
 			hogs.Go(func() {
-				for {
-					select {
-					case <-stop:
-						return
-					default:
-					}
+				for !stop.Load() { // uses a processor up
 				}
 			})
 		}
@@ -336,7 +331,7 @@ func TestFaults_T86_OneBusyProcessor(t *testing.T) {
 		}
 		h := c.ask(context.Background(), gwChat, "p/silent", true, "silent")
 		wg.Wait()
-		close(stop)
+		stop.Store(true)
 		hogs.Wait()
 		late := h.took - h.first
 		f.must(bad.Load() == 0, "healthy requests", "%d of %d failed", bad.Load(), n)

@@ -31,8 +31,12 @@ var faultPairs = []struct {
 	client *gwClient
 	kind   string
 }{
-	{"chat", gwChat, "openai"}, {"messages", gwMessages, "anthropic"}, {"responses", gwResponses, "openai"}, {"gemini", gwGemini, "gemini"},
-	{"messages over openai", gwMessages, "openai"}, {"chat over anthropic", gwChat, "anthropic"},
+	{"chat", gwChat, "openai"},
+	{"messages", gwMessages, "anthropic"},
+	{"responses", gwResponses, "openai"},
+	{"gemini", gwGemini, "gemini"},
+	{"messages over openai", gwMessages, "openai"},
+	{"chat over anthropic", gwChat, "anthropic"},
 }
 
 // pairs runs a part of the row for every pair, streaming and not.
@@ -58,10 +62,8 @@ type faultRig struct {
 	ups  map[string]*faultllm.Upstream // by the name of the provider
 	text strings.Builder               // the lines of providers
 	keys []string
-	vars []string
 
 	goroutines, fds int
-	started         bool
 	// unseen are the providers whose requests may be lost on the way without an answer.
 	unseen map[string]bool
 	// unsettled skips the comparison of the usage, where the script lies about it.
