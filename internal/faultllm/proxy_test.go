@@ -177,3 +177,27 @@ func TestNamesResolveToWhatTheyAreToldTo(t *testing.T) {
 		t.Error("an answer at once")
 	}
 }
+
+func TestAProxyFlaps(t *testing.T) {
+	u := start(t, Always(Script{}), Options{})
+	p, err := NewProxy(u.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	stop := make(chan struct{})
+	defer close(stop)
+	p.Flap(5*time.Millisecond, 5*time.Millisecond, stop)
+	refused, open := 0, 0
+	for deadline := time.Now().Add(patience); (refused == 0 || open == 0) && time.Now().Before(deadline); {
+		if c, err := DialConn(p.Addr(), 0); err == nil {
+			c.Close()
+			open++
+		} else {
+			refused++
+		}
+	}
+	if refused == 0 || open == 0 {
+		t.Errorf("%d refused, %d open", refused, open)
+	}
+}

@@ -295,3 +295,66 @@ func TestReadFindsWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestAScheduleFailsBetweenTwoMoments(t *testing.T) {
+	start := time.Unix(1_800_000_000, 0)
+	c := Down(time.Second, 3*time.Second, Fail(500), Script{Name: "good"})
+	if s := c(&Request{Time: start}); s.Status != 0 { // the clock starts
+		t.Errorf("at first: %+v", s)
+	}
+	for at, status := range map[time.Duration]int{999 * time.Millisecond: 0, time.Second: 500, 2999 * time.Millisecond: 500, 3 * time.Second: 0} {
+		if s := c(&Request{Time: start.Add(at)}); s.Status != status {
+			t.Errorf("at %v: %+v", at, s)
+		}
+	}
+}
+
+func TestASwitchChangesWhatIsChosen(t *testing.T) {
+	s := NewSwitch(Always(Fail(500)))
+	if got := s.Choose(&Request{}).Status; got != 500 {
+		t.Error(got)
+	}
+	s.Set(InTurn(Fail(502), Fail(503)))
+	for n, want := range map[int]int{1: 502, 2: 503, 9: 503} {
+		if got := s.Choose(&Request{N: n}).Status; got != want {
+			t.Errorf("request %d: %d", n, got)
+		}
+	}
+}
+
+func TestRapidResetOpensStreams(t *testing.T) {
+	a, err := NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := a.TLS(Flawless)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := start(t, Always(Script{}), Options{TLS: config, HTTP2: true})
+	if n, err := RapidReset(u.Addr(), a.PEM(), 100, nil); n != 100 || err != nil {
+		t.Errorf("%d streams, %v", n, err)
+	}
+	stop := make(chan struct{})
+	close(stop)
+	if n, err := RapidReset(u.Addr(), a.PEM(), 100, stop); n != 0 || err != nil {
+		t.Errorf("%d streams after the end, %v", n, err)
+	}
+}
+
+func TestSplitsAndBurstsChangeNothing(t *testing.T) {
+	var whole []byte
+	for name, s := range map[string]Script{"": {}, "bytes": {Split: 1}, "halves": {SplitAt: 100, Gap: time.Millisecond}, "burst": {Burst: true}, "burst in sevens": {Burst: true, Split: 7}} {
+		s.Pieces = 4
+		_, body, err := ask(t, start(t, Always(s), Options{}), Messages, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if whole == nil {
+			whole = body
+		}
+		if !bytes.Equal(whole, body) {
+			t.Errorf("%s: %q", name, body)
+		}
+	}
+}
