@@ -198,6 +198,7 @@ func (h *Heard) readStream(d Dialect, body string) {
 			rules.chat(o)
 		}
 	}
+	h.Text = rules.text.String()
 	if h.Complete && h.Failed {
 		h.broke("the stream is complete and failed")
 	}
@@ -212,6 +213,7 @@ type grammar struct {
 	started bool
 	open    bool // a content block
 	delta   bool // message_delta came
+	text    strings.Builder
 	seq     float64
 }
 
@@ -226,7 +228,7 @@ func (g *grammar) chat(o object) {
 	if o.string("object") != "chat.completion.chunk" || !o.has("choices") {
 		g.h.broke("not a chunk: %v", o)
 	}
-	g.h.Text += o.first("choices").object("delta").string("content")
+	g.text.WriteString(o.first("choices").object("delta").string("content"))
 }
 
 func (g *grammar) gemini(o object) {
@@ -238,7 +240,7 @@ func (g *grammar) gemini(o object) {
 		g.h.broke("a chunk after the end")
 	}
 	c := o.first("candidates")
-	g.h.Text += c.object("content").first("parts").string("text")
+	g.text.WriteString(c.object("content").first("parts").string("text"))
 	g.h.Complete = c.string("finishReason") != ""
 }
 
@@ -265,7 +267,7 @@ func (g *grammar) messages(event string, o object) (over bool) {
 		if !g.open {
 			g.h.broke("a delta outside of a block")
 		}
-		g.h.Text += o.object("delta").string("text")
+		g.text.WriteString(o.object("delta").string("text"))
 	case "content_block_stop":
 		if !g.open {
 			g.h.broke("the end of no block")
@@ -305,7 +307,7 @@ func (g *grammar) responses(event string, o object) (over bool) {
 	g.started = true
 	switch kind {
 	case "response.output_text.delta":
-		g.h.Text += o.string("delta")
+		g.text.WriteString(o.string("delta"))
 	case "response.completed", "response.incomplete":
 		g.h.Complete = true
 		return true
