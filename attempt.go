@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/providers"
@@ -27,28 +28,41 @@ var (
 	errDone           = errors.New("the attempt has ended")
 )
 
-// attempt calls one slot of one target. It returns nil when the client was answered, also when the stream broke after
-// the commit point. sent reports whether the provider was called at all.
-func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
-	up, model := c.slot.up.state.health, c.slot.model.health
-	defer up.End(c.upPass)
-	defer model.End(c.mdPass)
+// prepare makes the request for one slot of one target. It returns a fault when the target cannot take it; then it was not
+// asked, and the place on it is given back.
+func (x *exchange) prepare(c choice) (*attempt, outgoing, *providers.Fault) {
+	ready := false
+	defer func() {
+		if !ready {
+			c.cancel(time.Now())
+		}
+	}()
 	dialect, err := x.chooseDialect(c.target)
 	if err != nil {
-		return x.refuse(err), false
+		return nil, outgoing{}, x.refuse(err)
 	}
 	out, err := x.encode(c.target, dialect)
 	if err != nil {
-		return x.refuse(err), false
+		return nil, outgoing{}, x.refuse(err)
 	}
-	x.attempts = append(x.attempts, attempt{choice: c, dialect: dialect, start: time.Now()})
-	a := &x.attempts[len(x.attempts)-1]
+	ready = true
+	x.attempts = append(x.attempts, attempt{choice: c, dialect: dialect, start: time.Now(), dropped: slices.Clone(x.dropped)})
+	return &x.attempts[len(x.attempts)-1], out, nil
+}
+
+// perform calls the provider. It returns nil when the client was answered, also when the stream broke after the commit
+// point.
+func (x *exchange) perform(ctx context.Context, a *attempt, out outgoing) (f *providers.Fault) {
+	up, model := a.slot.up.state.health, a.slot.model.health
+	defer up.End(a.upPass)
+	defer model.End(a.mdPass)
+	defer func() { a.slot.up.state.limiter.Return(time.Now(), a.grant, a.tokens()) }()
 	if x.head.Stream {
-		ctx, wd := newWatchdog(x.r.Context(), x.route.firstToken, errFirstToken, x.deadline)
+		ctx, wd := newWatchdog(ctx, x.route.firstToken, errFirstToken, x.deadline)
 		defer wd.stop()
 		f = x.call(ctx, wd, a, out)
 	} else {
-		ctx, cancel := context.WithDeadlineCause(x.r.Context(), x.deadline, errRequestTimeout)
+		ctx, cancel := context.WithDeadlineCause(ctx, x.deadline, errRequestTimeout)
 		defer cancel()
 		f = x.call(ctx, nil, a, out)
 	}
@@ -59,7 +73,14 @@ func (x *exchange) attempt(c choice) (f *providers.Fault, sent bool) {
 	x.learn(a)
 	x.settle(a)
 	x.teach(a)
-	return f, true
+	return f
+}
+
+// cancel gives back a place that was not used after all.
+func (c *choice) cancel(now time.Time) {
+	c.slot.model.health.End(c.mdPass)
+	c.slot.up.state.health.End(c.upPass)
+	c.slot.up.state.limiter.Cancel(now, c.grant)
 }
 
 // refuse keeps the reason why a target cannot take the request, for the case that no other can either.
@@ -86,13 +107,7 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	})
 	if err != nil {
 		out.buf.Release()
-		if errors.Is(err, providers.ErrNoModel) {
-			return &providers.Fault{
-				Class: providers.ClassInvalid, Status: http.StatusBadRequest, Param: "model",
-				Message: "the provider " + p.name + " takes no request without a model: ask for " + p.name + "/<model>",
-			}
-		}
-		return &providers.Fault{Class: providers.ClassInternal, Message: "the provider could not prepare the request"}
+		return x.unprepared(a, err)
 	}
 	if p.headers != nil {
 		p.headers.ApplyTo(req.Header, x.repl)
@@ -109,6 +124,7 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	defer resp.Body.Close()
 	a.status = resp.StatusCode
 	a.requestID = providerRequestID(resp.Header)
+	x.foresee(a, resp)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return x.errorResponse(ctx, a, resp)
 	}
@@ -124,11 +140,43 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	return x.relayUnary(ctx, a, resp, out)
 }
 
+// unprepared is the fault of a request that was never sent. A provider may say what it is; what else goes wrong there is
+// for the log, not for the client.
+func (x *exchange) unprepared(a *attempt, err error) *providers.Fault {
+	if errors.Is(err, providers.ErrNoModel) {
+		name := a.target.provider.name
+		return &providers.Fault{
+			Class: providers.ClassInvalid, Status: http.StatusBadRequest, Param: "model",
+			Message: "the provider " + name + " takes no request without a model: ask for " + name + "/<model>",
+		}
+	}
+	x.h.logger.Warn("request could not be prepared", zap.String("request_id", x.id), zap.String("upstream", a.slot.up.label), zap.Error(err))
+	if f, ok := errors.AsType[*providers.Fault](err); ok {
+		return f
+	}
+	return &providers.Fault{Class: providers.ClassInternal, Message: "the provider could not prepare the request"}
+}
+
+// foresee lets a slot rest whose vendor says with a success that its limits are used up, so that the next requests go to
+// others. Where there are no others they are sent all the same: only a refusal is proof.
+func (x *exchange) foresee(a *attempt, resp *http.Response) {
+	if resp.StatusCode > 299 || !x.route.several() {
+		return
+	}
+	now := time.Now()
+	if d := providers.UsedUp(resp.Header, x.tokens(), now); d > 0 {
+		a.slot.model.health.Cooldown(now, d)
+	}
+}
+
 // chooseDialect decides how to talk to a target: in the client's own dialect where the provider speaks it, which needs
 // no translation, and else in the best one there is a translation to.
 func (x *exchange) chooseDialect(t *target) (providers.Dialect, error) {
 	speaks := t.provider.speaks(t.model)
 	if slices.Contains(speaks, x.dialect) {
+		return x.dialect, nil
+	}
+	if o, ok := t.provider.guest.(providers.Offerer); ok && x.operation != providers.Generate && o.Offers(x.dialect, x.operation) {
 		return x.dialect, nil
 	}
 	for _, d := range speaks {
@@ -192,10 +240,12 @@ func (x *exchange) contextFault(ctx context.Context) *providers.Fault {
 		return nil
 	}
 	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errHedged):
+		return superseded()
 	case errors.Is(cause, errFirstToken), errors.Is(cause, errIdle), errors.Is(cause, errRequestTimeout):
 		return &providers.Fault{Class: providers.ClassTimeout, Message: cause.Error(), Billed: providers.BilledUnknown}
 	default:
-		return &providers.Fault{Class: providers.ClassCanceled, Message: "the client went away", Billed: providers.BilledYes}
+		return left()
 	}
 }
 
@@ -251,6 +301,7 @@ func (x *exchange) succeeded(a *attempt) {
 	now := time.Now()
 	x.h.report(a.slot, a.slot.up.state.health.Success(now, a.upPass, 0))
 	x.h.report(a.slot, a.slot.model.health.Success(now, a.mdPass, a.ttft))
+	a.slot.model.quantiles(x.head.Stream).Observe(now, a.ttft)
 }
 
 // learn feeds the outcome of an attempt into the health of its endpoint, its credential and its model.
@@ -264,7 +315,7 @@ func (x *exchange) learn(a *attempt) {
 	up, model := c.slot.up.state.health, c.slot.model.health
 	class := string(f.Class)
 	switch f.Class {
-	case providers.ClassCanceled, providers.ClassInternal:
+	case providers.ClassCanceled, providers.ClassInternal, providers.ClassHedged:
 		// Says nothing about the target.
 	case providers.ClassRateLimit:
 		x.h.report(c.slot, up.Success(now, c.upPass, 0)) // it can be reached

@@ -32,7 +32,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 var topOptions = slices.Concat([]string{
 	"provider", "model", "models_only", "identify", "ledger", "prices", "price", "max_body", "strict", "errors",
 	"allow_anonymous", "usage_log", "metrics",
-}, balancingOptions, healthOptions, timeoutOptions)
+}, balancingOptions, healthOptions, activeHealthOptions, timeoutOptions)
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
 //
@@ -94,6 +94,8 @@ func (h *Handler) parseOption(d *caddyfile.Dispenser) error {
 	switch {
 	case slices.Contains(balancingOptions, option):
 		return parseBalancing(d, &h.LoadBalancing)
+	case slices.Contains(activeHealthOptions, option):
+		return parseActiveHealth(d, &h.ActiveHealth)
 	case slices.Contains(healthOptions, option):
 		return parseHealth(d, &h.PassiveHealth)
 	case slices.Contains(timeoutOptions, option):

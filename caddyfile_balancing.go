@@ -14,9 +14,9 @@ import (
 
 // The options that may stand on the directive and, most of them, on a model or a provider.
 var (
-	balancingOptions = []string{"lb_policy", "lb_retries", "lb_try_duration", "lb_try_interval", "retry_on"}
-	healthOptions    = []string{"max_fails", "fail_duration", "unhealthy_latency", "unhealthy_request_count", "unhealthy_status"}
-	timeoutOptions   = []string{"first_token_timeout", "idle_timeout", "request_timeout"}
+	balancingOptions = []string{"lb_policy", "lb_retries", "lb_try_duration", "lb_try_interval", "retry_on", "hedge"}
+	healthOptions    = []string{"max_fails", "fail_duration", "slow_start", "unhealthy_latency", "unhealthy_request_count", "unhealthy_status"}
+	timeoutOptions   = []string{"first_token_timeout", "idle_timeout", "request_timeout", "on_client_disconnect"}
 )
 
 // moduleNames lists the modules of a namespace in alphabetical order.
@@ -49,6 +49,8 @@ func parseBalancing(d *caddyfile.Dispenser, to **LoadBalancing) error {
 		return err
 	case "lb_try_duration":
 		return parseOneDuration(d, &lb.TryDuration)
+	case "hedge":
+		return parseHedge(d, &lb.Hedge)
 	case "lb_try_interval":
 		return parseOneDuration(d, &lb.TryInterval)
 	default: // retry_on
@@ -110,6 +112,8 @@ func parseHealth(d *caddyfile.Dispenser, to **PassiveHealth) error {
 		err = parseOneInt(d, &h.MaxFails)
 	case "fail_duration":
 		err = parseOneDuration(d, &h.FailDuration)
+	case "slow_start":
+		err = parseOneDuration(d, &h.SlowStart)
 	case "unhealthy_latency":
 		err = parseOneDuration(d, &h.UnhealthyLatency)
 	case "unhealthy_request_count":
@@ -149,6 +153,8 @@ func parseTimeout(d *caddyfile.Dispenser, to **Timeouts) error {
 	switch d.Val() {
 	case "first_token_timeout":
 		return parseOneDuration(d, &t.FirstToken)
+	case "on_client_disconnect":
+		return parseDisconnect(d, t)
 	case "idle_timeout":
 		return parseOneDuration(d, &t.Idle)
 	}

@@ -56,7 +56,7 @@ func (c *ModelConfig) parseOption(d *caddyfile.Dispenser) error {
 		return parseBalancing(d, &c.LoadBalancing)
 	case slices.Contains(timeoutOptions, option):
 		return parseTimeout(d, &c.Timeouts)
-	case slices.Contains(healthOptions, option):
+	case slices.Contains(healthOptions, option), slices.Contains(activeHealthOptions, option):
 		return d.Errf("%s is about an endpoint, whichever model it serves: write it on the provider or on llm_gateway", option)
 	}
 	switch option {

@@ -23,11 +23,12 @@ var providerOptions = providers.CommonOptions()
 //	provider <name> [<kind>] [<api_key> | <base_url>...] {
 //		api_key   <key>...
 //		base_url  <url>...
-//		dialect   chat|responses|messages|gemini...
+//		dialect   chat|responses|messages|gemini|cohere|ollama...
 //		models    <pattern>...
 //		header_up [+|-]<field> [<value> [<replacement>]]
 //		transport http { ... }
 //		lb_policy <policy>
+//		limit     <n>/min [<n>_tokens/min] [<n>_concurrent]
 //		max_fails, fail_duration, unhealthy_*
 //		<options of the kind>
 //	}
@@ -96,6 +97,9 @@ func (c *ProviderConfig) parseOption(d *caddyfile.Dispenser) (bool, error) {
 	if slices.Contains(healthOptions, option) {
 		return true, parseHealth(d, &c.PassiveHealth)
 	}
+	if slices.Contains(activeHealthOptions, option) {
+		return true, parseActiveHealth(d, &c.ActiveHealth)
+	}
 	switch option {
 	case "api_key":
 		return true, appendArgs(d, &c.APIKeys)
@@ -110,11 +114,13 @@ func (c *ProviderConfig) parseOption(d *caddyfile.Dispenser) (bool, error) {
 			c.LoadBalancing = new(LoadBalancing)
 		}
 		return true, parsePolicy(d, c.LoadBalancing)
+	case "limit":
+		return true, parseLimit(d, &c.Limit)
 	case "header_up":
 		return true, c.parseHeaderUp(d)
 	case "transport":
 		return true, c.parseTransport(d)
-	case "lb_retries", "lb_try_duration", "lb_try_interval", "retry_on":
+	case "lb_retries", "lb_try_duration", "lb_try_interval", "retry_on", "hedge":
 		return true, d.Errf("%s counts tries over all targets: write it on the model or on llm_gateway, not on a provider", option)
 	}
 	switch {

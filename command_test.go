@@ -166,7 +166,11 @@ func TestOnlyAModelServerIsTakenForOne(t *testing.T) {
 		"some other JSON":           {200, `{"status":"ok"}`, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/v1/models" {
+					w.WriteHeader(http.StatusNotFound)
+					return
+				}
 				if tc.header != "" {
 					w.Header().Set(tc.header, "1")
 				}
@@ -174,8 +178,10 @@ func TestOnlyAModelServerIsTakenForOne(t *testing.T) {
 				_, _ = w.Write([]byte(tc.body))
 			}))
 			defer s.Close()
-			if got := answersModels(t.Context(), s.URL); got != tc.want {
-				t.Errorf("got %v", got)
+			for _, base := range []string{s.URL, s.URL + "/v1"} {
+				if got := answersModels(t.Context(), base); got != tc.want {
+					t.Errorf("%s: got %v", base, got)
+				}
 			}
 		})
 	}

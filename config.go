@@ -22,8 +22,8 @@ type ProviderConfig struct {
 	// The base URLs, in the form that the vendor's own SDK takes. Several are several endpoints, balanced by
 	// `load_balancing`. Placeholders are expanded. Default: the vendor's public endpoint.
 	BaseURLs []string `json:"base_urls,omitempty"`
-	// The dialects that the endpoint speaks, best first: `chat`, `responses`, `messages`, `gemini`. Default: what its
-	// kind speaks.
+	// The dialects that the endpoint speaks, best first: `chat`, `responses`, `messages`, `gemini`, `cohere`, `ollama`.
+	// Default: what its kind speaks.
 	Dialects []string `json:"dialects,omitempty"`
 	// The models that the provider may be asked for; `*` matches any characters. Default: all.
 	Models []string `json:"models,omitempty"`
@@ -35,8 +35,12 @@ type ProviderConfig struct {
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 	// How the endpoints and keys are balanced. Only `selection_policy` is used here. Default: `round_robin`.
 	LoadBalancing *LoadBalancing `json:"load_balancing,omitempty"`
+	// What the vendor allows each key at each endpoint, kept before the vendor has to say so. Default: no limit.
+	Limit *Limit `json:"limit,omitempty"`
 	// When an endpoint and key are taken out of rotation. Default: that of the handler.
 	PassiveHealth *PassiveHealth `json:"passive_health,omitempty"`
+	// Whether the endpoints are asked at intervals if they are alive. Default: that of the handler.
+	ActiveHealth *ActiveHealth `json:"active_health,omitempty"`
 }
 
 // ModelConfig is a public model name and the targets it stands for.
@@ -82,6 +86,8 @@ type LoadBalancing struct {
 	// `server_error`. More: `context_length`, `content_filter`, `auth`, `billing`, `not_found`. When a provider refuses a
 	// credential (`auth`, `billing`), its other credentials are tried in any case.
 	RetryOn []string `json:"retry_on,omitempty"`
+	// Whether a second attempt is made while the first one keeps the client waiting. Default: no.
+	Hedge *Hedge `json:"hedge,omitempty"`
 }
 
 // PassiveHealth says when a target is taken out of rotation because of the requests it failed.
@@ -93,6 +99,9 @@ type PassiveHealth struct {
 	// How long a failure is remembered, and how long an unhealthy target rests before it is probed with one request.
 	// Default: 10s, doubling with each failed probe up to 5m.
 	FailDuration caddy.Duration `json:"fail_duration,omitempty"`
+	// How long it takes until a target that recovered gets its whole share of the requests again, beginning with a tenth
+	// of it. Only while there are other targets. Default: 3s.
+	SlowStart caddy.Duration `json:"slow_start,omitempty"`
 	// A first token that took longer than this counts as a failure. Default: off.
 	UnhealthyLatency caddy.Duration `json:"unhealthy_latency,omitempty"`
 	// A target with this many requests in flight gets no more. Default: no limit.
@@ -113,6 +122,10 @@ type Timeouts struct {
 	Request caddy.Duration `json:"request,omitempty"`
 	// For a whole request that is streamed, all tries together. Default: 30m.
 	Stream caddy.Duration `json:"stream,omitempty"`
+	// How long a provider's answer is read on after its client has left, so that its true usage is known: some vendors
+	// charge for the whole answer all the same. At most 64 answers at a time are; a negative value cancels at once.
+	// Default: at once.
+	Drain caddy.Duration `json:"drain,omitempty"`
 }
 
 // ScopeConfig names who pays for a request.

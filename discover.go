@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"sync"
@@ -40,6 +41,7 @@ func newDiscovery() *discovery {
 		case !ok:
 		case def.Local && def.BaseURL != "" && kind != simulatedKind:
 			d.local = append(d.local, kind)
+		case def.BaseURL == "" && def.BaseURLNeeds != "": // half of what it takes
 		case hasKey(def) && !slices.ContainsFunc(d.vendors, func(v string) bool { return sameKey(v, def) }):
 			d.vendors = append(d.vendors, kind)
 		}
@@ -129,7 +131,14 @@ func (d *discovery) listening() []string {
 
 // answersModels reports whether a model server, and not something else or this gateway, answers at a base URL.
 func answersModels(ctx context.Context, base string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/models", nil)
+	u, err := url.Parse(base)
+	if err != nil {
+		return false
+	}
+	if u.Path == "" {
+		u.Path = "/v1" // OpenAI's clients find the list there, also at Ollama, which has an API of its own
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.JoinPath("models").String(), nil)
 	if err != nil {
 		return false
 	}

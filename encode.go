@@ -18,8 +18,9 @@ type outgoing struct {
 	buf *providers.Shared
 	// hideUsage: the stream's usage chunk is for the gateway alone.
 	hideUsage bool
-	// rewrites is what a translation changed and the answer has to be changed back in.
-	rewrites *conversation.Rewrites
+	// translated: the answer has to be translated back, and rewrites is what else has to be changed back in it.
+	translated bool
+	rewrites   *conversation.Rewrites
 }
 
 // encode makes the body for a target: spliced when it speaks the client's dialect, translated otherwise.
@@ -27,7 +28,7 @@ func (x *exchange) encode(t *target, d providers.Dialect) (outgoing, error) {
 	var out outgoing
 	var err error
 	x.dropped = x.dropped[:0]
-	if d == x.dialect {
+	if d == x.dialect && !x.translates(t) {
 		out = x.splice(t)
 	} else if out, err = x.translate(t, d); err != nil {
 		return out, err
@@ -49,10 +50,18 @@ func (x *exchange) encode(t *target, d providers.Dialect) (outgoing, error) {
 	return out, nil
 }
 
+// translates reports whether a request has to be translated for a target that speaks the client's dialect in a way of
+// its own.
+func (x *exchange) translates(t *target) bool {
+	tr, ok := x.codec.(dialects.Translator)
+	return ok && x.operation == providers.Generate && tr.Translates(x.body, x.obj, x.head, t.provider.vendor)
+}
+
 // splice edits the client's bytes in place.
 func (x *exchange) splice(t *target) outgoing {
 	var arr [4]jsonedit.Edit
 	s := x.codec.Splice(x.body, x.obj, x.head, dialects.SpliceOptions{Model: t.model, AskUsage: x.operation == providers.Generate}, arr[:0])
+	x.drop(s.Notes) // strict or not: it is of use to nobody but its maker
 	out := outgoing{hideUsage: s.HideUsage}
 	if len(x.body) <= providers.SmallBody/2 && len(s.Edits) > 0 {
 		out.body = providers.NewBody(nil, jsonedit.Apply(make([]byte, 0, len(x.body)+128), x.body, s.Edits))
@@ -79,6 +88,9 @@ func (x *exchange) translate(t *target, d providers.Dialect) (outgoing, error) {
 		x.conv = conv
 	}
 	rewrites := new(conversation.Rewrites)
+	if x.conv.LegacyCalls {
+		rewrites.LegacyCalls()
+	}
 	o := dialects.EncodeOptions{Model: t.model, Vendor: t.provider.vendor, Rewrites: rewrites}
 	if t.price != nil {
 		o.MaxOutput = t.price.MaxOutput
@@ -95,7 +107,7 @@ func (x *exchange) translate(t *target, d providers.Dialect) (outgoing, error) {
 		shared.Release()
 		return outgoing{}, err
 	}
-	return outgoing{body: providers.NewBody(shared, body), buf: shared, rewrites: rewrites}, nil
+	return outgoing{body: providers.NewBody(shared, body), buf: shared, translated: true, rewrites: rewrites}, nil
 }
 
 // note records what a translation dropped, or refuses it under strict.

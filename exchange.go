@@ -47,19 +47,29 @@ type exchange struct {
 
 	// inputSize is the size of the request, in bytes, for estimates of its tokens.
 	inputSize int64
-	conv     *conversation.Request // the request in the neutral form, decoded when first needed
-	dropped  []string              // what the last translation left out
-	refusal  error                 // why a target could not be given the request
+	conv      *conversation.Request // the request in the neutral form, decoded when first needed
+	dropped   []string              // what the last translation left out
+	needs     needs
+	lenient   bool  // a target that does not fit, or starts slowly, is better than none
+	refusal   error // why a target could not be given the request
 
+	queued   time.Duration // spent waiting for the limits of vendors
 	tried    []*slot
 	triedArr [4]*slot
 	pool     []balancing.Candidate // scratch of the choice among targets
 	poolAt   []int
 	attempts []attempt
+	race     *race // of two attempts at the same time; usually nil
+	// answering is the number of the attempt that the client was answered from, from 1; 0 for the last one.
+	answering int
 
 	// committed is set when the first byte of the response has been handed to the client. Before it every failure can
 	// be repaired without the client noticing; after it none can.
-	committed   bool
+	committed bool
+	// waiting writes keep-alives until something else is written; nil for what is no stream. opened is set when it has
+	// sent the header, so that all that can follow is events.
+	waiting     *keepAlive
+	opened      bool
 	interrupted string // who broke the stream after the commit point: "client" or "upstream"
 	keep        *summary
 }
@@ -97,6 +107,8 @@ type attempt struct {
 	cost      accounting.Money
 	requestID string // the provider's
 	told      bool   // its health knows that it answers
+	dropped   []string
+	run       *runner // in a race of two attempts
 }
 
 // randomness seeds a generator per processor from the system: ids have to be unique, not secret, and asking the system for
@@ -199,10 +211,39 @@ func (x *exchange) plan() error {
 	if x.head.Stream {
 		limit = x.route.stream
 	}
+	if d := x.clientTimeout(); d > 0 {
+		limit = min(limit, d)
+	}
 	x.deadline = x.start.Add(limit)
 	x.affinity = x.affinityKey()
 	return nil
 }
+
+// Headers in which clients say how many seconds they wait. The official SDKs of OpenAI and Anthropic send the first one
+// with every request. Of a stream it means the time to the response's header, which the gateway keeps on its own.
+const (
+	headerSDKTimeout     = "X-Stainless-Timeout"
+	headerRequestTimeout = "X-Request-Timeout"
+)
+
+// clientTimeout is how long the client waits for the whole response; 0 when it does not say.
+func (x *exchange) clientTimeout() time.Duration {
+	v := x.r.Header[headerRequestTimeout]
+	if len(v) == 0 && !x.head.Stream {
+		v = x.r.Header[headerSDKTimeout]
+	}
+	if len(v) == 0 {
+		return 0
+	}
+	seconds, err := strconv.ParseFloat(v[0], 64)
+	if err != nil || !(seconds > 0) || seconds > maxClientTimeout {
+		return 0
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// maxClientTimeout is more than any client waits, in seconds.
+const maxClientTimeout = 1e6
 
 // checkModelName refuses names that are none: they would only travel through logs and caches.
 func checkModelName(name string) error {
@@ -238,6 +279,14 @@ func (x *exchange) affinityKey() uint64 {
 		return balancing.Affinity(u)
 	}
 	return 0
+}
+
+// last is the attempt that the response tells of: the one that answered or else the last one. There must be one.
+func (x *exchange) last() *attempt {
+	if x.answering > 0 {
+		return &x.attempts[x.answering-1]
+	}
+	return &x.attempts[len(x.attempts)-1]
 }
 
 // release gives back what the exchange borrowed.

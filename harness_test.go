@@ -27,6 +27,8 @@ type scripted struct {
 	Script string `json:"script"`
 	// Speaks are its dialects; chat when empty.
 	Speaks []providers.Dialect `json:"speaks,omitempty"`
+	// Book is the vendor in the price book.
+	Book string `json:"book,omitempty"`
 	// Fails makes Prepare fail.
 	Fails bool `json:"fails,omitempty"`
 }
@@ -45,8 +47,8 @@ func (s *scripted) Dialects(string) []providers.Dialect {
 	return s.Speaks
 }
 
-func (*scripted) Defaults() providers.Defaults {
-	return providers.Defaults{BaseURL: "http://scripted.invalid", KeyOptional: true}
+func (s *scripted) Defaults() providers.Defaults {
+	return providers.Defaults{BaseURL: "http://scripted.invalid", KeyOptional: true, PriceBook: s.Book}
 }
 
 func (s *scripted) Prepare(ctx context.Context, c *providers.Call) (*http.Request, error) {
@@ -54,6 +56,9 @@ func (s *scripted) Prepare(ctx context.Context, c *providers.Call) (*http.Reques
 		return nil, fmt.Errorf("no request for %s", c.Credential.Reveal())
 	}
 	u, err := providers.Address(c)
+	if c.Dialect == providers.Converse {
+		u, err = c.BaseURL, nil // it has an address that only its own provider knows
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,10 @@ func vendorOf(raw json.RawMessage) string {
 }
 
 // knownDialects are what `dialect` takes.
-var knownDialects = []string{string(providers.Chat), string(providers.Responses), string(providers.Messages), string(providers.Gemini)}
+var knownDialects = []string{
+	string(providers.Chat), string(providers.Responses), string(providers.Messages), string(providers.Gemini),
+	string(providers.Converse), string(providers.Cohere), string(providers.Ollama),
+}
 
 func parseDialect(s string) (providers.Dialect, error) {
 	if !slices.Contains(knownDialects, s) {

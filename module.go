@@ -58,6 +58,8 @@ type Handler struct {
 	LoadBalancing *LoadBalancing `json:"load_balancing,omitempty"`
 	// When a target is taken out of rotation.
 	PassiveHealth *PassiveHealth `json:"passive_health,omitempty"`
+	// Whether endpoints are asked at intervals if they are alive. Default: no.
+	ActiveHealth *ActiveHealth `json:"active_health,omitempty"`
 	// The timeouts of every model that does not override them.
 	Timeouts *Timeouts `json:"timeouts,omitempty"`
 
@@ -101,6 +103,7 @@ type Handler struct {
 	estimator *accounting.Estimator
 	ledger    accounting.Ledger
 	metrics   *metrics
+	spending  spending
 	held      []reference // to what is pooled
 }
 

@@ -139,12 +139,16 @@ func (s *series) usage(u accounting.Usage) {
 
 // finish reports a request, whatever became of it, and gives back what it held. It is the only place that does.
 func (x *exchange) finish() {
+	x.takeOver()
 	k := x.keep
 	k.Duration = time.Since(x.start)
 	x.summarize()
 	var first, last *attempt
 	if k.Attempts > 0 {
-		first, last = &x.attempts[0], &x.attempts[k.Attempts-1]
+		first, last = &x.attempts[0], x.last()
+	}
+	for i := range x.attempts {
+		x.h.spending.add(&x.attempts[i])
 	}
 	x.record()
 	if x.h.metrics != nil {
@@ -169,7 +173,7 @@ func (x *exchange) summarize() {
 	if k.Attempts == 0 {
 		return
 	}
-	last := &x.attempts[k.Attempts-1]
+	last := x.last()
 	k.Provider, k.UpstreamModel, k.Target = last.target.provider.name, last.target.model, last.target.label
 	k.TTFT = last.ttft
 	x.total()
@@ -258,6 +262,16 @@ func (h *Handler) report(s *slot, change balancing.Change) {
 		h.logger.Warn("target taken out of rotation", zap.String("upstream", s.up.label), zap.String("model", s.model.model))
 	case balancing.Recovered:
 		h.logger.Info("target is back in rotation", zap.String("upstream", s.up.label), zap.String("model", s.model.model))
+	}
+}
+
+// report logs that an endpoint was taken out of rotation by its health checks or is back.
+func (c *healthCheck) report(up *upstream, change balancing.Change) {
+	switch change {
+	case balancing.TakenOut:
+		c.logger.Warn("health checks took an endpoint out of rotation", zap.String("upstream", up.label))
+	case balancing.Recovered:
+		c.logger.Info("health checks brought an endpoint back into rotation", zap.String("upstream", up.label))
 	}
 }
 

@@ -34,6 +34,7 @@ type provider struct {
 	headers  *headers.HeaderOps
 	policy   balancing.Policy // among the slots of one target
 	rules    balancing.Rules
+	limit    balancing.Limit
 	statuses []int // unhealthy_status
 
 	upstreams []*upstream
@@ -96,7 +97,7 @@ func checkProviderName(name string) error {
 }
 
 func (h *Handler) newProvider(c *ProviderConfig) (*provider, error) {
-	mod, err := h.loadKind(c)
+	mod, vendor, err := h.loadKind(c)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +105,7 @@ func (h *Handler) newProvider(c *ProviderConfig) (*provider, error) {
 	if !ok {
 		return nil, fmt.Errorf("module %T is not a provider", mod)
 	}
-	p := &provider{name: c.Name, vendor: vendorOf(c.ProviderRaw), guest: guest, headers: c.Headers, slots: map[string][]*slot{}, policy: new(balancing.RoundRobin)}
+	p := &provider{name: c.Name, vendor: vendor, guest: guest, headers: c.Headers, slots: map[string][]*slot{}, policy: new(balancing.RoundRobin)}
 	if d, ok := guest.(providers.Defaulter); ok {
 		p.defaults = d.Defaults()
 	}
@@ -135,29 +136,41 @@ func (h *Handler) newProvider(c *ProviderConfig) (*provider, error) {
 	if p.rules, p.statuses, err = healthRules(health); err != nil {
 		return nil, err
 	}
+	if p.limit, err = c.Limit.rules(); err != nil {
+		return nil, err
+	}
 	if err := h.provisionTransport(c, p); err != nil {
 		return nil, err
 	}
-	return p, h.provisionUpstreams(c, p)
+	if err := h.provisionUpstreams(c, p); err != nil {
+		return nil, err
+	}
+	active := c.ActiveHealth
+	if active == nil {
+		active = h.ActiveHealth
+	}
+	return p, h.checkHealth(active, p)
 }
 
-// loadKind loads the guest module of a provider. Without one, the provider's name is its kind.
-func (h *Handler) loadKind(c *ProviderConfig) (any, error) {
+// loadKind loads the guest module of a provider and names its vendor. Without one, the provider's name is its kind.
+func (h *Handler) loadKind(c *ProviderConfig) (mod any, vendor string, err error) {
 	if len(c.ProviderRaw) == 0 {
 		raw, err := kindConfig(c.Name)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		c.ProviderRaw = raw
 	}
-	return h.ctx.LoadModule(c, "ProviderRaw")
+	vendor = vendorOf(c.ProviderRaw) // now, because loading empties it
+	mod, err = h.ctx.LoadModule(c, "ProviderRaw")
+	return mod, vendor, err
 }
 
 func healthRules(c *PassiveHealth) (balancing.Rules, []int, error) {
 	if c == nil {
 		return balancing.Rules{}, nil, nil
 	}
-	if c.MaxFails < 0 || c.FailDuration < 0 || c.UnhealthyLatency < 0 || c.UnhealthyRequestCount < 0 {
+	if c.MaxFails < 0 || c.FailDuration < 0 || c.SlowStart < 0 || c.UnhealthyLatency < 0 || c.UnhealthyRequestCount < 0 {
 		return balancing.Rules{}, nil, fmt.Errorf("passive_health: a value is negative")
 	}
 	for _, code := range c.UnhealthyStatus {
@@ -168,6 +181,7 @@ func healthRules(c *PassiveHealth) (balancing.Rules, []int, error) {
 	return balancing.Rules{
 		MaxFails:              c.MaxFails,
 		FailDuration:          time.Duration(c.FailDuration),
+		SlowStart:             time.Duration(c.SlowStart),
 		UnhealthyLatency:      time.Duration(c.UnhealthyLatency),
 		UnhealthyRequestCount: c.UnhealthyRequestCount,
 	}, c.UnhealthyStatus, nil
@@ -182,6 +196,9 @@ func (h *Handler) provisionUpstreams(c *ProviderConfig, p *provider) error {
 	}
 	bases := c.BaseURLs
 	if len(bases) == 0 {
+		if needs := p.defaults.BaseURLNeeds; needs != "" && p.defaults.BaseURL == "" {
+			return fmt.Errorf("no base URL: %s, or write `base_url https://…`", needs)
+		}
 		bases = []string{p.defaults.BaseURL}
 	}
 	for _, b := range bases {
@@ -213,6 +230,7 @@ func (h *Handler) provisionUpstreams(c *ProviderConfig, p *provider) error {
 			label := up.label // of its own: a pointer into up would keep the credential alive in the pool
 			up.state.label.Store(&label)
 			up.state.setRules(p.rules)
+			up.state.limiter.SetLimit(p.limit)
 			p.upstreams = append(p.upstreams, up)
 		}
 	}
@@ -246,8 +264,12 @@ func resolveKeys(c *ProviderConfig, p *provider, repl *caddy.Replacer) ([]provid
 	if p.defaults.KeyOptional || len(p.defaults.KeyEnv) == 0 {
 		return []providers.Secret{{}}, nil
 	}
-	return nil, fmt.Errorf("no API key: set %s in the environment, or write `provider %s {env.%s}`",
-		p.defaults.KeyEnv[0], c.Name, p.defaults.KeyEnv[0])
+	hint := ""
+	if p.defaults.KeyElse != "" {
+		hint = ", or configure " + p.defaults.KeyElse
+	}
+	return nil, fmt.Errorf("no API key: set %s in the environment, or write `provider %s {env.%s}`%s",
+		p.defaults.KeyEnv[0], c.Name, p.defaults.KeyEnv[0], hint)
 }
 
 func parseBaseURL(raw string, repl *caddy.Replacer) (*url.URL, error) {

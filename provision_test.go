@@ -170,3 +170,25 @@ func TestPassiveHealthOfAProviderReplacesThatOfTheHandler(t *testing.T) {
 		t.Errorf("%d %s", second.Code, second.Body)
 	}
 }
+
+func TestEncodersAreToldTheVendor(t *testing.T) {
+	for name, tc := range map[string]struct {
+		config *ProviderConfig
+		vendor string
+	}{
+		"the preset":        {&ProviderConfig{Name: "fast", ProviderRaw: []byte(`{"kind":"compatible","preset":"mistral"}`), APIKeys: []string{"k"}}, "mistral"},
+		"else the kind":     {&ProviderConfig{Name: "mine", ProviderRaw: []byte(`{"kind":"openai"}`), APIKeys: []string{"k"}}, "openai"},
+		"and else the name": {&ProviderConfig{Name: "groq", APIKeys: []string{"k"}}, "groq"},
+		"which is nobody's": {&ProviderConfig{Name: "x", ProviderRaw: []byte(`{"kind":"compatible"}`), BaseURLs: []string{"http://x/v1"}}, "compatible"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &Handler{Providers: []*ProviderConfig{tc.config}, MetricsOff: true}
+			if err := provision(t, h); err != nil {
+				t.Fatal(err)
+			}
+			if got := h.providers[0].vendor; got != tc.vendor {
+				t.Errorf("%q, want %q", got, tc.vendor)
+			}
+		})
+	}
+}

@@ -51,7 +51,14 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 		return x.errorIn200(a, m, body)
 	}
 	a.obs = *m.Observation()
-	if a.dialect == x.dialect && !x.head.Stream {
+	if x.r.Context().Err() != nil { // read on without the client
+		x.interrupted = byClient
+		return left()
+	}
+	if !x.claim(a) {
+		return superseded()
+	}
+	if !o.translated && !x.head.Stream {
 		x.writeUnary(a, resp.Header["Content-Type"], body)
 		return nil
 	}
@@ -141,6 +148,7 @@ func readAll(buf []byte, resp *http.Response) ([]byte, error) {
 
 // writeUnary sends a whole response. Its cost is known already, so it goes into a header.
 func (x *exchange) writeUnary(a *attempt, contentType []string, body []byte) {
+	x.takeOver()
 	h := x.w.Header()
 	if contentType == nil {
 		h["Content-Type"] = nil // none is not the same as one that net/http guesses
@@ -193,16 +201,25 @@ func (x *exchange) newEventWriter() dialects.EventWriter {
 	})
 }
 
+// takeOver ends the keep-alives. It precedes everything that is written to the client and every header that is set.
+func (x *exchange) takeOver() {
+	x.opened = x.waiting.stop() || x.opened
+	x.waiting = nil
+}
+
 // commit sends the headers of a stream. From here on no failure can be hidden.
 func (x *exchange) commit(contentType []string) {
-	h := x.w.Header()
-	h["Content-Type"] = contentType
-	h["Cache-Control"] = noCache
-	h["X-Accel-Buffering"] = []string{"no"}
-	x.setHeaders()
+	x.takeOver()
 	x.keep.Status = http.StatusOK
 	x.committed = true
-	x.w.WriteHeader(http.StatusOK)
+	x.rc = http.NewResponseController(x.w)
+	if x.opened {
+		x.summarize()
+	} else {
+		streamHeaders(x.w.Header(), contentType)
+		x.setHeaders()
+		x.w.WriteHeader(http.StatusOK)
+	}
 	// No other target can be tried any more, so nobody needs the request.
 	x.release()
 	x.conv = nil

@@ -53,6 +53,9 @@ func (x *exchange) unauthorized() error {
 // fail writes an error in the client's dialect, or hands it to Caddy's handle_errors.
 func (x *exchange) fail(e *conversation.Error, class providers.Class) error {
 	x.keep.Status, x.keep.Class = e.Status, class
+	if x.opened {
+		return x.failOpened(e)
+	}
 	if x.h.Errors == "caddy" {
 		x.setHeaders()
 		return caddyhttp.Error(e.Status, x.loggable(e, class))
@@ -67,6 +70,15 @@ func (x *exchange) fail(e *conversation.Error, class providers.Class) error {
 	x.w.WriteHeader(e.Status)
 	x.committed = true
 	_, _ = x.w.Write(*buf) // the client may be gone; there is nobody to tell
+	return nil
+}
+
+// failOpened writes an error into a stream that keep-alives have opened already.
+func (x *exchange) failOpened(e *conversation.Error) error {
+	x.keep.Status, x.committed, x.interrupted = http.StatusOK, true, byUpstream
+	if _, err := x.w.Write(x.codec.AppendErrorEvent(nil, e, nil)); err == nil {
+		_ = http.NewResponseController(x.w).Flush() // the client may be gone; there is nobody to tell
+	}
 	return nil
 }
 
@@ -96,7 +108,7 @@ func (x *exchange) setHeaders() {
 	set("X-Request-Id", x.id)
 	h["Request-Id"] = h["X-Request-Id"]
 	if n := len(x.attempts); n > 0 {
-		set("X-Llm-Gateway-Target", x.attempts[n-1].target.label)
+		set("X-Llm-Gateway-Target", x.last().target.label)
 		set("X-Llm-Gateway-Attempts", strconv.Itoa(n))
 	}
 	if len(x.dropped) > 0 {
@@ -111,7 +123,7 @@ func (x *exchange) exhausted(wait time.Duration) error {
 	if len(x.attempts) == 0 {
 		return x.unavailable(wait)
 	}
-	last := &x.attempts[len(x.attempts)-1]
+	last := x.last()
 	f := last.fault
 	e := x.faultError(f)
 	if wait <= 0 {
@@ -123,7 +135,7 @@ func (x *exchange) exhausted(wait time.Duration) error {
 	if e.Status != http.StatusTooManyRequests {
 		h["X-Should-Retry"] = []string{"false"}
 	}
-	if len(x.attempts) == 1 && last.dialect == x.dialect && isJSON(f.Body) && f.Class != providers.ClassAuth && f.Class != providers.ClassBilling && x.h.Errors != "caddy" && f.Status >= 400 {
+	if len(x.attempts) == 1 && last.dialect == x.dialect && isJSON(f.Body) && f.Class != providers.ClassAuth && f.Class != providers.ClassBilling && x.h.Errors != "caddy" && f.Status >= 400 && !x.opened {
 		return x.failVerbatim(f)
 	}
 	if len(x.attempts) > 1 {
@@ -172,7 +184,7 @@ func (x *exchange) allCoolingDown(now time.Time) bool {
 	for _, tier := range x.route.tiers {
 		for _, t := range tier {
 			for _, s := range t.slots {
-				if s.model.health.Snapshot(now).Status != balancing.StatusCooldown {
+				if s.model.health.Snapshot(now).Status != balancing.StatusCooldown && s.up.state.limiter.Wait(now, x.tokens()) == 0 {
 					return false
 				}
 			}

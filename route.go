@@ -24,6 +24,19 @@ type route struct {
 	settings
 }
 
+// several reports whether there is more than one slot to send a request to.
+func (r *route) several() bool {
+	n := 0
+	for _, tier := range r.tiers {
+		for _, t := range tier {
+			if n += len(t.slots); n > 1 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // table resolves model names. It is built when the configuration is loaded and then only its cache changes.
 type table struct {
 	h         *Handler

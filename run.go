@@ -15,14 +15,21 @@ type choice struct {
 	target         *target
 	slot           *slot
 	upPass, mdPass balancing.Pass
+	grant          balancing.Grant
 }
 
 // run tries targets until the client has an answer or none is left.
 func (x *exchange) run() error {
+	x.wait()
+	ctx, done := x.attemptContext()
+	defer done()
 	var again *slot // the slot to ask again, after a backoff
 	for {
 		now := time.Now()
 		c, wait, ok := x.next(now, again)
+		if !ok && x.queue(now) {
+			continue
+		}
 		if !ok {
 			return x.giveUp(wait)
 		}
@@ -31,7 +38,17 @@ func (x *exchange) run() error {
 		}
 		again = nil
 		x.tried = append(x.tried, c.slot)
-		f, sent := x.attempt(c)
+		x.attempts = slices.Grow(x.attempts, 2) // the attempts of a race must not move
+		a, out, f := x.prepare(c)
+		if f != nil {
+			continue // the target cannot take this request; it was not asked
+		}
+		if after := x.hedgeAfter(a); after > 0 {
+			a, f = x.hedged(ctx, a, out, after)
+			c = a.choice
+		} else {
+			f = x.perform(ctx, a, out)
+		}
 		switch {
 		case f == nil:
 			return nil
@@ -41,10 +58,14 @@ func (x *exchange) run() error {
 			}
 			x.keep.Class = f.Class
 			return nil
-		case !sent:
-			continue // the target cannot take this request; it was not asked
 		}
 		x.log(c, f)
+		if x.r.Context().Err() != nil {
+			return x.giveUp(0)
+		}
+		if p := c.target.price; f.Class == providers.ClassContextLength && p != nil {
+			x.needs.window = max(x.needs.window, p.ContextWindow) // another model has to be larger
+		}
 		d := x.decide(c, f)
 		switch d.Action {
 		case balancing.Stop:
@@ -58,8 +79,42 @@ func (x *exchange) run() error {
 	}
 }
 
+// maxQueue is how long a request waits for a target whose limit it has to keep, at most.
+const maxQueue = 2 * time.Second
+
+// queue waits until a target may be asked that nothing but its limit keeps away, if that is soon: within two seconds and a
+// tenth of the time left. It reports false when there is none.
+func (x *exchange) queue(now time.Time) bool {
+	wait := time.Duration(-1)
+	for _, tier := range x.route.tiers {
+		for _, t := range tier {
+			for _, s := range t.slots {
+				if d := s.limited(now, x); d > 0 && (wait < 0 || d < wait) {
+					wait = d
+				}
+			}
+		}
+	}
+	if wait < 0 || x.queued+wait > min(maxQueue, x.deadline.Sub(now)/10) {
+		return false
+	}
+	x.queued += wait
+	return x.sleep(wait)
+}
+
+// wait has keep-alives written to a client that waits for a stream, in the dialects that have some.
+func (x *exchange) wait() {
+	if !x.head.Stream || x.operation != providers.Generate || x.wantsArray() {
+		return
+	}
+	if frame := x.codec.AppendKeepAlive(nil); len(frame) > 0 {
+		x.waiting = startKeepAlive(x.w, x.id, frame)
+	}
+}
+
 // giveUp answers after the last attempt. A request that no target could even be asked for is the client's to mend.
 func (x *exchange) giveUp(wait time.Duration) error {
+	x.takeOver()
 	if x.r.Context().Err() != nil {
 		x.keep.Status, x.keep.Class = statusClientClosed, providers.ClassCanceled
 		return nil
@@ -92,7 +147,7 @@ func (x *exchange) decide(c choice, f *providers.Fault) balancing.Decision {
 	}
 	for _, tier := range x.route.tiers {
 		for _, t := range tier {
-			if !t.available(now, x.tried) {
+			if !t.available(now, x) {
 				continue
 			}
 			if t == c.target {
@@ -113,11 +168,28 @@ func (x *exchange) decide(c choice, f *providers.Fault) balancing.Decision {
 func (x *exchange) next(now time.Time, again *slot) (c choice, wait time.Duration, ok bool) {
 	if again != nil {
 		last := x.attempts[len(x.attempts)-1]
-		if c, ok = begin(last.target, again, now); ok {
+		if c, ok = x.begin(last.target, again, now); ok {
 			return c, 0, true
 		}
-		return c, again.nextAllowed(now).Sub(now), false
+		return c, again.nextAllowed(now, x).Sub(now), false
 	}
+	if c, ok = x.pick(now); ok {
+		return c, 0, true
+	}
+	if !x.lenient {
+		x.lenient = true
+		if c, ok = x.pick(now); ok {
+			return c, 0, true
+		}
+	}
+	if len(x.attempts) == 0 && x.refusal == nil {
+		return x.lastResort(now)
+	}
+	return c, x.soonest(now), false
+}
+
+// pick goes through the tiers.
+func (x *exchange) pick(now time.Time) (c choice, ok bool) {
 	for _, tier := range x.route.tiers {
 		for {
 			t := x.pickTarget(now, tier)
@@ -128,30 +200,28 @@ func (x *exchange) next(now time.Time, again *slot) (c choice, wait time.Duratio
 			if s == nil {
 				break
 			}
-			if c, ok = begin(t, s, now); ok {
-				return c, 0, true
+			if c, ok = x.begin(t, s, now); ok {
+				return c, true
 			}
-			x.tried = append(x.tried, s) // somebody else took the last place
+			if s.up.state.limiter.Wait(now, x.tokens()) == 0 {
+				x.tried = append(x.tried, s) // somebody else took the last place
+			}
 		}
 	}
-	if len(x.attempts) == 0 && x.refusal == nil {
-		return x.lastResort(now)
-	}
-	return c, x.soonest(now), false
+	return c, false
 }
 
 // pickTarget lets the policy choose among the available targets of a tier.
 func (x *exchange) pickTarget(now time.Time, tier []*target) *target {
 	if len(tier) == 1 {
-		if tier[0].available(now, x.tried) {
+		if tier[0].sound(x, now) && tier[0].available(now, x) {
 			return tier[0]
 		}
 		return nil
 	}
-	in, out := x.expectedTokens()
 	candidates, at := x.pool[:0], x.poolAt[:0]
 	for i, t := range tier {
-		if c, ok := t.candidate(now, x.tried, in, out); ok {
+		if c, ok := t.candidate(now, x); ok {
 			candidates, at = append(candidates, c), append(at, i)
 		}
 	}
@@ -168,14 +238,14 @@ func (x *exchange) pickTarget(now time.Time, tier []*target) *target {
 // pickSlot lets the provider's policy choose among the available endpoints and keys of a target.
 func (x *exchange) pickSlot(now time.Time, t *target) *slot {
 	if len(t.slots) == 1 {
-		if t.slots[0].usable(now, x.tried) {
+		if t.slots[0].usable(now, x) {
 			return t.slots[0]
 		}
 		return nil
 	}
 	candidates, at := x.pool[:0], x.poolAt[:0]
 	for i, s := range t.slots {
-		if s.usable(now, x.tried) {
+		if s.usable(now, x) {
 			candidates = append(candidates, balancing.Candidate{
 				ID: s.id, Weight: 1, InFlight: s.model.health.InFlight(), Latency: s.model.health.Latency(now),
 			})
@@ -193,17 +263,23 @@ func (x *exchange) pickSlot(now time.Time, t *target) *slot {
 }
 
 // begin takes a place on a slot, on its endpoint and its model.
-func begin(t *target, s *slot, now time.Time) (choice, bool) {
+func (x *exchange) begin(t *target, s *slot, now time.Time) (choice, bool) {
+	grant, ok := s.up.state.limiter.Take(now, x.tokens())
+	if !ok {
+		return choice{}, false
+	}
 	up, ok := s.up.state.health.Begin(now)
 	if !ok {
+		s.up.state.limiter.Cancel(now, grant)
 		return choice{}, false
 	}
 	md, ok := s.model.health.Begin(now)
 	if !ok {
 		s.up.state.health.End(up)
+		s.up.state.limiter.Cancel(now, grant)
 		return choice{}, false
 	}
-	return choice{target: t, slot: s, upPass: up, mdPass: md}, true
+	return choice{target: t, slot: s, upPass: up, mdPass: md, grant: grant}, true
 }
 
 // lastResort asks a target that rests after failures when there is no other, once a second: a gateway whose only target
@@ -215,20 +291,33 @@ func (x *exchange) lastResort(now time.Time) (choice, time.Duration, bool) {
 				if slices.Contains(x.tried, s) {
 					continue
 				}
-				up, ok := s.up.state.health.LastResort(now)
-				if !ok {
-					continue
+				if c, ok := x.beginLastResort(t, s, now); ok {
+					return c, 0, true
 				}
-				md, ok := s.model.health.LastResort(now)
-				if !ok {
-					s.up.state.health.End(up)
-					continue
-				}
-				return choice{target: t, slot: s, upPass: up, mdPass: md}, 0, true
 			}
 		}
 	}
 	return choice{}, x.soonest(now), false
+}
+
+// beginLastResort is begin on a slot that rests after failures. What the vendor allows stands.
+func (x *exchange) beginLastResort(t *target, s *slot, now time.Time) (choice, bool) {
+	grant, ok := s.up.state.limiter.Take(now, x.tokens())
+	if !ok {
+		return choice{}, false
+	}
+	up, ok := s.up.state.health.LastResort(now)
+	if !ok {
+		s.up.state.limiter.Cancel(now, grant)
+		return choice{}, false
+	}
+	md, ok := s.model.health.LastResort(now)
+	if !ok {
+		s.up.state.health.End(up)
+		s.up.state.limiter.Cancel(now, grant)
+		return choice{}, false
+	}
+	return choice{target: t, slot: s, upPass: up, mdPass: md, grant: grant}, true
 }
 
 // soonest is how long until any slot of the route may be used again.
@@ -237,7 +326,7 @@ func (x *exchange) soonest(now time.Time) time.Duration {
 	for _, tier := range x.route.tiers {
 		for _, t := range tier {
 			for _, s := range t.slots {
-				if d := s.nextAllowed(now).Sub(now); best < 0 || d < best {
+				if d := s.nextAllowed(now, x).Sub(now); best < 0 || d < best {
 					best = d
 				}
 			}
@@ -256,6 +345,12 @@ func (x *exchange) expectedTokens() (in, out int64) {
 		out = defaultOutput
 	}
 	return in, out
+}
+
+// tokens is how many tokens the request is expected to use, for the limits of vendors.
+func (x *exchange) tokens() int64 {
+	in, out := x.expectedTokens()
+	return in + out
 }
 
 // sleep waits before the same target is asked again. It reports false when the client left meanwhile.

@@ -33,8 +33,11 @@ type settings struct {
 	policy   balancing.Policy
 	affinity string // placeholder, from a policy that names one
 	retry    balancing.RetryRules
+	hedge    *hedging // nil without
 
 	firstToken, idle, request, stream time.Duration
+	// drain is how long an answer is read on after its client has left.
+	drain time.Duration
 }
 
 func (h *Handler) baseSettings() (settings, error) {
@@ -64,6 +67,9 @@ func (s settings) overlay(ctx caddy.Context, lb *LoadBalancing, t *Timeouts) (se
 			}
 		}
 	}
+	if t != nil && t.Drain != 0 {
+		s.drain = max(time.Duration(t.Drain), 0)
+	}
 	if lb == nil {
 		return s, nil
 	}
@@ -88,6 +94,13 @@ func (s settings) overlay(ctx caddy.Context, lb *LoadBalancing, t *Timeouts) (se
 			return s, fmt.Errorf("retry_on: %w", err)
 		}
 		s.retry.On = classes
+	}
+	if lb.Hedge != nil {
+		h, err := lb.Hedge.rules()
+		if err != nil {
+			return s, err
+		}
+		s.hedge = h
 	}
 	if len(lb.PolicyRaw) > 0 {
 		p, err := loadPolicy(ctx, lb)

@@ -46,10 +46,21 @@ func (x *exchange) measured(a *attempt) (accounting.Usage, accounting.Certainty)
 	return u, accounting.Estimated
 }
 
-// teach lets the estimator learn from what the provider reported.
+// tokens is what the attempt used of a vendor's limit; -1 when that is not known.
+func (a *attempt) tokens() int64 {
+	if a.certainty == accounting.Unknown {
+		return -1
+	}
+	return a.usage.TotalInput() + a.usage.TotalOutput()
+}
+
+// teach lets the estimator learn from what the provider reported, and remembers what it has cached.
 func (x *exchange) teach(a *attempt) {
 	if a.certainty != accounting.Reported || x.operation != providers.Generate {
 		return
+	}
+	if x.affinity != 0 && a.usage.CacheRead+a.usage.CacheWrite+a.usage.CacheWrite1h > 0 {
+		a.slot.model.remember(x.affinity, a.usage.TotalInput(), time.Now())
 	}
 	x.h.estimator.LearnInput(a.target.label, x.inputSize, a.usage.TotalInput())
 	if a.obs.OutputBytes > 0 {

@@ -33,6 +33,7 @@ type relay struct {
 	contentType []string
 	hideUsage   bool
 	terminal    bool
+	alone       bool       // the client has left, and the stream is read on without it
 	array       *jsonArray // set when the client wants a JSON array in place of events
 	// buf holds what came before the first content and, of a translated stream, the event being written.
 	buf *[]byte
@@ -58,7 +59,7 @@ func (x *exchange) relayStream(ctx context.Context, wd *watchdog, a *attempt, re
 		r.meter.Release()
 		r.drop()
 	}()
-	if a.dialect != x.dialect {
+	if out.translated {
 		r.reader = codec.(dialects.Encoder).NewEventReader()
 		r.writer = x.newEventWriter()
 		r.restorer = out.rewrites.Events()
@@ -67,7 +68,6 @@ func (x *exchange) relayStream(ctx context.Context, wd *watchdog, a *attempt, re
 	if x.wantsArray() {
 		r.array, r.contentType = new(jsonArray), contentTypeJSON
 	}
-	x.rc = http.NewResponseController(x.w)
 	return r.run(ctx)
 }
 
@@ -79,6 +79,9 @@ func (r *relay) run(ctx context.Context) *providers.Fault {
 		}
 		sig := r.meter.Event(ev)
 		if sig&dialects.SignalError != 0 {
+			if r.alone {
+				return r.clientGone()
+			}
 			return r.providerError(ev)
 		}
 		if sig&dialects.SignalContent != 0 && r.a.ttft == 0 {
@@ -91,6 +94,9 @@ func (r *relay) run(ctx context.Context) *providers.Fault {
 		if sig&dialects.SignalTerminal != 0 && !r.terminal {
 			r.terminal = true
 			r.wd.watch(lingering, &errIdle)
+		}
+		if r.alone = r.alone || r.x.route.drain > 0 && r.x.r.Context().Err() != nil; r.alone {
+			continue
 		}
 		if f, done := r.forward(ev, sig); done {
 			return f
@@ -141,6 +147,9 @@ func (r *relay) send(sig dialects.Signal, raw []byte, flush bool) (*providers.Fa
 		if sig&(dialects.SignalContent|dialects.SignalTerminal) == 0 && len(*r.buf) < maxHeld {
 			return nil, false
 		}
+		if !x.claim(r.a) {
+			return superseded(), true
+		}
 		x.commit(r.contentType)
 		raw, flush = *r.buf, true
 	} else if r.writer != nil {
@@ -149,7 +158,7 @@ func (r *relay) send(sig dialects.Signal, raw []byte, flush bool) (*providers.Fa
 	}
 	if len(raw) > 0 {
 		if _, err := x.w.Write(raw); err != nil {
-			return r.clientGone(), true
+			return r.unheard()
 		}
 	}
 	if first && r.writer == nil {
@@ -157,7 +166,7 @@ func (r *relay) send(sig dialects.Signal, raw []byte, flush bool) (*providers.Fa
 	}
 	if flush {
 		if err := x.rc.Flush(); err != nil {
-			return r.clientGone(), true
+			return r.unheard()
 		}
 	}
 	return nil, false
@@ -189,6 +198,9 @@ func (r *relay) append(dst, raw []byte) []byte {
 
 // end handles the end of the provider's stream, clean or not.
 func (r *relay) end(ctx context.Context, err error) *providers.Fault {
+	if r.alone {
+		return r.clientGone()
+	}
 	if err != io.EOF && !r.terminal {
 		if f := r.x.contextFault(ctx); f != nil {
 			if f.Class == providers.ClassCanceled {
@@ -282,9 +294,19 @@ func (r *relay) sendLast(b []byte) {
 	}
 }
 
+// unheard is what follows when nothing can be written any more: the end, or reading on for the sake of the usage.
+func (r *relay) unheard() (*providers.Fault, bool) {
+	if r.x.route.drain > 0 {
+		r.alone = true
+		return nil, false
+	}
+	return r.clientGone(), true
+}
+
 // clientGone ends a stream whose client left. It is no fault of the target's.
 func (r *relay) clientGone() *providers.Fault {
-	r.x.interrupted = byClient
-	// What was generated is paid for, or disconnecting would be a way to get tokens for nothing.
-	return &providers.Fault{Class: providers.ClassCanceled, Message: "the client went away", Billed: providers.BilledYes}
+	if r.x.race == nil || r.x.committed {
+		r.x.interrupted = byClient
+	}
+	return left()
 }

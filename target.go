@@ -21,7 +21,9 @@ type upstreamState struct {
 	key    string
 	label  atomic.Pointer[string]
 	health *balancing.Health // reachability of the endpoint and validity of the credential
-	rules  balancing.Rules
+	// limiter keeps what the vendor allows the credential.
+	limiter balancing.Limiter
+	rules   balancing.Rules
 
 	mu     sync.Mutex
 	models map[string]*modelState
@@ -34,6 +36,20 @@ type modelState struct {
 	public atomic.Bool
 	health *balancing.Health
 	budget balancing.RetryBudget // for asking this same slot again
+
+	// whole and first are how long whole responses and the first tokens of streams took.
+	whole, first balancing.Quantiles
+
+	mu       sync.Mutex
+	prefixes map[uint64]prefix // by session
+}
+
+// quantiles are those of streams or of whole responses.
+func (m *modelState) quantiles(stream bool) *balancing.Quantiles {
+	if stream {
+		return &m.first
+	}
+	return &m.whole
 }
 
 // maxModelStates bounds the memory that clients can make an upstream use by asking for ever new model names.
@@ -84,9 +100,9 @@ type slot struct {
 	id    uint64
 }
 
-// usable reports whether the slot may be used now and has not been tried for this request.
-func (s *slot) usable(now time.Time, tried []*slot) bool {
-	if slices.Contains(tried, s) {
+// usable reports whether the slot may be used now for a request and has not been tried for it.
+func (s *slot) usable(now time.Time, x *exchange) bool {
+	if slices.Contains(x.tried, s) || s.up.state.limiter.Wait(now, x.tokens()) > 0 {
 		return false
 	}
 	if ok, _ := s.up.state.health.Allow(now); !ok {
@@ -96,13 +112,24 @@ func (s *slot) usable(now time.Time, tried []*slot) bool {
 	return ok
 }
 
-// nextAllowed is when the slot can be used again.
-func (s *slot) nextAllowed(now time.Time) time.Time {
-	a, b := s.up.state.health.NextAllowed(now), s.model.health.NextAllowed(now)
-	if a.After(b) {
-		return a
+// limited is how long nothing but the vendor's limit keeps a request from the slot; 0 when that is not so.
+func (s *slot) limited(now time.Time, x *exchange) time.Duration {
+	wait := s.up.state.limiter.Wait(now, x.tokens())
+	if wait <= 0 || slices.Contains(x.tried, s) || s.up.state.health.NextAllowed(now).After(now) || s.model.health.NextAllowed(now).After(now) {
+		return 0
 	}
-	return b
+	return wait
+}
+
+// nextAllowed is when the slot can be used again for a request.
+func (s *slot) nextAllowed(now time.Time, x *exchange) time.Time {
+	next := now.Add(s.up.state.limiter.Wait(now, x.tokens()))
+	for _, at := range [2]time.Time{s.up.state.health.NextAllowed(now), s.model.health.NextAllowed(now)} {
+		if at.After(next) {
+			next = at
+		}
+	}
+	return next
 }
 
 // slotsFor returns the slots of a model, one for each upstream.
@@ -163,9 +190,12 @@ func (t *target) publish() {
 }
 
 // available reports whether any slot of the target may be used.
-func (t *target) available(now time.Time, tried []*slot) bool {
+func (t *target) available(now time.Time, x *exchange) bool {
+	if !x.lenient && !t.fits(x) {
+		return false
+	}
 	for _, s := range t.slots {
-		if s.usable(now, tried) {
+		if s.usable(now, x) {
 			return true
 		}
 	}
@@ -173,22 +203,26 @@ func (t *target) available(now time.Time, tried []*slot) bool {
 }
 
 // candidate describes the target to a policy. It reports false when none of its slots may be used.
-func (t *target) candidate(now time.Time, tried []*slot, inputTokens, outputTokens int64) (balancing.Candidate, bool) {
+func (t *target) candidate(now time.Time, x *exchange) (balancing.Candidate, bool) {
 	c := balancing.Candidate{ID: t.id, Weight: t.weight}
-	ok := false
+	if !t.sound(x, now) {
+		return c, false
+	}
+	ok, cached := false, int64(0)
 	for _, s := range t.slots {
 		c.InFlight += s.model.health.InFlight()
-		if !s.usable(now, tried) {
+		if !s.usable(now, x) {
 			continue
 		}
 		if l := s.model.health.Latency(now); !ok || l < c.Latency {
 			c.Latency = l
 		}
-		ok = true
+		ok, cached = true, max(cached, s.model.cached(x.affinity, now))
 	}
 	if ok && t.price != nil {
 		if p, known := t.price.Price(now); known {
-			c.Cost, c.Priced = int64(p.Expected(inputTokens, outputTokens, 0)), true
+			in, out := x.expectedTokens()
+			c.Cost, c.Priced = int64(p.Expected(in, out, cached)), true
 		}
 	}
 	return c, ok

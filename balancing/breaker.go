@@ -36,7 +36,7 @@ func (b *breaker) fail(now time.Time, r *Rules, v verdict, random uint64) bool {
 	sum := b.window.add(now, 1, 1)
 	b.row++
 	if b.open || v == broken || b.tooMany(sum, r) {
-		b.rest(now, r, random)
+		b.rest(now, r, v, random)
 		return true
 	}
 	return false
@@ -60,9 +60,16 @@ func (b *breaker) succeed(now time.Time) bool {
 	return false
 }
 
-func (b *breaker) rest(now time.Time, r *Rules, random uint64) {
+// rest opens the breaker. Rests get longer when a target fails again soon after it recovered, and when trying it out is
+// dear: a request that runs into a timeout keeps its client waiting for that long. A target that fails at once is tried
+// every ten seconds, so that its recovery does not go unnoticed for minutes.
+func (b *breaker) rest(now time.Time, r *Rules, v verdict, random uint64) {
 	length := r.FailDuration
-	if length == 0 {
+	switch {
+	case length > 0:
+	case b.open && v == failing:
+		length = jittered(breakerRest, random)
+	default:
 		if !b.open && !b.closed.IsZero() {
 			b.rests = max(b.rests-int(now.Sub(b.closed)/breakerRest), 0)
 		}

@@ -72,7 +72,11 @@ func (m *model) outcome(now time.Duration, p modelPass, failed bool) Change {
 		return Unchanged
 	}
 	rest := m.fixed
-	if rest == 0 {
+	switch {
+	case rest > 0:
+	case m.out: // a probe that fails at once
+		rest = 10 * time.Second
+	default:
 		if !m.out && m.opening > 0 {
 			for t := m.healed + 10*time.Second; t <= now && m.rests > 0; t += 10 * time.Second {
 				m.rests--

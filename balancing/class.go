@@ -22,6 +22,7 @@ const (
 	ClassNotFound      = "not_found"      // the model does not exist there
 	ClassCanceled      = "canceled"       // the client went away
 	ClassInternal      = "internal"       // the gateway itself failed
+	ClassHedged        = "hedged"         // canceled because another attempt at the same time was faster
 )
 
 // retryable are the classes that retry_on may name, in the order in which errors list them.
@@ -90,14 +91,18 @@ const (
 	answered
 	// failing: the target may be down; several in a row or a large share take it out.
 	failing
+	// stalling: as failing, and each request that finds it out keeps a client waiting.
+	stalling
 	// broken: no request can succeed until somebody repairs the target.
 	broken
 )
 
 func judge(class string) verdict {
 	switch class {
-	case ClassConnect, ClassTimeout, ClassOverloaded, ClassServerError:
+	case ClassConnect, ClassOverloaded, ClassServerError:
 		return failing
+	case ClassTimeout:
+		return stalling
 	case ClassTLS:
 		return broken
 	case ClassContextLength, ClassContentFilter, ClassInvalid, ClassNotFound:

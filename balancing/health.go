@@ -25,6 +25,7 @@ type Health struct {
 	// which is nearly always, Allow needs no lock.
 	guarded     atomic.Bool
 	maxInFlight atomic.Int64
+	ramped      atomic.Int64 // when the last slow start ends, in Unix nanoseconds
 	random      func() uint64
 
 	mu         sync.Mutex
@@ -250,6 +251,9 @@ func (h *Health) succeed(now time.Time, p Pass) Change {
 
 // guard notes whether anything may keep requests away. The lock must be held.
 func (h *Health) guard() {
+	if !h.breaker.closed.IsZero() {
+		h.ramped.Store(h.breaker.closed.Add(h.rules.SlowStart).UnixNano())
+	}
 	h.guarded.Store(h.breaker.open || h.cooldown.active || h.quarantine.active || h.checks.down)
 }
 

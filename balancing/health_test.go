@@ -126,7 +126,7 @@ func TestAFailedProbeTakesATargetOutAgainHoweverFewFailuresThereWere(t *testing.
 	s := newStory(t, Rules{MaxFails: 50})
 	s.request(at(0), ClassTLS, TakenOut)
 	s.request(at(10), ClassConnect, TakenOut)
-	s.expect(at(10), StatusOpen, at(30))
+	s.expect(at(10), StatusOpen, at(20))
 }
 
 func TestHalfOfTwentyFailuresTakeATargetOut(t *testing.T) {
@@ -147,7 +147,17 @@ func TestHalfOfTwentyFailuresTakeATargetOut(t *testing.T) {
 	s.expect(at(130), StatusHealthy, at(130))
 }
 
-func TestRestsDoubleUntilAProbeSucceeds(t *testing.T) {
+func TestATargetThatFailsAtOnceIsTriedEveryTenSeconds(t *testing.T) {
+	s := newStory(t, Rules{})
+	s.takeOut(at(0))
+	for i := 10.0; i < 100; i += 10 {
+		s.request(at(i), ClassServerError, TakenOut)
+		s.expect(at(i), StatusOpen, at(i+10))
+	}
+	s.request(at(100), noFault, Recovered)
+}
+
+func TestRestsDoubleWhileProbesTimeOut(t *testing.T) {
 	s := newStory(t, Rules{})
 	s.takeOut(at(0))
 	now := at(0)
@@ -155,7 +165,7 @@ func TestRestsDoubleUntilAProbeSucceeds(t *testing.T) {
 		next := now.Add(time.Duration(rest * float64(time.Second)))
 		s.expect(next.Add(-1), StatusOpen, next)
 		s.expect(next, StatusHalfOpen, next)
-		s.request(next, ClassConnect, TakenOut)
+		s.request(next, ClassTimeout, TakenOut)
 		now = next
 	}
 	now = now.Add(300 * time.Second)
@@ -504,7 +514,7 @@ func TestARecoveredTargetStartsSlowly(t *testing.T) {
 			t.Errorf("at %v s: got %v of its share, want %v", tc.second, got, tc.want)
 		}
 	}
-	s = newStory(t, Rules{})
+	s = newStory(t, Rules{SlowStart: -1})
 	s.takeOut(at(0))
 	s.request(at(10), noFault, Recovered)
 	if got := s.h.Ramp(at(10)); got != 1 {

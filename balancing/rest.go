@@ -84,6 +84,14 @@ func (h *Health) Checked(ok bool) Change {
 	return Recovered
 }
 
+// Unchecked forgets what active checks found out, for a configuration that has none.
+func (h *Health) Unchecked() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.checks = checks{}
+	h.guard()
+}
+
 // NextAllowed is the soonest time at which a request may be let through, now at the earliest. For what ends with an event
 // rather than a time, such as a full target, it is a second from now.
 func (h *Health) NextAllowed(now time.Time) time.Time {
@@ -113,6 +121,9 @@ func (h *Health) NextAllowed(now time.Time) time.Time {
 // Ramp is the share of its weight that the target should get, from a tenth to 1, under [Rules.SlowStart]. As weights
 // are integers, multiply all of them by the same constant first.
 func (h *Health) Ramp(now time.Time) float64 {
+	if now.UnixNano() >= h.ramped.Load() {
+		return 1
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	length, closed := h.rules.SlowStart, h.breaker.closed

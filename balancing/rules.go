@@ -16,7 +16,8 @@ type Rules struct {
 	UnhealthyLatency time.Duration
 	// UnhealthyRequestCount is how many requests the target works on at most at a time. Default: 0, no limit.
 	UnhealthyRequestCount int
-	// SlowStart is the time over which a recovered target's share grows from a tenth to all. Default: 0, at once.
+	// SlowStart is the time over which a recovered target's share grows from a tenth to all. Default: 3s; a negative one
+	// gives it all at once.
 	SlowStart time.Duration
 	// Probes is how many requests at a time try out a target that was taken out. Default: 1, at most 3.
 	Probes int
@@ -39,7 +40,8 @@ const (
 	checkPasses = 2
 
 	// slowStartFrom is the share with which a slow start begins.
-	slowStartFrom = 0.1
+	slowStartFrom    = 0.1
+	defaultSlowStart = 3 * time.Second
 	// probePace separates the requests that try out a target on which no number of probes is agreed.
 	probePace = time.Second
 
@@ -58,6 +60,9 @@ func (r Rules) withDefaults() Rules {
 		}
 	}
 	r.FailDuration = max(r.FailDuration, 0)
+	if r.SlowStart == 0 {
+		r.SlowStart = defaultSlowStart
+	}
 	r.Probes = min(max(r.Probes, 1), maxProbes)
 	if r.CheckFails <= 0 {
 		r.CheckFails = checkFails

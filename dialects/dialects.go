@@ -32,6 +32,8 @@ type Head struct {
 	CacheKey, EndUser string
 	// HasImages, HasTools and so on are found by later needs; a Head never decodes message content.
 	HasTools bool
+	// LegacyCalls says that the tools have the form that chat completions had before tools.
+	LegacyCalls bool
 }
 
 // SpliceOptions says what Splice has to change.
@@ -46,6 +48,8 @@ type SpliceOptions struct {
 type Splice struct {
 	Edits     []jsonedit.Edit
 	HideUsage bool
+	// Notes name what was taken out because the vendor would refuse it: reasoning that another vendor signed.
+	Notes []string
 }
 
 // Codec is what every dialect does. What else one can do is found by assertion: [ClientCodec] and [Decoder] for those
@@ -98,6 +102,14 @@ type Encoder interface {
 	DecodeResponse(body []byte) (*conversation.Response, error)
 	// NewEventReader reads the stream of one response.
 	NewEventReader() EventReader
+}
+
+// Translator is implemented by clients' dialects that vendors speak differently: a request of a client may have to be
+// translated for a vendor of the same dialect.
+type Translator interface {
+	// Translates reports whether the vendor, which is a provider's kind or preset, has to be given the request in other
+	// words. It is asked for every attempt, and must not read more of the document than it has to.
+	Translates(doc []byte, obj *jsonedit.Object, h Head, vendor string) bool
 }
 
 // Framer is implemented by codecs whose streams are not server-sent events.

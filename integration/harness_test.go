@@ -50,6 +50,9 @@ const gwGlobal = `{
 	}
 	servers {
 		trusted_proxies static 127.0.0.0/8
+		listener_wrappers {
+			tcp_user_timeout 30s
+		}
 	}
 	metrics
 }

@@ -68,6 +68,20 @@ func TestTheUsageChunkIsShownOnlyToClientsThatAskedForIt(t *testing.T) {
 	}
 }
 
+func TestAnotherVendorsThoughtsDoNotReachAnthropic(t *testing.T) {
+	up := gwServe(t, gwMessages.ok(false))
+	c := gwStart(t, gwSite("provider p anthropic up-key {{up}}\nmodel fast p/up-1"), "{{up}}", up.url)
+	a := c.post(gwMessages.path, `{"model":"fast","max_tokens":9,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[
+		{"type":"thinking","thinking":"hm","signature":"~gemini:c2ln"},{"type":"text","text":"b"}]},{"role":"user","content":"c"}]}`)
+	if dropped := a.header.Get("X-Llm-Gateway-Dropped"); a.status != 200 || dropped != "thinking" {
+		t.Errorf("answer %d, dropped %q", a.status, dropped)
+	}
+	const want = `{"model":"up-1","max_tokens":9,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text","text":"b"}]},{"role":"user","content":"c"}]}`
+	if got := up.last().body; !gwEqualJSON(t, got, want) {
+		t.Errorf("sent %s\nwant %s", got, want)
+	}
+}
+
 func TestEveryDialectPassesThroughToAProviderThatSpeaksIt(t *testing.T) {
 	gwEach(t, gwAllClients, func(t *testing.T, d *gwClient, stream bool) {
 		up := gwServe(t, d.ok(stream))

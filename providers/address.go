@@ -98,7 +98,8 @@ func PathEndsIn(base *url.URL, segments ...string) bool {
 
 // Address returns the URL of a call by the custom of its dialect, which is what the vendors' own SDKs do with a base
 // URL: OpenAI's holds the version, which is added only where there is no path at all; Anthropic's and Gemini's hold
-// none, so it is appended unless it is there.
+// none, so it is appended unless it is there. Cohere's and Ollama's hold none either, and may be those that their
+// endpoints for OpenAI's clients have.
 func Address(c *Call) (*url.URL, error) {
 	if c.BaseURL == nil {
 		return nil, errNoBaseURL
@@ -110,8 +111,41 @@ func Address(c *Call) (*url.URL, error) {
 		return geminiAddress(c)
 	case Chat, Responses:
 		return openAIAddress(c)
+	case Cohere:
+		return nativeAddress(c, "v2")
+	case Ollama:
+		return nativeAddress(c, "api")
 	}
 	return nil, fmt.Errorf("%w: dialect %q", ErrUnsupported, c.Dialect)
+}
+
+// nativeAddress is the address of a conversation in the API of a vendor whose base URL is often that of its endpoint for
+// OpenAI's clients.
+func nativeAddress(c *Call, version string) (*url.URL, error) {
+	if c.Operation != Generate {
+		return nil, ErrUnsupported
+	}
+	return JoinPath(Root(c.BaseURL), version, "chat"), nil
+}
+
+// versions are the ends of base URLs that lead to one of several APIs of Cohere or Ollama. Longer ones stand first.
+var versions = []string{"/compatibility/v1", "/v1", "/v2", "/api"}
+
+// Root is the base URL without the part of the path that leads to one of several APIs of a vendor: Cohere's are at /v1,
+// /v2 and /compatibility/v1, Ollama's at /v1 and /api. It returns base itself when there is none.
+func Root(base *url.URL) *url.URL {
+	path := strings.TrimRight(base.Path, "/")
+	for _, v := range versions {
+		short, ok := strings.CutSuffix(path, v)
+		if !ok {
+			continue
+		}
+		root := *base
+		root.Path = short
+		root.RawPath = strings.TrimSuffix(strings.TrimRight(base.RawPath, "/"), v)
+		return &root
+	}
+	return base
 }
 
 // openAIPaths are the endpoints below the version, and with it: most base URLs have no other path than "/v1", and

@@ -141,6 +141,10 @@ var vendorErrors = []struct {
 	{name: "Mistral too long", status: 400, class: ClassContextLength, body: `{"object":"error","message":"Prompt contains 40000 tokens, too large for model with 32768 maximum context length","type":"invalid_request_error","code":null}`},
 	{name: "Cohere too long", status: 400, class: ClassContextLength, body: `{"id":"1","message":"too many tokens: size limit exceeded by 1 tokens"}`},
 	{name: "Cohere key", status: 401, class: ClassAuth, body: `{"id":"1","message":"invalid api token"}`, fault: Fault{Message: "invalid api token"}},
+	{
+		name: "Cohere in a stream", status: 500, class: ClassServerError, billed: BilledUnknown, body: `{"type":"message-end","delta":{"finish_reason":"ERROR","usage":{},"error":"no valid call","error_type":"INVALID_TOOL_GENERATION"}}`,
+		fault: Fault{Type: "INVALID_TOOL_GENERATION", Message: "no valid call"},
+	},
 	{name: "Voyage", status: 400, class: ClassInvalid, body: `{"detail":"wrong"}`, fault: Fault{Message: "wrong"}},
 	{name: "Ollama model", status: 404, class: ClassNotFound, body: `{"error":"model 'x' not found"}`, fault: Fault{Message: "model 'x' not found"}},
 

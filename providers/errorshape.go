@@ -69,7 +69,7 @@ func (f *errorFields) readTop(top gjson.Result, depth int) {
 	if !top.IsObject() {
 		return
 	}
-	var nested gjson.Result
+	var nested, ending gjson.Result
 	top.ForEach(func(key, value gjson.Result) bool {
 		switch key.String() {
 		case "error":
@@ -78,6 +78,8 @@ func (f *errorFields) readTop(top gjson.Result, depth int) {
 			if e := value.Get("error"); e.IsObject() {
 				nested = e
 			}
+		case "delta": // Cohere's message-end event
+			ending = value
 		case "detail":
 			f.readDetail(value)
 		default:
@@ -86,6 +88,8 @@ func (f *errorFields) readTop(top gjson.Result, depth int) {
 		return true
 	})
 	switch {
+	case ending.Get("error").Type == gjson.String:
+		f.kind, f.message = scalar(ending.Get("error_type")), ending.Get("error").String()
 	case nested.IsObject():
 		if f.kind == "error" {
 			f.kind = "" // Anthropic's envelope

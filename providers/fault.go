@@ -22,6 +22,7 @@ const (
 	ClassNotFound      Class = "not_found"      // the model does not exist there
 	ClassCanceled      Class = "canceled"       // the client went away
 	ClassInternal      Class = "internal"       // the gateway itself failed
+	ClassHedged        Class = "hedged"         // canceled because another attempt at the same time was faster
 )
 
 // Billed says what is known about the vendor's bill for a failed attempt.

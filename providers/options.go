@@ -10,8 +10,9 @@ import (
 // it can suggest them.
 func CommonOptions() []string {
 	return []string{
-		"api_key", "base_url", "models", "dialect", "header_up", "transport", "lb_policy",
-		"max_fails", "fail_duration", "unhealthy_latency", "unhealthy_request_count", "unhealthy_status",
+		"api_key", "base_url", "models", "dialect", "header_up", "transport", "lb_policy", "limit",
+		"max_fails", "fail_duration", "slow_start", "unhealthy_latency", "unhealthy_request_count", "unhealthy_status",
+		"health_uri", "health_interval", "health_timeout",
 	}
 }
 

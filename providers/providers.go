@@ -4,7 +4,7 @@
 // turns a [Call] into an *http.Request with URL, headers and credentials for exactly the bytes given.
 //
 // Providers are Caddy modules in the namespace http.llm_gateway.providers and implement [Provider]. What else one can
-// do is found by assertion: [Defaulter], [Adjuster], [Classifier], [Transporter].
+// do is found by assertion: [Defaulter], [Adjuster], [Classifier], [Offerer], [Transporter].
 package providers
 
 import (
@@ -69,7 +69,8 @@ type Call struct {
 type Provider interface {
 	// Dialects lists the dialects that the provider speaks for a model and an operation is always Generate, best first.
 	Dialects(model string) []Dialect
-	// Prepare builds the request for a call. It performs no I/O beyond refreshing its own credentials.
+	// Prepare builds the request for a call. It performs no I/O beyond refreshing its own credentials. An error that
+	// wraps a *Fault says so of what kind it is; other targets are tried then as after any other fault.
 	Prepare(ctx context.Context, c *Call) (*http.Request, error)
 }
 
@@ -77,8 +78,12 @@ type Provider interface {
 type Defaults struct {
 	// BaseURL is the vendor's public endpoint; empty when it has to be configured.
 	BaseURL string
+	// BaseURLNeeds says what to do where BaseURL is empty and could be filled by an option of the kind, for the error.
+	BaseURLNeeds string
 	// KeyEnv are the environment variables that usually hold the API key, in order of preference.
 	KeyEnv []string
+	// KeyElse says what may be configured in place of an API key, for the error about a missing one; may be empty.
+	KeyElse string
 	// KeyOptional says that the provider works without any credential.
 	KeyOptional bool
 	// PriceBook is the vendor's name in the price book; empty for providers that cost nothing or are unknown.
@@ -99,6 +104,12 @@ type Adjuster interface {
 // Classifier is implemented by providers that know more about their errors than [Classify].
 type Classifier interface {
 	Classify(status int, h http.Header, body []byte) Fault
+}
+
+// Offerer is implemented by providers that offer other operations than Generate in dialects that they do not speak, or not
+// by preference, for Generate.
+type Offerer interface {
+	Offers(d Dialect, o Operation) bool
 }
 
 // Transporter is implemented by providers that bring their own round tripper instead of Caddy's HTTP transport.

@@ -135,3 +135,59 @@ func parseNumber(v string, unit time.Duration) time.Duration {
 }
 
 func clampWait(d time.Duration) time.Duration { return min(max(d, 0), maxRetryAfter) }
+
+// limitKinds are the limits that successful responses report: the names of their headers, and whether they count tokens.
+var limitKinds = [...]struct {
+	limit, remaining, reset string
+	tokens                  bool
+}{
+	{"X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests", false},
+	{"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens", true},
+	{"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", false},
+	{"Anthropic-Ratelimit-Requests-Limit", "Anthropic-Ratelimit-Requests-Remaining", "Anthropic-Ratelimit-Requests-Reset", false},
+	{"Anthropic-Ratelimit-Tokens-Limit", "Anthropic-Ratelimit-Tokens-Remaining", "Anthropic-Ratelimit-Tokens-Reset", true},
+	{"Anthropic-Ratelimit-Input-Tokens-Limit", "Anthropic-Ratelimit-Input-Tokens-Remaining", "Anthropic-Ratelimit-Input-Tokens-Reset", true},
+	{"Anthropic-Ratelimit-Output-Tokens-Limit", "Anthropic-Ratelimit-Output-Tokens-Remaining", "Anthropic-Ratelimit-Output-Tokens-Reset", true},
+}
+
+// UsedUp is how long the next request of about so many tokens has to wait by what a successful response says about its
+// vendor's limits; 0 when nothing is used up. Vendors fill limits up steadily, and their reset is the time until they are
+// full again: one request needs only its part of that.
+func UsedUp(h http.Header, tokens int64, now time.Time) time.Duration {
+	var most time.Duration
+	for i := range limitKinds {
+		k := &limitKinds[i]
+		remaining := h[k.remaining]
+		if len(remaining) == 0 || !exhausted(remaining) {
+			continue
+		}
+		reset := longest(h[k.reset], func(v string) time.Duration { return parseAnyReset(v, now) })
+		need := int64(1)
+		if k.tokens {
+			need = max(tokens, 1)
+		}
+		switch limit, err := strconv.ParseInt(firstOf(h[k.limit]), 10, 64); {
+		case err == nil && limit <= 0:
+			continue // there is no limit that could be used up
+		case err == nil && limit > need:
+			reset = time.Duration(float64(reset) * float64(need) / float64(limit))
+		}
+		most = max(most, reset)
+	}
+	return most
+}
+
+// parseAnyReset reads a time of RFC 3339 or what parseReset reads.
+func parseAnyReset(v string, now time.Time) time.Duration {
+	if t, err := time.Parse(time.RFC3339, v); err == nil {
+		return clampWait(t.Sub(now))
+	}
+	return parseReset(v, now)
+}
+
+func firstOf(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return strings.TrimSpace(values[0])
+}

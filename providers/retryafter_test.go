@@ -95,3 +95,36 @@ func TestEverySecretHasAMarker(t *testing.T) {
 		}
 	}
 }
+
+func TestASuccessThatUsedUpALimitSaysHowLongTheNextRequestHasToWait(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for name, c := range map[string]struct {
+		headers string
+		want    time.Duration
+	}{
+		"nothing is said":                 {"", 0},
+		"something is left":               {"X-Ratelimit-Remaining-Requests: 1, X-Ratelimit-Reset-Requests: 20s", 0},
+		"only the reset is said":          {"X-Ratelimit-Reset-Requests: 20s", 0},
+		"one of three requests a minute":  {"X-Ratelimit-Limit-Requests: 3, X-Ratelimit-Remaining-Requests: 0, X-Ratelimit-Reset-Requests: 1m", 20 * time.Second},
+		"no limit is said":                {"X-Ratelimit-Remaining-Requests: 0, X-Ratelimit-Reset-Requests: 1m3.5s", 63500 * time.Millisecond},
+		"tokens for a request":            {"X-Ratelimit-Limit-Tokens: 10000, X-Ratelimit-Remaining-Tokens: 0, X-Ratelimit-Reset-Tokens: 60s", 6 * time.Second},
+		"more tokens than there ever are": {"X-Ratelimit-Limit-Tokens: 500, X-Ratelimit-Remaining-Tokens: 0, X-Ratelimit-Reset-Tokens: 60s", time.Minute},
+		"Together":                        {"X-Ratelimit-Limit: 10, X-Ratelimit-Remaining: 0, X-Ratelimit-Reset: 5", 500 * time.Millisecond},
+		"Anthropic":                       {"Anthropic-Ratelimit-Requests-Limit: 2, Anthropic-Ratelimit-Requests-Remaining: 0, Anthropic-Ratelimit-Requests-Reset: 2026-01-02T03:04:15Z", 5 * time.Second},
+		"a reset in the past":             {"X-Ratelimit-Remaining-Requests: 0, X-Ratelimit-Reset-Requests: -3s", 0},
+		"a reset that is none":            {"X-Ratelimit-Remaining-Requests: 0, X-Ratelimit-Reset-Requests: soon", 0},
+		"a limit that is none":            {"X-Ratelimit-Limit-Requests: many, X-Ratelimit-Remaining-Requests: 0, X-Ratelimit-Reset-Requests: 2s", 2 * time.Second},
+		"no limit":                        {"X-Ratelimit-Limit-Tokens: 0, X-Ratelimit-Remaining-Tokens: 0, X-Ratelimit-Reset-Tokens: 2s", 0},
+		"more than five minutes":          {"X-Ratelimit-Remaining-Requests: 0, X-Ratelimit-Reset-Requests: 24h", 300 * time.Second},
+	} {
+		h := http.Header{}
+		for line := range strings.SplitSeq(c.headers, ", ") {
+			if k, v, ok := strings.Cut(line, ": "); ok {
+				h.Set(k, v)
+			}
+		}
+		if got := UsedUp(h, 1000, now); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}

@@ -62,7 +62,8 @@ func (Codec) Head(doc []byte, obj *jsonedit.Object) (dialects.Head, error) {
 	if m, ok := obj.Get("user"); ok {
 		h.EndUser, _ = m.String(doc)
 	}
-	h.HasTools = hasElements(doc, obj, "tools") || hasElements(doc, obj, "functions")
+	h.LegacyCalls = hasElements(doc, obj, "functions")
+	h.HasTools = h.LegacyCalls || hasElements(doc, obj, "tools")
 	return h, nil
 }
 
@@ -99,6 +100,10 @@ func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialect
 	s := dialects.Splice{Edits: edits}
 	if m, ok := obj.Get("model"); ok && o.Model != "" && o.Model != h.Model {
 		s.Edits = append(s.Edits, jsonedit.ReplaceValue(m, jsonedit.AppendString(nil, o.Model)))
+	}
+	before := len(s.Edits)
+	if s.Edits = dropLabelled(doc, obj, s.Edits); len(s.Edits) > before {
+		s.Notes = []string{"thinking"}
 	}
 	if o.AskUsage && h.Stream && !h.IncludeUsage {
 		if e, ok := askUsage(doc, obj); ok {
@@ -156,7 +161,7 @@ func hasElements(doc []byte, obj *jsonedit.Object, key string) bool {
 
 // valueOf views a member as a gjson value without copying it.
 func valueOf(doc []byte, m jsonedit.Member) gjson.Result {
-	return gjson.Parse(view(doc[m.Start:m.End]))
+	return gjson.Parse(jsonedit.View(doc[m.Start:m.End]))
 }
 
 // AppendKeepAlive implements [dialects.Codec] with a comment, which SSE clients skip.
@@ -170,7 +175,8 @@ func (Codec) NewEventWriter(o dialects.WriterOptions) dialects.EventWriter { ret
 
 // Interface guards
 var (
-	_ dialects.Codec   = Codec{}
-	_ dialects.Decoder = Codec{}
-	_ dialects.Encoder = Codec{}
+	_ dialects.Codec      = Codec{}
+	_ dialects.Decoder    = Codec{}
+	_ dialects.Encoder    = Codec{}
+	_ dialects.Translator = Codec{}
 )

@@ -33,7 +33,7 @@ func TestHeadReadsWhatRoutesAndCosts(t *testing.T) {
 		{"a negative limit is none", `{"model":"m","max_tokens":-1}`, dialects.Head{Model: "m", N: 1}},
 		{"integral floats are integers", `{"model":"m","max_tokens":1e3,"n":1.0}`, dialects.Head{Model: "m", MaxTokens: 1000, N: 1}},
 		{"an empty array of tools is none", `{"model":"m","tools":[ ]}`, dialects.Head{Model: "m", N: 1}},
-		{"legacy functions are tools", `{"model":"m","functions":[{}]}`, dialects.Head{Model: "m", N: 1, HasTools: true}},
+		{"legacy functions are tools", `{"model":"m","functions":[{}]}`, dialects.Head{Model: "m", N: 1, HasTools: true, LegacyCalls: true}},
 		{"escapes in the model", `{"model":"a\/b"}`, dialects.Head{Model: "a/b", N: 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package chatcompletions
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
@@ -17,6 +18,8 @@ type wireMessage struct {
 	// audio is the ID of an answer in sound.
 	audio       string
 	calls, call jsonedit.Mark
+	details     jsonedit.Mark // OpenRouter's reasoning_details
+	cache       *conversation.CacheMark
 }
 
 func (d *requestDecoder) messages(p *place) {
@@ -36,7 +39,8 @@ func (d *requestDecoder) messages(p *place) {
 
 func (d *requestDecoder) wireMessage(m *wireMessage) {
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
-		switch d.in.Key() {
+		key := d.in.Key()
+		switch key {
 		case "role":
 			m.role = d.text()
 		case "name":
@@ -62,7 +66,25 @@ func (d *requestDecoder) wireMessage(m *wireMessage) {
 			}
 		case "audio":
 			m.audio = textIn(&d.in, "id")
+		case "reasoning_details":
+			m.details = d.in.Mark()
+		case "cache_control":
+			m.cache = d.cacheMark()
+		default:
+			d.unknown(key)
 		}
+	}
+}
+
+// unknown notes a member of a message that the neutral form has no room for, unless its value says nothing.
+func (d *requestDecoder) unknown(key string) {
+	switch raw := jsonedit.View(d.in.Raw()); raw {
+	case "null", "false", `""`, "[]", "{}":
+		return
+	}
+	key = "messages." + key
+	if !slices.ContainsFunc(d.req.Extra, func(f conversation.Field) bool { return f.Name == key }) {
+		d.req.Extra = append(d.req.Extra, conversation.Field{Name: key})
 	}
 }
 
@@ -91,7 +113,15 @@ func (d *requestDecoder) message(p *place, m *wireMessage) {
 		d.fail(&in, "a message of the %s must have content", m.role)
 	}
 	out.Blocks = d.content(nil, p, m)
+	m.mark(out.Blocks)
 	d.append(out)
+}
+
+// mark puts a cache mark of the whole message on its last block.
+func (m *wireMessage) mark(blocks []conversation.Block) {
+	if n := len(blocks); n > 0 && m.cache != nil && blocks[n-1].Cache == nil {
+		blocks[n-1].Cache = m.cache
+	}
 }
 
 // append adds a message to the request.
@@ -119,10 +149,7 @@ func (d *requestDecoder) add(blocks []conversation.Block, b conversation.Block) 
 // assistant puts what the model thought before what it said, and the calls last: the wire has no order of its own.
 func (d *requestDecoder) assistant(p *place, m *wireMessage) {
 	out := conversation.Message{Role: conversation.Assistant, Name: m.name}
-	if m.reasoning != "" {
-		out.Blocks = d.add(out.Blocks, conversation.Block{Kind: conversation.Thinking, Text: m.reasoning, Origin: origin})
-	}
-	out.Blocks = d.content(out.Blocks, p, m)
+	out.Blocks = d.content(d.thoughts(m), p, m)
 	if m.refusal != "" {
 		out.Blocks = d.add(out.Blocks, conversation.Block{Kind: conversation.Refusal, Text: m.refusal})
 	}
@@ -136,7 +163,7 @@ func (d *requestDecoder) assistant(p *place, m *wireMessage) {
 		in := p.in("tool_calls")
 		e := in.at(0)
 		for ok := d.array(&in); ok; ok = d.next(&e) {
-			out.Blocks = d.add(out.Blocks, conversation.Block{Kind: conversation.Call, Call: d.call(&e)})
+			out.Blocks = d.add(out.Blocks, d.call(&e))
 		}
 	}
 	if d.in.Seek(m.call); d.in.Peek() == '{' {
@@ -145,7 +172,25 @@ func (d *requestDecoder) assistant(p *place, m *wireMessage) {
 		call := d.toolCall(&in, "", &body)
 		out.Blocks = d.add(out.Blocks, conversation.Block{Kind: conversation.Call, Call: call})
 	}
+	m.mark(out.Blocks)
 	d.append(out)
+}
+
+// thoughts are what a message holds of the reasoning before it. Clients replay it twice: as a text, and in entries that
+// have the text, too.
+func (d *requestDecoder) thoughts(m *wireMessage) []conversation.Block {
+	var blocks []conversation.Block
+	texts := false
+	d.in.Seek(m.details)
+	details(&d.in, func(b conversation.Block) {
+		texts = texts || b.Text != ""
+		blocks = append(blocks, b)
+	})
+	if m.reasoning == "" || texts {
+		return blocks
+	}
+	text := d.add(nil, conversation.Block{Kind: conversation.Thinking, Text: m.reasoning, Origin: origin})
+	return append(text, blocks...)
 }
 
 // callBody is the function of a call as it stands.
@@ -168,7 +213,7 @@ func (d *requestDecoder) callBody(key string) callBody {
 			case '"':
 				b.arguments = d.text()
 			case '{':
-				b.arguments = view(d.in.Raw())
+				b.arguments = jsonedit.View(d.in.Raw())
 			case 'n':
 			default:
 				b.bad = true
@@ -178,9 +223,10 @@ func (d *requestDecoder) callBody(key string) callBody {
 	return b
 }
 
-func (d *requestDecoder) call(p *place) *conversation.ToolCall {
+func (d *requestDecoder) call(p *place) conversation.Block {
 	var (
 		id, kind  string
+		signature string
 		function  callBody
 		custom    callBody
 		hasCustom bool
@@ -197,16 +243,18 @@ func (d *requestDecoder) call(p *place) *conversation.ToolCall {
 		case "custom":
 			hasCustom = d.in.Peek() == '{'
 			custom = d.callBody("input")
+		case "extra_content":
+			signature = callSignature(&d.in)
 		}
 	}
 	if kind == "custom" && hasCustom {
 		in := p.in("custom")
 		call := d.toolCall(&in, id, &custom)
 		call.Custom = true
-		return call
+		return signedCall(call, signature)
 	}
 	in := p.in("function")
-	return d.toolCall(&in, id, &function)
+	return signedCall(d.toolCall(&in, id, &function), signature)
 }
 
 // toolCall makes a call and remembers it for its result.
@@ -242,6 +290,9 @@ func (d *requestDecoder) result(p *place, m *wireMessage) {
 	// A cache mark on the last part of a result is a mark after the result.
 	if n := len(r.Content); n > 0 && r.Content[n-1].Cache != nil {
 		block.Cache, r.Content[n-1].Cache = r.Content[n-1].Cache, nil
+	}
+	if block.Cache == nil {
+		block.Cache = m.cache
 	}
 	if n := len(d.req.Messages); n > 0 && isResults(&d.req.Messages[n-1]) {
 		d.req.Messages[n-1].Blocks = append(d.req.Messages[n-1].Blocks, block)

@@ -41,7 +41,7 @@ func (d *requestDecoder) resultContent(p *place, m *wireMessage) []conversation.
 	}
 	if bare {
 		d.in.Seek(m.content)
-		return d.add(nil, conversation.Block{Kind: conversation.Text, Text: view(d.in.Raw())})
+		return d.add(nil, conversation.Block{Kind: conversation.Text, Text: jsonedit.View(d.in.Raw())})
 	}
 	return d.content(nil, p, m)
 }
@@ -68,7 +68,7 @@ func (d *requestDecoder) wirePart() wirePart {
 			w.kind = d.text()
 		case "text":
 			w.text, w.hasText = d.in.Text()
-		case "cache_control":
+		case "cache_control", "prompt_cache_breakpoint":
 			w.cache = d.cacheMark()
 		case "refusal":
 			w.refusal = d.in.Mark()

@@ -60,6 +60,9 @@ func (d *requestDecoder) member(p *place) {
 		d.tools(p)
 	case "functions":
 		d.functions(p)
+		if r.LegacyCalls = len(r.Tools) > 0; r.LegacyCalls && r.ParallelTools == nil {
+			r.ParallelTools = new(bool) // an answer has room for one call
+		}
 	case "tool_choice", "function_call":
 		d.toolChoice(p)
 	case "parallel_tool_calls":
@@ -70,6 +73,8 @@ func (d *requestDecoder) member(p *place) {
 		d.effort(p, d.str(p))
 	case "reasoning":
 		d.reasoning(p)
+	case "thinking":
+		d.thinking(p)
 	case "safety_identifier":
 		if s := d.str(p); r.User == "" {
 			r.User = s
@@ -144,7 +149,7 @@ func (d *requestDecoder) number(p *place) conversation.Number {
 		d.fail(p, "%s must be a number", p.path())
 		return ""
 	}
-	n := view(d.in.Raw())
+	n := jsonedit.View(d.in.Raw())
 	if _, err := strconv.ParseFloat(n, 64); err != nil {
 		d.fail(p, "%s is out of range", p.path())
 	}
@@ -201,6 +206,7 @@ func (d *requestDecoder) reasoning(p *place) {
 		effort  string
 		budget  jsonedit.Mark
 		enabled byte
+		exclude byte
 	)
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
 		switch d.in.Key() {
@@ -210,8 +216,15 @@ func (d *requestDecoder) reasoning(p *place) {
 			budget = d.present()
 		case "enabled":
 			enabled = d.in.Peek()
+		case "exclude":
+			exclude = d.in.Peek()
 		}
 	}
+	defer func() {
+		if r := d.req.Reasoning; r != nil && exclude == 't' {
+			r.Summary = "none"
+		}
+	}()
 	if effort != "" {
 		in := p.in("effort")
 		d.effort(&in, effort)
@@ -227,6 +240,36 @@ func (d *requestDecoder) reasoning(p *place) {
 	}
 	if r.Budget != nil || r.Adaptive || r.Off {
 		d.req.Reasoning = r
+	}
+}
+
+// thinking reads the switch of Z.ai, DeepSeek and others, which may have Anthropic's budget. An effort says more.
+func (d *requestDecoder) thinking(p *place) {
+	if d.in.Peek() != '{' {
+		d.fail(p, "thinking must be an object")
+		return
+	}
+	var kind string
+	var budget *int64
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "type":
+			kind = d.text()
+		case "budget_tokens":
+			in := p.in("budget_tokens")
+			budget = d.integer(&in)
+		}
+	}
+	if d.req.Reasoning != nil && kind != "disabled" {
+		return
+	}
+	switch {
+	case kind == "disabled":
+		d.req.Reasoning = &conversation.Reasoning{Off: true}
+	case budget != nil:
+		d.req.Reasoning = &conversation.Reasoning{Budget: budget}
+	case kind == "enabled" || kind == "adaptive" || kind == "auto":
+		d.req.Reasoning = &conversation.Reasoning{Adaptive: true}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,5 +140,16 @@ func TestDecodingAllocatesInLargePieces(t *testing.T) {
 		}); n > tt.most {
 			t.Errorf("%s: %v allocations", tt.name, n)
 		}
+	}
+}
+
+func TestMembersOfMessagesThatCannotBeKeptAreNamed(t *testing.T) {
+	r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x","audio":null},{"role":"assistant","content":"y","prefix":true,"annotations":[],"tool_calls":null},{"role":"assistant","content":"z","prefix":true,"weight":1,"hidden":false}]}`)
+	body, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: "m", Vendor: "vllm"})
+	if err != nil || !slices.Equal(notes, []string{"messages.prefix", "messages.weight"}) {
+		t.Errorf("the notes are %q, %v", notes, err)
+	}
+	if v := mustValid(t, body); v.Get("messages\\.prefix").Exists() || v.Get("messages.#").Int() != 3 {
+		t.Errorf("sent %s", body)
 	}
 }

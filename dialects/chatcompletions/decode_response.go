@@ -1,6 +1,7 @@
 package chatcompletions
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"strconv"
@@ -69,6 +70,10 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 	for ok := in.Array(); ok; ok = in.Next() {
 		d := choiceDecoder{in: &in, id: r.ID, n: len(r.Choices)}
 		r.Choices = append(r.Choices, d.choice())
+		failed = failed || d.failed
+	}
+	if failed {
+		return nil, inStream(body)
 	}
 	if len(r.Choices) > 0 {
 		in.Seek(sources.at)
@@ -76,6 +81,8 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 	}
 	return r, nil
 }
+
+var contentMember = []byte(`"content"`)
 
 // choiceDecoder reads one choice of a response.
 type choiceDecoder struct {
@@ -86,25 +93,33 @@ type choiceDecoder struct {
 	made   int
 	calls  bool
 	refuse bool
+	failed bool
 }
 
 func (d *choiceDecoder) choice() conversation.Choice {
 	var c conversation.Choice
-	var finish string
+	var finish, native, sequence string
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
 		switch d.in.Key() {
 		case "message":
 			d.message()
 		case "finish_reason":
 			finish, _ = d.in.Text()
+		case "native_finish_reason":
+			native, _ = d.in.Text()
+		case "stop_reason":
+			sequence, _ = d.in.Text()
 		case "logprobs":
-			if d.in.Peek() == '{' {
-				c.Logprobs = d.in.Raw()
+			if raw := d.in.Raw(); bytes.Contains(raw, contentMember) { // Together's have another shape
+				c.Logprobs = raw
 			}
+		case "error":
+			d.failed = d.in.Peek() != 'n'
 		}
 	}
 	c.Blocks = d.blocks
-	c.Stop = settleStop(stopReason(finish), d.calls, d.refuse)
+	c.Stop = settleStop(finishedBy(finish, native), d.calls, d.refuse)
+	c.Stop, c.StopSequence = matched(c.Stop, sequence)
 	return c
 }
 
@@ -112,7 +127,7 @@ func (d *choiceDecoder) choice() conversation.Choice {
 func (d *choiceDecoder) message() {
 	m := readDelta(d.in)
 	end := d.in.Mark()
-	d.add(conversation.Thinking, m.reasoning)
+	d.thoughts(&m)
 	m.forEachText(d.in, d.add)
 	d.add(conversation.Refusal, m.refusal)
 	d.refuse = m.refusal != ""
@@ -130,15 +145,30 @@ func (d *choiceDecoder) message() {
 		}
 		d.calls = true
 		call := &conversation.ToolCall{ID: f.id, Name: f.name, Arguments: f.arguments, Custom: f.custom}
-		d.blocks = append(d.blocks, conversation.Block{Kind: conversation.Call, Call: call})
+		d.blocks = append(d.blocks, signedCall(call, f.signature))
 	})
 	d.in.Seek(m.annotations)
 	for ok := d.in.Array(); ok; ok = d.in.Next() {
-		if c := readCitation(d.in); c.URL != "" {
+		if c := readCitation(d.in); isCited(&c) {
 			addCitation(d.blocks, c)
 		}
 	}
 	d.in.Seek(end)
+}
+
+// thoughts reads the reasoning: OpenRouter's details, which have its text, too, or the text alone.
+func (d *choiceDecoder) thoughts(m *deltaFacts) {
+	var blocks []conversation.Block
+	texts := false
+	d.in.Seek(m.details)
+	details(d.in, func(b conversation.Block) {
+		texts = texts || b.Text != ""
+		blocks = append(blocks, b)
+	})
+	if !texts {
+		d.add(conversation.Thinking, m.reasoning)
+	}
+	d.blocks = append(d.blocks, blocks...)
 }
 
 // add appends text to the last block, or a new one when that is of another kind.
@@ -146,7 +176,7 @@ func (d *choiceDecoder) add(kind conversation.Kind, s string) {
 	if s == "" {
 		return
 	}
-	if n := len(d.blocks); n > 0 && d.blocks[n-1].Kind == kind {
+	if n := len(d.blocks); n > 0 && d.blocks[n-1].Kind == kind && d.blocks[n-1].Signature == "" {
 		d.blocks[n-1].Text += s
 		return
 	}
@@ -176,13 +206,18 @@ func (d *choiceDecoder) audio() {
 
 // images reads generated images.
 func (d *choiceDecoder) images() {
-	for ok := d.in.Array(); ok; ok = d.in.Next() {
-		for ok := d.in.Object(); ok; ok = d.in.Next() {
-			if d.in.Key() != "image_url" {
+	forEachImage(d.in, func(b conversation.Block) { d.blocks = append(d.blocks, b) })
+}
+
+// forEachImage reads a list of generated images.
+func forEachImage(in *jsonedit.Reader, f func(conversation.Block)) {
+	for ok := in.Array(); ok; ok = in.Next() {
+		for ok := in.Object(); ok; ok = in.Next() {
+			if in.Key() != "image_url" {
 				continue
 			}
-			if media := mediaFromURL(textIn(d.in, "url")); media != nil {
-				d.blocks = append(d.blocks, conversation.Block{Kind: conversation.Image, Media: media})
+			if media := mediaFromURL(textIn(in, "url")); media != nil {
+				f(conversation.Block{Kind: conversation.Image, Media: media})
 			}
 		}
 	}
@@ -197,19 +232,19 @@ func madeCallID(response string, choice, call int) string {
 	return "call_" + hashID(response+" "+strconv.Itoa(choice)+" "+strconv.Itoa(call), 16)
 }
 
-// readCitation reads a url_citation annotation. One without URL is none.
+// readCitation reads an annotation. One that says nothing is no citation.
 func readCitation(in *jsonedit.Reader) (c conversation.Citation) {
 	for ok := in.Object(); ok; ok = in.Next() {
-		if in.Key() != "url_citation" {
+		if key := in.Key(); key != "url_citation" && key != "file_citation" {
 			continue
 		}
 		for ok := in.Object(); ok; ok = in.Next() {
 			switch in.Key() {
 			case "url":
 				c.URL, _ = in.Text()
-			case "title":
+			case "title", "filename":
 				c.Title, _ = in.Text()
-			case "content":
+			case "content", "quote":
 				c.Quote, _ = in.Text()
 			case "start_index":
 				c.Start = int(detail(in))

@@ -22,12 +22,15 @@ func (d *requestDecoder) tools(p *place) {
 		}
 		start := d.in.Mark()
 		t, kind, named := d.wrappedTool(&e)
-		if t.Name == "" {
-			end := d.in.Mark()
-			d.in.Seek(start)
+		end := d.in.Mark()
+		d.in.Seek(start)
+		switch {
+		case t.Custom:
+			t.Raw, t.Origin = d.in.Raw(), origin // to its own vendor it goes as it stands
+		case t.Name == "":
 			t = d.bareTool(&e, kind, named, t.Cache)
-			d.in.Seek(end)
 		}
+		d.in.Seek(end)
 		d.req.Tools = append(d.req.Tools, t)
 	}
 }
@@ -42,6 +45,7 @@ func (d *requestDecoder) next(e *place) bool {
 // there is no function; then it matters of which kind it is, and whether it has a name outside of one.
 func (d *requestDecoder) wrappedTool(p *place) (t conversation.Tool, kind string, named bool) {
 	var cache *conversation.CacheMark
+	var custom jsonedit.Mark
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
 		switch d.in.Key() {
 		case "type":
@@ -55,7 +59,17 @@ func (d *requestDecoder) wrappedTool(p *place) (t conversation.Tool, kind string
 				in := p.in("function")
 				t = d.function(&in)
 			}
+		case "custom":
+			if d.in.Peek() == '{' {
+				custom = d.in.Mark()
+			}
 		}
+	}
+	if kind == "custom" && custom != 0 {
+		end, in := d.in.Mark(), p.in("custom")
+		d.in.Seek(custom)
+		t = d.customTool(&in)
+		d.in.Seek(end)
 	}
 	t.Cache = cache
 	return t, kind, named
@@ -74,6 +88,48 @@ func (d *requestDecoder) bareTool(p *place, kind string, named bool, cache *conv
 	}
 	t.Cache = cache
 	return t
+}
+
+// customTool reads what a free-text tool is.
+func (d *requestDecoder) customTool(p *place) conversation.Tool {
+	t := conversation.Tool{Custom: true}
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "name":
+			t.Name = d.text()
+		case "description":
+			t.Description = d.text()
+		case "format":
+			t.Grammar = d.grammar()
+		}
+	}
+	if t.Name == "" {
+		in := p.in("name")
+		d.fail(&in, "a custom tool must have a name")
+	}
+	return t
+}
+
+// grammar reads the format of a free-text tool; nil when that is any text.
+func (d *requestDecoder) grammar() *conversation.Grammar {
+	var g conversation.Grammar
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "grammar":
+			for ok := d.in.Object(); ok; ok = d.in.Next() {
+				switch d.in.Key() {
+				case "syntax":
+					g.Syntax = d.text()
+				case "definition":
+					g.Definition = d.text()
+				}
+			}
+		}
+	}
+	if g.Definition == "" {
+		return nil
+	}
+	return &g
 }
 
 // functions reads the legacy form of tools.

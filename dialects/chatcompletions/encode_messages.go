@@ -33,10 +33,10 @@ func (e *requestEncoder) message(m *conversation.Message) {
 
 // open begins a message.
 func (e *requestEncoder) open(role, name string) {
-	e.dst = append(appendComma(e.dst), '{')
-	e.dst = appendStringMember(e.dst, "role", role)
+	e.dst = append(jsonedit.AppendComma(e.dst), '{')
+	e.dst = jsonedit.AppendStringMember(e.dst, "role", role)
 	if e.rules.names {
-		e.dst = appendText(e.dst, "name", name)
+		e.dst = jsonedit.AppendTextMember(e.dst, "name", name)
 	} else {
 		e.noteIf("name", name != "")
 	}
@@ -81,7 +81,7 @@ func (e *requestEncoder) spoken(m *conversation.Message, role string, blocks []c
 // content writes the content member: a string where one text is all there is, else an array of parts. It reports
 // whether it wrote anything but an empty string.
 func (e *requestEncoder) content(blocks []conversation.Block) bool {
-	e.dst = appendKey(e.dst, "content")
+	e.dst = jsonedit.AppendKey(e.dst, "content")
 	if len(blocks) == 1 && blocks[0].Kind == conversation.Text && (blocks[0].Cache == nil || !e.rules.cacheMarks) {
 		e.noteIf("cache_control", blocks[0].Cache != nil)
 		e.dst = jsonedit.AppendString(e.dst, blocks[0].Text)
@@ -121,29 +121,22 @@ func (e *requestEncoder) assistant(m *conversation.Message) {
 		}
 		e.dst = slices.Insert(e.dst, empty, []byte(`,"content":`+value)...)
 	}
+	if !called && m == &e.r.Messages[len(e.r.Messages)-1] {
+		e.prefill()
+	}
 	e.dst = append(e.dst, '}')
 }
 
-// thoughts replays reasoning to the vendors that want it back.
-func (e *requestEncoder) thoughts(blocks []conversation.Block) {
-	var all strings.Builder
-	for i := range blocks {
-		b := &blocks[i]
-		if b.Kind != conversation.Thinking {
-			continue
-		}
-		ours := b.Origin == origin || e.rules.needsThinking && b.Signature == ""
-		if e.rules.thinking == "" || !ours || b.Redacted {
-			e.note("thinking")
-			continue
-		}
-		all.WriteString(b.Text)
+// prefill marks a last message of the assistant, which the model is to go on with. OpenAI's models begin a new one.
+func (e *requestEncoder) prefill() {
+	if e.rules.prefix {
+		e.dst = append(e.dst, `,"prefix":true`...)
 	}
-	e.dst = appendText(e.dst, e.rules.thinking, all.String())
+	e.noteIf("prefill", e.rules.openai && e.r.Origin == "messages")
 }
 
-// assistantContent writes what the model said. Its texts are pieces of one text and joined as they are, so that vendors
-// need not know arrays here.
+// assistantContent writes what the model said. Its texts are parts for the vendors that are known to take several, and
+// joined as they are for all others.
 func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said bool) {
 	var (
 		texts    []string
@@ -155,7 +148,7 @@ func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said boo
 		switch b.Kind {
 		case conversation.Text:
 			texts = append(texts, b.Text)
-			parts = parts || b.Cache != nil && e.rules.cacheMarks
+			parts = parts || b.Cache != nil && e.rules.cacheMarks || len(texts) > 1 && e.rules.textParts
 			e.noteIf("citations", len(b.Citations) > 0)
 		case conversation.Refusal:
 			refusals.WriteString(b.Text)
@@ -164,7 +157,9 @@ func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said boo
 			e.noteIf(rawType(b), b.Origin != origin)
 		case conversation.Audio:
 			said = e.spokenAudio(b) || said
-		case conversation.Thinking, conversation.Call:
+		case conversation.Thinking:
+			parts = parts || e.rules.thinkingParts && isPlainThought(b)
+		case conversation.Call:
 		default:
 			e.note("assistant media")
 		}
@@ -174,9 +169,9 @@ func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said boo
 		texts = append(texts, refusals.String())
 	}
 	if refusals.Len() > 0 && e.rules.openai {
-		e.dst = appendStringMember(e.dst, "refusal", refusals.String())
+		e.dst = jsonedit.AppendStringMember(e.dst, "refusal", refusals.String())
 		if len(texts) == 0 {
-			e.dst = append(appendKey(e.dst, "content"), "null"...)
+			e.dst = append(jsonedit.AppendKey(e.dst, "content"), "null"...)
 		}
 		said = true
 	}
@@ -185,7 +180,7 @@ func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said boo
 		e.assistantParts(blocks)
 		return true
 	case len(texts) > 0:
-		e.dst = appendStringMember(e.dst, "content", strings.Join(texts, ""))
+		e.dst = jsonedit.AppendStringMember(e.dst, "content", strings.Join(texts, ""))
 		return true
 	}
 	return said
@@ -193,10 +188,25 @@ func (e *requestEncoder) assistantContent(blocks []conversation.Block) (said boo
 
 // assistantParts writes the content as an array: for cache marks, and for parts that only this dialect has.
 func (e *requestEncoder) assistantParts(blocks []conversation.Block) {
-	e.dst = append(appendKey(e.dst, "content"), '[')
+	e.dst = append(jsonedit.AppendKey(e.dst, "content"), '[')
 	for i := range blocks {
-		if b := &blocks[i]; b.Kind == conversation.Text || b.Kind == conversation.Opaque && b.Origin == origin {
-			e.part(b)
+		switch b := &blocks[i]; b.Kind {
+		case conversation.Text:
+			if b.Text != "" {
+				e.part(b)
+			}
+		case conversation.Refusal:
+			if !e.rules.openai { // there it is a member of its own
+				e.part(b)
+			}
+		case conversation.Opaque:
+			if b.Origin == origin {
+				e.part(b)
+			}
+		case conversation.Thinking:
+			if e.rules.thinkingParts && isPlainThought(b) {
+				e.thinkingPart(b.Text)
+			}
 		}
 	}
 	e.dst = append(e.dst, ']')
@@ -208,8 +218,8 @@ func (e *requestEncoder) spokenAudio(b *conversation.Block) bool {
 		e.note("audio")
 		return false
 	}
-	e.dst = append(appendKey(e.dst, "audio"), '{')
-	e.dst = append(appendStringMember(e.dst, "id", b.Media.FileID), '}')
+	e.dst = append(jsonedit.AppendKey(e.dst, "audio"), '{')
+	e.dst = append(jsonedit.AppendStringMember(e.dst, "id", b.Media.FileID), '}')
 	return true
 }
 
@@ -222,10 +232,10 @@ func (e *requestEncoder) calls(blocks []conversation.Block) bool {
 			continue
 		}
 		if first {
-			e.dst = append(appendKey(e.dst, "tool_calls"), '[')
+			e.dst = append(jsonedit.AppendKey(e.dst, "tool_calls"), '[')
 			first = false
 		}
-		e.call(c)
+		e.call(&blocks[i])
 	}
 	if first {
 		return false
@@ -234,36 +244,42 @@ func (e *requestEncoder) calls(blocks []conversation.Block) bool {
 	return true
 }
 
-func (e *requestEncoder) call(c *conversation.ToolCall) {
+func (e *requestEncoder) call(b *conversation.Block) {
+	c := b.Call
 	id := c.ID
 	if id == "" {
 		e.made++
 		id = "call_" + hashID(c.Name+" "+strconv.Itoa(e.made), 12)
 		e.pending = append(e.pending, openCall{id, c.Name})
 	}
-	e.dst = append(appendComma(e.dst), '{')
-	e.dst = appendStringMember(e.dst, "id", e.callID(id))
+	e.dst = append(jsonedit.AppendComma(e.dst), '{')
+	e.dst = jsonedit.AppendStringMember(e.dst, "id", e.callID(id))
 	if c.Custom && e.rules.openai {
 		e.dst = append(e.dst, `,"type":"custom","custom":{`...)
-		e.dst = appendStringMember(e.dst, "name", c.Name)
-		e.dst = appendStringMember(e.dst, "input", c.Arguments)
+		e.dst = jsonedit.AppendStringMember(e.dst, "name", e.toolName(c.Name))
+		e.dst = jsonedit.AppendStringMember(e.dst, "input", c.Arguments)
 		e.dst = append(e.dst, '}', '}')
 		return
 	}
 	arguments := c.Arguments
 	switch {
 	case c.Custom:
-		arguments = string(append(appendStringMember([]byte{'{'}, "input", arguments), '}'))
+		arguments = conversation.FreeTextArguments(arguments)
 	case arguments == "":
 		arguments = "{}" // some servers parse it
 	}
 	e.dst = append(e.dst, `,"type":"function","function":{`...)
-	e.dst = appendStringMember(e.dst, "name", e.toolName(c.Name))
-	e.dst = appendStringMember(e.dst, "arguments", arguments)
-	e.dst = append(e.dst, '}', '}')
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", e.toolName(c.Name))
+	e.dst = append(jsonedit.AppendStringMember(e.dst, "arguments", arguments), '}')
+	if e.rules.signatures && b.Origin == gemini && b.Signature != "" {
+		e.dst = append(jsonedit.AppendKey(e.dst, "extra_content"), `{"google":{"thought_signature":`...)
+		e.dst = append(jsonedit.AppendString(e.dst, b.Signature), '}', '}')
+	}
+	e.dst = append(e.dst, '}')
 }
 
-// result writes a tool message and returns the media that it cannot hold.
+// result writes a tool message and returns the media that it cannot hold. What only another dialect understands is given
+// as the JSON it was written in: the model reads that as well.
 func (e *requestEncoder) result(b *conversation.Block) (media []conversation.Block) {
 	r := b.Result
 	var texts []string
@@ -276,26 +292,46 @@ func (e *requestEncoder) result(b *conversation.Block) (media []conversation.Blo
 			texts = append(texts, c.Media.Text)
 		case c.Media != nil:
 			media = append(media, *c)
+		case c.Kind == conversation.Opaque && len(c.Raw) > 0:
+			texts = append(texts, string(c.Raw))
 		default:
 			e.note(rawType(c))
 		}
 	}
-	content := strings.Join(texts, "\n")
-	if content == "" && len(media) > 0 {
-		content = imagesFollow
+	if len(texts) == 0 && len(media) > 0 {
+		texts = append(texts, imagesFollow)
 	}
 	e.open("tool", "")
-	e.dst = appendStringMember(e.dst, "tool_call_id", e.callID(e.resultID(r)))
-	e.dst = appendKey(e.dst, "content")
-	if b.Cache != nil && e.rules.cacheMarks {
-		e.dst = append(e.dst, '[')
-		e.part(&conversation.Block{Kind: conversation.Text, Text: content, Cache: b.Cache})
-		e.dst = append(e.dst, ']', '}')
-		return media
-	}
-	e.noteIf("cache_control", b.Cache != nil)
-	e.dst = append(jsonedit.AppendString(e.dst, content), '}')
+	e.dst = jsonedit.AppendStringMember(e.dst, "tool_call_id", e.callID(e.resultID(r)))
+	e.dst = jsonedit.AppendKey(e.dst, "content")
+	e.resultTexts(b, texts)
+	e.dst = append(e.dst, '}')
 	return media
+}
+
+// resultTexts writes the content of a tool message. The wire has no way to say that a tool failed: where the client said
+// so with the name of a member, the text stays in it.
+func (e *requestEncoder) resultTexts(b *conversation.Block, texts []string) {
+	if b.Result.IsError && e.r.Origin == gemini && len(texts) == 1 && !strings.HasPrefix(texts[0], "{") {
+		texts[0] = string(append(jsonedit.AppendStringMember([]byte{'{'}, "error", texts[0]), '}'))
+	} else {
+		e.noteIf("is_error", b.Result.IsError && e.r.Origin != gemini)
+	}
+	cache := b.Cache != nil && e.rules.cacheMarks
+	e.noteIf("cache_control", b.Cache != nil && !cache)
+	if !cache && (len(texts) < 2 || !e.rules.textParts) {
+		e.dst = jsonedit.AppendString(e.dst, strings.Join(texts, "\n"))
+		return
+	}
+	e.dst = append(e.dst, '[')
+	for i, s := range texts {
+		part := conversation.Block{Kind: conversation.Text, Text: s}
+		if i == len(texts)-1 {
+			part.Cache = b.Cache
+		}
+		e.part(&part)
+	}
+	e.dst = append(e.dst, ']')
 }
 
 // resultID is the ID of the call that a result answers. A dialect without IDs pairs them by name and order.

@@ -32,7 +32,7 @@ func (e *requestEncoder) part(b *conversation.Block) {
 			e.note(rawType(b))
 			return
 		}
-		e.dst = append(appendComma(e.dst), b.Raw...)
+		e.dst = append(jsonedit.AppendComma(e.dst), b.Raw...)
 		return // it holds its own cache mark
 	}
 	if b.Cache == nil || len(e.dst) == start {
@@ -56,7 +56,7 @@ func isMedia(k conversation.Kind) bool {
 }
 
 func (e *requestEncoder) textPart(s string) {
-	e.dst = append(appendComma(e.dst), `{"type":"text","text":`...)
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"text","text":`...)
 	e.dst = append(jsonedit.AppendString(e.dst, s), '}')
 }
 
@@ -65,9 +65,9 @@ func (e *requestEncoder) image(m *conversation.Media) {
 		e.refuse("messages", "the provider takes no images by file id")
 		return
 	}
-	e.dst = append(appendComma(e.dst), `{"type":"image_url","image_url":{"url":`...)
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"image_url","image_url":{"url":`...)
 	e.dst = appendMediaURL(e.dst, m)
-	e.dst = appendText(e.dst, "detail", m.Detail)
+	e.dst = jsonedit.AppendTextMember(e.dst, "detail", m.Detail)
 	e.dst = append(e.dst, '}', '}')
 }
 
@@ -79,21 +79,21 @@ func (e *requestEncoder) document(m *conversation.Media) {
 		e.textPart(m.Text)
 	case m.Data != "" && strings.HasPrefix(m.MIME, "text/"):
 		if s, err := base64.StdEncoding.DecodeString(m.Data); err == nil {
-			e.textPart(view(s))
+			e.textPart(jsonedit.View(s))
 			return
 		}
 		e.refuse("messages", "a text document is not valid base64")
 	case m.FileID != "":
 		e.fileID(m)
 	case e.rules.vendor == "mistral":
-		e.dst = append(appendComma(e.dst), `{"type":"document_url","document_url":`...)
+		e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"document_url","document_url":`...)
 		e.dst = append(appendMediaURL(e.dst, m), '}')
 	case m.URL != "" && e.rules.vendor != "openrouter":
 		e.refuse("messages", "the provider takes no documents by URL")
 	default:
-		e.dst = append(appendComma(e.dst), `{"type":"file","file":{`...)
-		e.dst = appendStringMember(e.dst, "filename", filename(m))
-		e.dst = appendMediaURL(appendKey(e.dst, "file_data"), m)
+		e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"file","file":{`...)
+		e.dst = jsonedit.AppendStringMember(e.dst, "filename", filename(m))
+		e.dst = appendMediaURL(jsonedit.AppendKey(e.dst, "file_data"), m)
 		e.dst = append(e.dst, '}', '}')
 	}
 }
@@ -105,8 +105,8 @@ func (e *requestEncoder) fileID(m *conversation.Media) {
 		e.refuse("messages", "the provider does not know the file that the request refers to")
 		return
 	}
-	e.dst = append(appendComma(e.dst), `{"type":"file","file":{`...)
-	e.dst = append(appendStringMember(e.dst, "file_id", m.FileID), '}', '}')
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"file","file":{`...)
+	e.dst = append(jsonedit.AppendStringMember(e.dst, "file_id", m.FileID), '}', '}')
 }
 
 // filename is a name for a document that came without one; the wire demands it.
@@ -133,9 +133,9 @@ func (e *requestEncoder) audio(m *conversation.Media) {
 		e.refuse("messages", "the provider takes audio in wav or mp3 only")
 		return
 	}
-	e.dst = append(appendComma(e.dst), `{"type":"input_audio","input_audio":{`...)
-	e.dst = appendStringMember(e.dst, "data", m.Data)
-	e.dst = append(appendStringMember(e.dst, "format", format), '}', '}')
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"input_audio","input_audio":{`...)
+	e.dst = jsonedit.AppendStringMember(e.dst, "data", m.Data)
+	e.dst = append(jsonedit.AppendStringMember(e.dst, "format", format), '}', '}')
 }
 
 func (e *requestEncoder) video(m *conversation.Media) {
@@ -143,7 +143,7 @@ func (e *requestEncoder) video(m *conversation.Media) {
 		e.refuse("messages", "the provider takes no video")
 		return
 	}
-	e.dst = append(appendComma(e.dst), `{"type":"video_url","video_url":{"url":`...)
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"video_url","video_url":{"url":`...)
 	e.dst = append(appendMediaURL(e.dst, m), '}', '}')
 }
 

@@ -2,6 +2,7 @@ package chatcompletions
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
@@ -17,8 +18,10 @@ type requestEncoder struct {
 	r     *conversation.Request
 	rules vendorRules
 	model string
-	notes []string
-	err   error
+	// rewrites is where it is noted what the answer has to be changed back in; it may be nil.
+	rewrites *conversation.Rewrites
+	notes    []string
+	err      error
 	// pending are the IDs made up for calls that came without one and have not been answered yet.
 	pending []openCall
 	made    int
@@ -28,10 +31,11 @@ type requestEncoder struct {
 
 // EncodeRequest implements [dialects.Encoder]. o.Vendor decides between the ways that vendors deviate from OpenAI.
 func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.EncodeOptions) ([]byte, []string, error) {
-	e := requestEncoder{dst: dst, r: r, rules: rulesFor(o.Vendor, o.Model), model: o.Model}
+	e := requestEncoder{dst: dst, r: r, rules: rulesFor(o.Vendor, o.Model), model: o.Model, rewrites: o.Rewrites}
 	e.dst = append(e.dst, '{')
-	e.dst = appendStringMember(e.dst, "model", o.Model)
-	e.dst = append(appendKey(e.dst, "messages"), '[')
+	e.dst = jsonedit.AppendStringMember(e.dst, "model", o.Model)
+	e.dst = append(jsonedit.AppendKey(e.dst, "messages"), '[')
+	e.formatHint()
 	for i := range r.Messages {
 		e.message(&r.Messages[i])
 	}
@@ -68,16 +72,17 @@ func (e *requestEncoder) refuse(param, format string, args ...any) {
 func (e *requestEncoder) limits(maxOutput int64) {
 	if e.r.MaxTokens != nil {
 		n := *e.r.MaxTokens
-		if maxOutput > 0 {
-			n = min(n, maxOutput)
+		if maxOutput > 0 && n > maxOutput {
+			n = maxOutput
+			e.note("max_tokens")
 		}
-		e.dst = appendIntMember(e.dst, e.rules.maxTokens, n)
+		e.dst = jsonedit.AppendIntMember(e.dst, e.rules.maxTokens, n)
 	}
 	if n := e.r.N; n != nil && *n != 1 {
 		if e.rules.oneAnswer {
 			e.refuse("n", "the provider gives one answer at a time, not %d", *n)
 		}
-		e.dst = appendIntMember(e.dst, "n", *n)
+		e.dst = jsonedit.AppendIntMember(e.dst, "n", *n)
 	}
 	e.stop()
 }
@@ -95,9 +100,9 @@ func (e *requestEncoder) stop() {
 		stops = stops[:most]
 		e.note("stop")
 	}
-	e.dst = append(appendKey(e.dst, "stop"), '[')
+	e.dst = append(jsonedit.AppendKey(e.dst, "stop"), '[')
 	for _, s := range stops {
-		e.dst = jsonedit.AppendString(appendComma(e.dst), s)
+		e.dst = jsonedit.AppendString(jsonedit.AppendComma(e.dst), s)
 	}
 	e.dst = append(e.dst, ']')
 }
@@ -121,7 +126,7 @@ func (e *requestEncoder) sampling() {
 		e.noteIf("top_k", r.TopK != "")
 	}
 	if r.Seed != nil {
-		e.dst = appendIntMember(e.dst, e.rules.seed, *r.Seed)
+		e.dst = jsonedit.AppendIntMember(e.dst, e.rules.seed, *r.Seed)
 	}
 	e.logprobs()
 }
@@ -148,31 +153,10 @@ func (e *requestEncoder) logprobs() {
 		e.note("logprobs")
 		return
 	}
-	e.dst = append(appendKey(e.dst, "logprobs"), "true"...)
+	e.dst = append(jsonedit.AppendKey(e.dst, "logprobs"), "true"...)
 	if r.TopLogprobs != nil {
-		e.dst = appendIntMember(e.dst, "top_logprobs", *r.TopLogprobs)
+		e.dst = jsonedit.AppendIntMember(e.dst, "top_logprobs", *r.TopLogprobs)
 	}
-}
-
-func (e *requestEncoder) format() {
-	f := e.r.Format
-	if f == nil {
-		return
-	}
-	if f.Schema == nil {
-		e.dst = append(appendKey(e.dst, "response_format"), `{"type":"json_object"}`...)
-		return
-	}
-	name := f.Name
-	if name == "" {
-		name = "response" // the wire demands one
-	}
-	e.dst = append(appendKey(e.dst, "response_format"), `{"type":"json_schema","json_schema":{`...)
-	e.dst = appendStringMember(e.dst, "name", name)
-	e.dst = appendText(e.dst, "description", f.Description)
-	e.dst = appendRawMember(e.dst, "schema", f.Schema)
-	e.dst = appendBoolMember(e.dst, "strict", f.Strict)
-	e.dst = append(e.dst, '}', '}')
 }
 
 // identity writes who asks and how the provider is to treat it.
@@ -192,7 +176,7 @@ func (e *requestEncoder) identity() {
 	switch {
 	case len(r.Metadata) == 0:
 	case r.Origin == origin:
-		e.dst = appendRawMember(e.dst, "metadata", r.Metadata)
+		e.dst = jsonedit.AppendRawMember(e.dst, "metadata", r.Metadata)
 	case r.Origin != "messages": // Anthropic's holds nothing but the user
 		e.note("metadata")
 	}
@@ -202,7 +186,7 @@ func (e *requestEncoder) optional(key, value string, known bool) {
 	switch {
 	case value == "":
 	case known:
-		e.dst = appendStringMember(e.dst, key, value)
+		e.dst = jsonedit.AppendStringMember(e.dst, key, value)
 	default:
 		e.note(key)
 	}
@@ -213,19 +197,24 @@ func (e *requestEncoder) stream() {
 	if !e.r.Stream {
 		return
 	}
-	e.dst = append(appendKey(e.dst, "stream"), "true"...)
+	e.dst = append(jsonedit.AppendKey(e.dst, "stream"), "true"...)
 	if !e.rules.noStreamOptions {
-		e.dst = append(appendKey(e.dst, "stream_options"), `{"include_usage":true}`...)
+		e.dst = append(jsonedit.AppendKey(e.dst, "stream_options"), `{"include_usage":true}`...)
 	}
 }
 
+// extra writes the members that only this dialect has. Names with a dot stand for nested members that could not be kept.
 func (e *requestEncoder) extra() {
 	for _, f := range e.r.Extra {
-		if e.r.Origin != origin {
+		ours := e.r.Origin == origin || e.rules.openai && e.r.Origin == "responses" && slices.Contains(sharedMembers, f.Name)
+		if !ours || strings.Contains(f.Name, ".") || slices.Contains(e.rules.refuses, f.Name) {
 			e.note(f.Name)
 			continue
 		}
-		e.dst = jsonedit.AppendString(appendComma(e.dst), f.Name)
+		e.dst = jsonedit.AppendString(jsonedit.AppendComma(e.dst), f.Name)
 		e.dst = append(append(e.dst, ':'), f.Value...)
 	}
 }
+
+// sharedMembers are those that both of OpenAI's dialects have, under the same name and with the same meaning.
+var sharedMembers = []string{"verbosity", "prompt_cache_retention"}

@@ -2,11 +2,13 @@ package chatcompletions
 
 import (
 	"crypto/rand"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // EncodeResponse implements [dialects.Decoder]. SDKs demand an ID and a time of creation: where the provider's dialect
@@ -23,19 +25,19 @@ func (Codec) EncodeResponse(dst []byte, r *conversation.Response, requestModel s
 		requestModel = r.Model
 	}
 	dst = append(dst, '{')
-	dst = appendStringMember(dst, "id", completionID(id))
+	dst = jsonedit.AppendStringMember(dst, "id", completionID(id))
 	dst = append(dst, `,"object":"chat.completion"`...)
-	dst = appendIntMember(dst, "created", created)
-	dst = appendStringMember(dst, "model", requestModel)
-	dst = append(appendKey(dst, "choices"), '[')
+	dst = jsonedit.AppendIntMember(dst, "created", created)
+	dst = jsonedit.AppendStringMember(dst, "model", requestModel)
+	dst = append(jsonedit.AppendKey(dst, "choices"), '[')
 	for i := range r.Choices {
-		dst = appendChoice(appendComma(dst), &r.Choices[i], i)
+		dst = appendChoice(jsonedit.AppendComma(dst), &r.Choices[i], i)
 	}
 	dst = append(dst, ']')
 	if r.UsageKnown {
-		dst = appendUsage(appendKey(dst, "usage"), r.Usage)
+		dst = appendUsage(jsonedit.AppendKey(dst, "usage"), r.Usage)
 	}
-	dst = appendText(dst, "service_tier", r.ServiceTier)
+	dst = jsonedit.AppendTextMember(dst, "service_tier", r.ServiceTier)
 	return append(dst, '}')
 }
 
@@ -49,17 +51,36 @@ func completionID(id string) string {
 
 func appendChoice(dst []byte, c *conversation.Choice, index int) []byte {
 	dst = append(dst, '{')
-	dst = appendIntMember(dst, "index", int64(index))
-	dst = append(appendKey(dst, "message"), `{"role":"assistant"`...)
+	dst = jsonedit.AppendIntMember(dst, "index", int64(index))
+	dst = append(jsonedit.AppendKey(dst, "message"), `{"role":"assistant"`...)
 	dst = appendMessage(dst, c)
 	dst = append(dst, '}')
 	if c.Logprobs != nil {
-		dst = appendRawMember(dst, "logprobs", c.Logprobs)
+		dst = jsonedit.AppendRawMember(dst, "logprobs", c.Logprobs)
 	} else {
 		dst = append(dst, `,"logprobs":null`...)
 	}
-	dst = appendStringMember(dst, "finish_reason", finishReason(c.Stop))
-	return append(dst, '}')
+	return append(appendFinish(dst, c), '}')
+}
+
+// appendFinish appends why an answer ended: the stop sequence that was found goes where vLLM tells it.
+func appendFinish(dst []byte, c *conversation.Choice) []byte {
+	finish := choiceReason(c.Stop, hasKind(c.Blocks, conversation.Refusal))
+	if c.Stop == conversation.StopToolCalls && isLegacy(c.Blocks) {
+		finish = "function_call"
+	}
+	dst = jsonedit.AppendStringMember(dst, "finish_reason", finish)
+	return jsonedit.AppendTextMember(dst, "stop_reason", c.StopSequence)
+}
+
+// isLegacy reports whether calls go to a client that knows none but function_call.
+func isLegacy(blocks []conversation.Block) bool {
+	for i := range blocks {
+		if c := blocks[i].Call; blocks[i].Kind == conversation.Call && c != nil {
+			return c.Legacy
+		}
+	}
+	return false
 }
 
 // appendMessage appends the members of a message after its role. All texts are one content: the wire has no blocks.
@@ -68,26 +89,38 @@ func appendMessage(dst []byte, c *conversation.Choice) []byte {
 	refusal, hasRefusal := joinBlocks(c.Blocks, conversation.Refusal)
 	thoughts, _ := joinBlocks(c.Blocks, conversation.Thinking)
 	if c.Stop == conversation.StopRefusal && !hasRefusal {
-		refusal, hasRefusal = refusalText(c.StopDetail), true
+		refusal, hasRefusal = c.StopDetail, c.StopDetail != ""
 	}
 	calls := hasKind(c.Blocks, conversation.Call)
 	if hasContent || !calls && !hasRefusal {
-		dst = appendStringMember(dst, "content", content)
+		dst = jsonedit.AppendStringMember(dst, "content", content)
 	} else {
 		dst = append(dst, `,"content":null`...)
 	}
 	dst = appendNullable(dst, "refusal", refusal)
-	dst = appendText(dst, "reasoning_content", thoughts)
+	dst = jsonedit.AppendTextMember(dst, "reasoning_content", thoughts)
+	dst = appendDetails(dst, c.Blocks)
 	dst = appendAnnotations(dst, c.Blocks)
 	dst = appendImages(dst, c.Blocks)
 	dst = appendAudio(dst, c.Blocks)
 	if !calls {
 		return dst
 	}
-	dst = append(appendKey(dst, "tool_calls"), '[')
-	for i := range c.Blocks {
-		if call := c.Blocks[i].Call; c.Blocks[i].Kind == conversation.Call && call != nil {
-			dst = appendCall(appendComma(dst), call)
+	return appendCalls(dst, c.Blocks)
+}
+
+// appendCalls appends the tool calls of an answer. A client that knows function_call only gets the first one: there is
+// room for no other.
+func appendCalls(dst []byte, blocks []conversation.Block) []byte {
+	if isLegacy(blocks) {
+		i := slices.IndexFunc(blocks, func(b conversation.Block) bool { return b.Kind == conversation.Call })
+		dst = append(jsonedit.AppendKey(dst, "function_call"), '{')
+		return append(appendFunction(dst, blocks[i].Call), '}')
+	}
+	dst = append(jsonedit.AppendKey(dst, "tool_calls"), '[')
+	for i := range blocks {
+		if b := &blocks[i]; b.Kind == conversation.Call && b.Call != nil {
+			dst = appendCall(jsonedit.AppendComma(dst), b)
 		}
 	}
 	return append(dst, ']')
@@ -123,27 +156,27 @@ func hasKind(blocks []conversation.Block, kind conversation.Kind) bool {
 	return false
 }
 
-func appendCall(dst []byte, c *conversation.ToolCall) []byte {
-	dst = append(dst, '{')
-	dst = appendStringMember(dst, "id", c.ID)
-	dst = appendCallBody(dst, c)
-	return append(dst, '}')
-}
-
-// appendCallBody appends what a call has besides its ID. A call without arguments is written as {}: clients parse it.
-func appendCallBody(dst []byte, c *conversation.ToolCall) []byte {
+func appendCall(dst []byte, b *conversation.Block) []byte {
+	c := b.Call
+	dst = jsonedit.AppendStringMember(append(dst, '{'), "id", c.ID)
 	if c.Custom {
 		dst = append(dst, `,"type":"custom","custom":{`...)
-		dst = appendStringMember(dst, "name", c.Name)
-		return append(appendStringMember(dst, "input", c.Arguments), '}')
+		dst = jsonedit.AppendStringMember(dst, "name", c.Name)
+		dst = jsonedit.AppendStringMember(dst, "input", c.Arguments)
+	} else {
+		dst = appendFunction(append(dst, `,"type":"function","function":{`...), c)
 	}
+	return append(appendCallSignature(append(dst, '}'), b), '}')
+}
+
+// appendFunction appends the name and the arguments of a call. One without arguments is given {}: clients parse them.
+func appendFunction(dst []byte, c *conversation.ToolCall) []byte {
 	arguments := c.Arguments
 	if arguments == "" {
 		arguments = "{}"
 	}
-	dst = append(dst, `,"type":"function","function":{`...)
-	dst = appendStringMember(dst, "name", c.Name)
-	return append(appendStringMember(dst, "arguments", arguments), '}')
+	dst = jsonedit.AppendStringMember(dst, "name", c.Name)
+	return jsonedit.AppendStringMember(dst, "arguments", arguments)
 }
 
 // appendAnnotations appends the citations of all texts. Offsets count characters of the joined content.
@@ -155,13 +188,13 @@ func appendAnnotations(dst []byte, blocks []conversation.Block) []byte {
 			continue
 		}
 		for j := range b.Citations {
-			if b.Citations[j].URL == "" {
-				continue // a place in a document: the wire has no word for it
+			if !isCited(&b.Citations[j]) {
+				continue
 			}
 			if !open {
-				dst, open = append(appendKey(dst, "annotations"), '['), true
+				dst, open = append(jsonedit.AppendKey(dst, "annotations"), '['), true
 			}
-			dst = appendAnnotation(appendComma(dst), &b.Citations[j], offset)
+			dst = appendAnnotation(jsonedit.AppendComma(dst), &b.Citations[j], offset)
 		}
 		offset += utf8.RuneCountInString(b.Text)
 	}
@@ -171,18 +204,34 @@ func appendAnnotations(dst []byte, blocks []conversation.Block) []byte {
 	return dst
 }
 
+// appendAnnotation appends a citation. Chat completions cite pages; places in documents take the form that they had in
+// OpenAI's assistants.
 func appendAnnotation(dst []byte, c *conversation.Citation, offset int) []byte {
 	start, end := c.Start, c.End
 	if end > 0 {
 		start, end = start+offset, end+offset
 	}
-	dst = append(dst, `{"type":"url_citation","url_citation":{`...)
-	dst = appendIntMember(dst, "start_index", int64(start))
-	dst = appendIntMember(dst, "end_index", int64(end))
-	dst = appendStringMember(dst, "url", c.URL)
-	dst = appendStringMember(dst, "title", c.Title)
+	kind := "url_citation"
+	if c.URL == "" {
+		kind = "file_citation"
+	}
+	dst = jsonedit.AppendStringMember(append(dst, '{'), "type", kind)
+	dst = append(jsonedit.AppendKey(dst, kind), '{')
+	dst = jsonedit.AppendIntMember(dst, "start_index", int64(start))
+	dst = jsonedit.AppendIntMember(dst, "end_index", int64(end))
+	if c.URL == "" {
+		dst = jsonedit.AppendTextMember(dst, "filename", c.Title)
+		dst = jsonedit.AppendTextMember(dst, "quote", c.Quote)
+		return append(dst, '}', '}')
+	}
+	dst = jsonedit.AppendStringMember(dst, "url", c.URL)
+	dst = jsonedit.AppendStringMember(dst, "title", c.Title)
+	dst = jsonedit.AppendTextMember(dst, "content", c.Quote)
 	return append(dst, '}', '}')
 }
+
+// isCited reports whether a citation says anything that can be told.
+func isCited(c *conversation.Citation) bool { return c.URL != "" || c.Title != "" || c.Quote != "" }
 
 // appendImages appends generated images the way OpenRouter does; OpenAI's chat completions generate none.
 func appendImages(dst []byte, blocks []conversation.Block) []byte {
@@ -193,9 +242,9 @@ func appendImages(dst []byte, blocks []conversation.Block) []byte {
 			continue
 		}
 		if !open {
-			dst, open = append(appendKey(dst, "images"), '['), true
+			dst, open = append(jsonedit.AppendKey(dst, "images"), '['), true
 		}
-		dst = append(appendComma(dst), `{"type":"image_url","image_url":{"url":`...)
+		dst = append(jsonedit.AppendComma(dst), `{"type":"image_url","image_url":{"url":`...)
 		dst = append(appendMediaURL(dst, b.Media), '}', '}')
 	}
 	if open {
@@ -211,12 +260,15 @@ func appendAudio(dst []byte, blocks []conversation.Block) []byte {
 		if b.Kind != conversation.Audio || b.Media == nil || b.Media.Data == "" {
 			continue
 		}
-		dst = append(appendKey(dst, "audio"), `{"id":"audio_`...)
-		dst = append(dst, hashID(b.Media.Data, 12)...)
-		dst = append(dst, '"')
-		dst = appendIntMember(dst, "expires_at", 0)
-		dst = appendStringMember(dst, "data", b.Media.Data)
-		return append(appendStringMember(dst, "transcript", b.Text), '}')
+		return append(appendSound(append(jsonedit.AppendKey(dst, "audio"), '{'), b), '}')
 	}
 	return dst
+}
+
+func appendSound(dst []byte, b *conversation.Block) []byte {
+	dst = append(dst, `"id":"audio_`...)
+	dst = append(append(dst, hashID(b.Media.Data, 12)...), '"')
+	dst = jsonedit.AppendIntMember(dst, "expires_at", 0)
+	dst = jsonedit.AppendStringMember(dst, "data", b.Media.Data)
+	return jsonedit.AppendStringMember(dst, "transcript", b.Text)
 }

@@ -2,7 +2,9 @@ package chatcompletions
 
 import (
 	"hash/fnv"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -16,7 +18,7 @@ const (
 
 func (e *requestEncoder) tools() {
 	start := len(e.dst)
-	e.dst = append(appendKey(e.dst, "tools"), '[')
+	e.dst = append(jsonedit.AppendKey(e.dst, "tools"), '[')
 	empty := len(e.dst)
 	for i := range e.r.Tools {
 		e.tool(&e.r.Tools[i])
@@ -27,29 +29,66 @@ func (e *requestEncoder) tools() {
 		return
 	}
 	e.dst = append(e.dst, ']')
-	e.dst = appendBoolMember(e.dst, "parallel_tool_calls", e.r.ParallelTools)
+	e.dst = jsonedit.AppendBoolMember(e.dst, "parallel_tool_calls", e.r.ParallelTools)
 }
 
 func (e *requestEncoder) tool(t *conversation.Tool) {
+	if t.Custom {
+		e.customTool(t)
+		return
+	}
 	if t.Raw != nil {
 		if t.Origin != origin {
 			e.note(t.Name)
 			return
 		}
-		e.dst = append(appendComma(e.dst), t.Raw...)
+		e.dst = append(jsonedit.AppendComma(e.dst), t.Raw...)
 		return
 	}
-	e.dst = append(appendComma(e.dst), `{"type":"function","function":{`...)
-	e.dst = appendStringMember(e.dst, "name", e.toolName(t.Name))
-	e.dst = appendText(e.dst, "description", t.Description)
-	schema := t.Schema
+	e.function(t, t.Description, t.Schema)
+}
+
+func (e *requestEncoder) function(t *conversation.Tool, description string, schema []byte) {
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"function","function":{`...)
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", e.toolName(t.Name))
+	e.dst = jsonedit.AppendTextMember(e.dst, "description", description)
 	if schema == nil {
 		schema = []byte(`{"type":"object","properties":{}}`)
 	}
-	e.dst = appendRawMember(e.dst, "parameters", schema)
-	e.dst = append(appendBoolMember(e.dst, "strict", t.Strict), '}')
+	e.dst = jsonedit.AppendRawMember(e.dst, "parameters", schema)
+	e.dst = append(jsonedit.AppendBoolMember(e.dst, "strict", t.Strict), '}')
 	e.cacheMark(t.Cache)
 	e.dst = append(e.dst, '}')
+}
+
+// customTool writes a free-text tool. Only OpenAI has them; elsewhere a function with one text stands for it, and the
+// grammar, which nobody else enforces, is told in its description.
+func (e *requestEncoder) customTool(t *conversation.Tool) {
+	switch {
+	case !e.rules.openai:
+		e.rewrites.FreeText(e.toolName(t.Name))
+		e.function(t, freeTextDescription(t), []byte(conversation.FreeTextSchema))
+	case t.Raw != nil && t.Origin == origin:
+		e.dst = append(jsonedit.AppendComma(e.dst), t.Raw...)
+	default:
+		e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"custom","custom":{`...)
+		e.dst = jsonedit.AppendStringMember(e.dst, "name", e.toolName(t.Name))
+		e.dst = jsonedit.AppendTextMember(e.dst, "description", t.Description)
+		if g := t.Grammar; g != nil {
+			e.dst = append(jsonedit.AppendKey(e.dst, "format"), `{"type":"grammar","grammar":{`...)
+			e.dst = jsonedit.AppendStringMember(e.dst, "syntax", g.Syntax)
+			e.dst = append(jsonedit.AppendStringMember(e.dst, "definition", g.Definition), '}', '}')
+		}
+		e.dst = append(e.dst, '}', '}')
+	}
+}
+
+func freeTextDescription(t *conversation.Tool) string {
+	if t.Grammar == nil {
+		return t.Description
+	}
+	return strings.TrimPrefix(t.Description+"\n\n", "\n\n") +
+		"The input must match this " + t.Grammar.Syntax + " grammar:\n" + t.Grammar.Definition
 }
 
 // cacheMark writes a cache breakpoint for the vendors that take Anthropic's; elsewhere caching is automatic.
@@ -59,8 +98,8 @@ func (e *requestEncoder) cacheMark(c *conversation.CacheMark) {
 	case !e.rules.cacheMarks:
 		e.note("cache_control")
 	default:
-		e.dst = append(appendKey(e.dst, "cache_control"), `{"type":"ephemeral"`...)
-		e.dst = append(appendText(e.dst, "ttl", c.TTL), '}')
+		e.dst = append(jsonedit.AppendKey(e.dst, "cache_control"), `{"type":"ephemeral"`...)
+		e.dst = append(jsonedit.AppendTextMember(e.dst, "ttl", c.TTL), '}')
 	}
 }
 
@@ -73,14 +112,24 @@ func (e *requestEncoder) toolChoice() {
 		e.allowedTools(c)
 		return
 	}
-	e.dst = appendKey(e.dst, "tool_choice")
+	e.dst = jsonedit.AppendKey(e.dst, "tool_choice")
 	switch c.Mode {
 	case conversation.ChoiceTool:
-		e.dst = append(e.dst, `{"type":"function","function":{`...)
-		e.dst = append(appendStringMember(e.dst, "name", e.toolName(c.Name)), '}', '}')
+		e.namedTool(c.Name)
 	default:
 		e.dst = jsonedit.AppendString(e.dst, e.choiceWord(c.Mode))
 	}
+}
+
+// namedTool refers to a tool.
+func (e *requestEncoder) namedTool(name string) {
+	kind := "function"
+	if e.rules.openai && slices.ContainsFunc(e.r.Tools, func(t conversation.Tool) bool { return t.Custom && t.Name == name }) {
+		kind = "custom"
+	}
+	e.dst = jsonedit.AppendStringMember(append(e.dst, '{'), "type", kind)
+	e.dst = append(jsonedit.AppendKey(e.dst, kind), '{')
+	e.dst = append(jsonedit.AppendStringMember(e.dst, "name", e.toolName(name)), '}', '}')
 }
 
 func (e *requestEncoder) choiceWord(m conversation.ChoiceMode) string {
@@ -97,32 +146,31 @@ func (e *requestEncoder) choiceWord(m conversation.ChoiceMode) string {
 // said, and the whole list is allowed.
 func (e *requestEncoder) allowedTools(c conversation.ToolChoice) {
 	if e.rules.openai {
-		e.dst = append(appendKey(e.dst, "tool_choice"), `{"type":"allowed_tools","allowed_tools":{`...)
-		e.dst = appendStringMember(e.dst, "mode", e.choiceWord(c.Mode))
-		e.dst = append(appendKey(e.dst, "tools"), '[')
+		e.dst = append(jsonedit.AppendKey(e.dst, "tool_choice"), `{"type":"allowed_tools","allowed_tools":{`...)
+		e.dst = jsonedit.AppendStringMember(e.dst, "mode", e.choiceWord(c.Mode))
+		e.dst = append(jsonedit.AppendKey(e.dst, "tools"), '[')
 		for _, name := range c.Allowed {
-			e.dst = append(appendComma(e.dst), `{"type":"function","function":{`...)
-			e.dst = append(appendStringMember(e.dst, "name", e.toolName(name)), '}', '}')
+			e.dst = jsonedit.AppendComma(e.dst)
+			e.namedTool(name)
 		}
 		e.dst = append(e.dst, ']', '}', '}')
 		return
 	}
 	if len(c.Allowed) == 1 && c.Mode == conversation.ChoiceRequired {
-		e.dst = append(appendKey(e.dst, "tool_choice"), `{"type":"function","function":{`...)
-		e.dst = append(appendStringMember(e.dst, "name", e.toolName(c.Allowed[0])), '}', '}')
+		e.dst = jsonedit.AppendKey(e.dst, "tool_choice")
+		e.namedTool(c.Allowed[0])
 		return
 	}
 	e.note("allowed_tools")
-	e.dst = appendStringMember(e.dst, "tool_choice", e.choiceWord(c.Mode))
+	e.dst = jsonedit.AppendStringMember(e.dst, "tool_choice", e.choiceWord(c.Mode))
 }
 
 // toolName makes a name that the wire accepts: at most 64 letters, digits, underscores and hyphens. Names that are
-// already so stay as they are; two that differ stay different.
+// already so stay as they are; two that differ stay different. Answers are given the client's name back.
 func (e *requestEncoder) toolName(name string) string {
 	if len(name) <= maxToolName && isWord(name) {
 		return name
 	}
-	e.note("tools.name")
 	clean := make([]byte, 0, maxToolName)
 	for i := 0; i < len(name) && len(clean) < maxToolName-9; i++ {
 		if c := name[i]; isWordByte(c) {
@@ -133,7 +181,9 @@ func (e *requestEncoder) toolName(name string) string {
 	}
 	h := fnv.New32a()
 	h.Write([]byte(name))
-	return string(strconv.AppendUint(append(clean, '_'), uint64(h.Sum32()), 16))
+	provider := string(strconv.AppendUint(append(clean, '_'), uint64(h.Sum32()), 16))
+	e.rewrites.Rename(name, provider)
+	return provider
 }
 
 // callID makes an ID that the vendor accepts. It depends on the given one alone, so that a call and its result agree.

@@ -14,12 +14,12 @@ import (
 // the response header.
 func (Codec) AppendError(dst []byte, e *conversation.Error, _ string) []byte {
 	dst = append(dst, `{"error":{`...)
-	dst = appendStringMember(dst, "message", e.Message)
+	dst = jsonedit.AppendStringMember(dst, "message", e.Message)
 	kind := e.Type
 	if kind == "" {
 		kind = errorType(e.Status)
 	}
-	dst = appendStringMember(dst, "type", kind)
+	dst = jsonedit.AppendStringMember(dst, "type", kind)
 	dst = appendNullable(dst, "param", e.Param)
 	dst = appendNullable(dst, "code", e.Code)
 	return append(dst, '}', '}')
@@ -34,9 +34,9 @@ func (c Codec) AppendErrorEvent(dst []byte, e *conversation.Error, _ dialects.Me
 
 func appendNullable(dst []byte, key, value string) []byte {
 	if value == "" {
-		return append(appendKey(dst, key), "null"...)
+		return append(jsonedit.AppendKey(dst, key), "null"...)
 	}
-	return jsonedit.AppendString(appendKey(dst, key), value)
+	return jsonedit.AppendString(jsonedit.AppendKey(dst, key), value)
 }
 
 // errorType is the type that errors of a status have at OpenAI.
@@ -167,7 +167,11 @@ func detailText(v gjson.Result) string {
 // inStream completes an error that was found in the body of a 200: its status is what it says, or a bad gateway's.
 func inStream(body []byte) *conversation.Error {
 	e := &conversation.Error{Status: 200}
-	readError(e, gjson.Parse(view(body)))
+	v := gjson.Parse(jsonedit.View(body))
+	if inner := v.Get("choices.0.error"); inner.IsObject() && !v.Get("error").IsObject() {
+		v = v.Get("choices.0") // OpenRouter, when the provider behind it failed while it answered
+	}
+	readError(e, v)
 	if e.Status == 200 {
 		e.Status = 502
 	}

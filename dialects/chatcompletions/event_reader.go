@@ -130,6 +130,9 @@ func (r *eventReader) chunk(data []byte, out []conversation.Event) []conversatio
 	for first := true; some; some, first = r.in.Next(), false {
 		out = r.readChoice(&m, first, out)
 	}
+	if m.failed {
+		return r.fail(data, out)
+	}
 	if !m.usageKnown {
 		m.usage, m.usageKnown = m.groq, m.groqKnown
 	}
@@ -148,7 +151,9 @@ func (r *eventReader) start(out []conversation.Event) []conversation.Event {
 func (r *eventReader) readChoice(m *chunkMembers, first bool, out []conversation.Event) []conversation.Event {
 	var (
 		number         int64
-		finish         string
+		finish, native string
+		sequence       string
+		logprobs       []byte
 		delta, message jsonedit.Mark
 	)
 	in := &r.in
@@ -162,6 +167,14 @@ func (r *eventReader) readChoice(m *chunkMembers, first bool, out []conversation
 			message = in.Mark()
 		case "finish_reason":
 			finish, _ = in.Text()
+		case "native_finish_reason":
+			native, _ = in.Text()
+		case "stop_reason":
+			sequence, _ = in.Text()
+		case "logprobs":
+			logprobs = tokens(in)
+		case "error":
+			m.failed = m.failed || in.Peek() != 'n'
 		}
 	}
 	c := r.choice(int(number))
@@ -178,12 +191,41 @@ func (r *eventReader) readChoice(m *chunkMembers, first bool, out []conversation
 		delta = message // a whole answer in one chunk
 	}
 	in.Seek(delta)
+	before := len(out)
 	out = c.read(in, out)
 	in.Seek(end)
-	if s := stopReason(finish); s != conversation.StopUnknown {
+	giveTokens(out[before:], logprobs)
+	if s := finishedBy(finish, native); s != conversation.StopUnknown {
 		c.stop = s
 	}
+	if sequence != "" {
+		c.sequence = strings.Clone(sequence)
+	}
 	return out
+}
+
+// tokens reads the elements of logprobs.content.
+func tokens(in *jsonedit.Reader) (elements []byte) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		if in.Key() == "content" && in.Peek() == '[' {
+			raw := in.Raw()
+			elements = bytes.TrimSpace(raw[1 : len(raw)-1])
+		}
+	}
+	return elements
+}
+
+// giveTokens puts the log probabilities of a chunk on its text.
+func giveTokens(events []conversation.Event, logprobs []byte) {
+	if len(logprobs) == 0 {
+		return
+	}
+	for i := range events {
+		if ev := &events[i]; ev.Type == conversation.EventDelta && ev.Delta == conversation.DeltaText {
+			ev.Logprobs = logprobs
+			return
+		}
+	}
 }
 
 // choice returns the reader of one answer; nil for more answers than can have been asked for.
@@ -211,8 +253,9 @@ func (r *eventReader) finish(out []conversation.Event) []conversation.Event {
 	slices.SortFunc(r.choices, func(a, b *choiceReader) int { return a.n - b.n })
 	for _, c := range r.choices {
 		out = c.flush(out)
-		stop := settleStop(c.stop, len(c.calls) > 0, c.refused)
-		out = append(out, conversation.Event{Type: conversation.EventStop, Choice: c.n, Stop: stop})
+		ev := conversation.Event{Type: conversation.EventStop, Choice: c.n, Stop: settleStop(c.stop, len(c.calls) > 0, c.refused)}
+		ev.Stop, ev.StopSequence = matched(ev.Stop, c.sequence)
+		out = append(out, ev)
 	}
 	return append(out, conversation.Event{Type: conversation.EventEnd})
 }
@@ -225,6 +268,15 @@ type track struct {
 	custom   bool
 	started  bool
 	closed   bool
+	// detail is the type and entry the number of the reasoning_details that a thought consists of, and signature what has to
+	// go back with it: the signature of a call, or the entry as it stood. from is the dialect that it belongs to. whole is a
+	// block that came in one piece. signed says that the signature went out with the start.
+	signed    bool
+	detail    string
+	entry     int64
+	signature string
+	from      string
+	whole     *conversation.Block
 	// buf holds all arguments of a call, and what came for other tracks that had to wait; sent of it went out.
 	buf  []byte
 	sent int
@@ -259,11 +311,18 @@ func (t *track) delta() conversation.DeltaType {
 }
 
 func (t *track) block(r *eventReader, choice, call int) *conversation.Block {
+	if t.whole != nil {
+		return t.whole
+	}
 	b := &conversation.Block{Kind: t.kind}
 	switch t.kind {
 	case conversation.Thinking:
 		b.Origin = origin
 	case conversation.Call:
+		if t.signature != "" {
+			b.Signature, b.Origin = t.signature, gemini
+			t.signature, t.signed = "", true
+		}
 		if t.id == "" {
 			t.id = madeCallID(r.id, choice, call)
 		}
@@ -279,6 +338,10 @@ func (t *track) merge(f *callFragment) {
 	}
 	if t.name == "" && f.name != "" {
 		t.name = strings.Clone(f.name)
+	}
+	if f.signature != "" && !t.signed {
+		_, s, _ := maker(f.signature)
+		t.signature, t.from = strings.Clone(s), gemini
 	}
 	t.custom = t.custom || f.custom
 }

@@ -16,6 +16,9 @@ type eventWriter struct {
 	choices    []writerChoice
 	usage      conversation.Usage
 	usageKnown bool
+	// held is the last chunk of an answer, up to its end. It waits for the usage, which a client that did not ask for a
+	// chunk of its own finds there, as with most vendors.
+	held []byte
 }
 
 // writerChoice is the state of one answer.
@@ -24,16 +27,27 @@ type writerChoice struct {
 	kind    conversation.Kind // of the open block
 	calls   int               // begun so far: their index on the wire is one less
 	custom  bool
+	legacy  bool // calls are function_call
 	empty   bool // the open call has no arguments yet
 	refused bool
 	runes   int // length of the content so far, in characters: citations count from its start
 	base    int // runes when the open block began
+	// from is the dialect of the open thought, thoughts the number of those begun that may be signed, and signature what
+	// has come of its signature.
+	from      string
+	thoughts  int
+	signature []byte
 }
 
 func newEventWriter(o dialects.WriterOptions) *eventWriter { return &eventWriter{o: o} }
 
 // Append implements [dialects.EventWriter].
 func (w *eventWriter) Append(dst []byte, ev *conversation.Event) []byte {
+	switch ev.Type {
+	case conversation.EventUsage, conversation.EventEnd, conversation.EventError, conversation.EventPing:
+	default:
+		dst = w.release(dst)
+	}
 	switch ev.Type {
 	case conversation.EventStart:
 		w.start(ev)
@@ -46,7 +60,7 @@ func (w *eventWriter) Append(dst []byte, ev *conversation.Event) []byte {
 		dst = w.begin(dst, ev.Choice)
 		return w.delta(dst, w.choice(ev.Choice), ev)
 	case conversation.EventBlockStop:
-		return w.blockStop(dst, w.choice(ev.Choice))
+		return w.blockStop(dst, w.choice(ev.Choice), ev.Block)
 	case conversation.EventUsage:
 		w.learn(ev)
 	case conversation.EventStop:
@@ -74,10 +88,10 @@ func (w *eventWriter) start(ev *conversation.Event) {
 		model = ev.Model
 	}
 	w.head = append(w.head[:0], `data: {`...)
-	w.head = appendStringMember(w.head, "id", completionID(id))
+	w.head = jsonedit.AppendStringMember(w.head, "id", completionID(id))
 	w.head = append(w.head, `,"object":"chat.completion.chunk"`...)
-	w.head = appendIntMember(w.head, "created", created)
-	w.head = appendStringMember(w.head, "model", model)
+	w.head = jsonedit.AppendIntMember(w.head, "created", created)
+	w.head = jsonedit.AppendStringMember(w.head, "model", model)
 	w.head = append(w.head, `,"choices":[`...)
 }
 
@@ -105,7 +119,7 @@ func (w *eventWriter) begin(dst []byte, n int) []byte {
 	w.choices = append(w.choices, writerChoice{n: n})
 	dst = w.open(dst, n)
 	dst = append(dst, `"role":"assistant","content":""`...)
-	return w.close(dst, "")
+	return w.close(dst)
 }
 
 // open begins a chunk, up to the brace of the delta.
@@ -115,14 +129,14 @@ func (w *eventWriter) open(dst []byte, n int) []byte {
 	return append(dst, `,"delta":{`...)
 }
 
-// close ends a chunk. All but the usage chunk say that they have no usage, if the client asked for it.
-func (w *eventWriter) close(dst []byte, finish string) []byte {
-	dst = append(dst, `},"logprobs":null,"finish_reason":`...)
-	if finish == "" {
-		dst = append(dst, "null"...)
-	} else {
-		dst = jsonedit.AppendString(dst, finish)
-	}
+// close ends a chunk that is not the last one of its answer.
+func (w *eventWriter) close(dst []byte) []byte {
+	return w.finish(append(dst, `},"logprobs":null,"finish_reason":null`...))
+}
+
+// finish ends a chunk behind the members of its choice. All but the usage chunk say that they have no usage, if the
+// client asked for it.
+func (w *eventWriter) finish(dst []byte) []byte {
 	dst = append(dst, '}', ']')
 	if w.o.IncludeUsage {
 		dst = append(dst, `,"usage":null`...)
@@ -132,140 +146,55 @@ func (w *eventWriter) close(dst []byte, finish string) []byte {
 
 // member writes a chunk whose delta is one string.
 func (w *eventWriter) member(dst []byte, n int, key, value string) []byte {
-	dst = w.open(dst, n)
-	dst = appendStringMember(dst, key, value)
-	return w.close(dst, "")
+	return w.close(jsonedit.AppendStringMember(w.open(dst, n), key, value))
 }
 
-func (w *eventWriter) blockStart(dst []byte, c *writerChoice, b *conversation.Block) []byte {
-	c.kind, c.base = b.Kind, c.runes
-	switch b.Kind {
-	case conversation.Call:
-		return w.callStart(dst, c, b.Call)
-	case conversation.Image:
-		images := []conversation.Block{*b}
-		if start := len(dst); b.Media != nil {
-			dst = w.open(dst, c.n)
-			empty := len(dst)
-			if dst = appendImages(dst, images); len(dst) == empty {
-				return dst[:start]
-			}
-			dst = w.close(dst, "")
-		}
-		return dst
+// stop writes the last chunk of an answer, or holds it until the usage is known.
+func (w *eventWriter) stop(dst []byte, c *writerChoice, ev *conversation.Event) []byte {
+	if ev.Stop == conversation.StopRefusal && !c.refused && ev.StopDetail != "" {
+		dst = w.member(dst, c.n, "refusal", ev.StopDetail)
 	}
-	if b.Text != "" {
-		dst = w.textDelta(dst, c, b.Text)
+	reason := choiceReason(ev.Stop, c.refused)
+	if ev.Stop == conversation.StopToolCalls && c.legacy {
+		reason = "function_call"
 	}
-	for i := range b.Citations {
-		dst = w.citation(dst, c, &b.Citations[i])
+	last := dst
+	if !w.o.IncludeUsage {
+		last = w.held[:0]
+	}
+	last = append(w.open(last, c.n), `},"logprobs":null`...)
+	last = jsonedit.AppendStringMember(last, "finish_reason", reason)
+	last = jsonedit.AppendTextMember(last, "stop_reason", ev.StopSequence)
+	if w.o.IncludeUsage {
+		return w.finish(last)
+	}
+	w.held = last
+	return dst
+}
+
+// release writes the chunk that was held, without usage: another answer follows.
+func (w *eventWriter) release(dst []byte) []byte {
+	if len(w.held) > 0 {
+		dst = w.finish(append(dst, w.held...))
+		w.held = w.held[:0]
 	}
 	return dst
 }
 
-func (w *eventWriter) callStart(dst []byte, c *writerChoice, call *conversation.ToolCall) []byte {
-	c.calls++
-	c.custom, c.empty = call.Custom, call.Arguments == ""
-	dst = w.open(dst, c.n)
-	dst = appendInt(append(dst, `"tool_calls":[{"index":`...), int64(c.calls-1))
-	dst = appendStringMember(dst, "id", call.ID)
-	body, input := `,"type":"function","function":{`, "arguments"
-	if call.Custom {
-		body, input = `,"type":"custom","custom":{`, "input"
-	}
-	dst = append(dst, body...)
-	dst = appendStringMember(dst, "name", call.Name)
-	dst = appendStringMember(dst, input, call.Arguments)
-	return w.close(append(dst, '}', '}', ']'), "")
-}
-
-func (w *eventWriter) delta(dst []byte, c *writerChoice, ev *conversation.Event) []byte {
-	switch ev.Delta {
-	case conversation.DeltaText, conversation.DeltaThinking:
-		if ev.Text != "" {
-			return w.textDelta(dst, c, ev.Text)
-		}
-	case conversation.DeltaArguments:
-		if ev.Text != "" {
-			return w.arguments(dst, c, ev.Text)
-		}
-	case conversation.DeltaCitation:
-		return w.citation(dst, c, ev.Citation)
-	}
-	return dst // signatures have no place here
-}
-
-// textDelta writes text as what the open block makes of it.
-func (w *eventWriter) textDelta(dst []byte, c *writerChoice, s string) []byte {
-	key := "content"
-	switch c.kind {
-	case conversation.Thinking:
-		key = "reasoning_content"
-	case conversation.Refusal:
-		key, c.refused = "refusal", true
-	case conversation.Text:
-		c.runes += runeCount(s)
-	default:
-		return dst
-	}
-	return w.member(dst, c.n, key, s)
-}
-
-// runeCount counts the characters of a piece of text that need not end on the border of one.
-func runeCount(s string) (n int) {
-	for i := range len(s) {
-		if s[i]&0xC0 != 0x80 {
-			n++
-		}
-	}
-	return n
-}
-
-func (w *eventWriter) arguments(dst []byte, c *writerChoice, s string) []byte {
-	c.empty = false
-	dst = w.open(dst, c.n)
-	dst = appendInt(append(dst, `"tool_calls":[{"index":`...), int64(c.calls-1))
-	if c.custom {
-		dst = append(dst, `,"custom":{"input":`...)
-	} else {
-		dst = append(dst, `,"function":{"arguments":`...)
-	}
-	dst = jsonedit.AppendString(dst, s)
-	return w.close(append(dst, '}', '}', ']'), "")
-}
-
-// blockStop gives a call without arguments the empty object that clients parse.
-func (w *eventWriter) blockStop(dst []byte, c *writerChoice) []byte {
-	if c == nil || c.kind != conversation.Call || !c.empty || c.custom {
-		return dst
-	}
-	return w.arguments(dst, c, "{}")
-}
-
-func (w *eventWriter) citation(dst []byte, c *writerChoice, cite *conversation.Citation) []byte {
-	if cite == nil || cite.URL == "" {
-		return dst
-	}
-	dst = append(w.open(dst, c.n), `"annotations":[`...)
-	dst = appendAnnotation(dst, cite, c.base)
-	return w.close(append(dst, ']'), "")
-}
-
-func (w *eventWriter) stop(dst []byte, c *writerChoice, ev *conversation.Event) []byte {
-	if ev.Stop == conversation.StopRefusal && !c.refused {
-		dst = w.member(dst, c.n, "refusal", refusalText(ev.StopDetail))
-	}
-	return w.close(w.open(dst, c.n), finishReason(ev.Stop))
-}
-
-// end writes the usage chunk, if the client asked for one and the provider told, and the terminator.
+// end writes the usage, if the provider told, and the terminator.
 func (w *eventWriter) end(dst []byte) []byte {
-	if w.o.IncludeUsage && w.usageKnown {
+	switch {
+	case len(w.held) > 0 && w.usageKnown:
+		dst = append(slices.Grow(dst, len(w.held)+256), w.held...)
+		dst = append(dst, `}],"usage":`...)
+		dst = append(appendUsage(dst, w.usage), "}\n\n"...)
+		w.held = w.held[:0]
+	case w.o.IncludeUsage && w.usageKnown:
 		dst = append(slices.Grow(dst, len(w.head)+256), w.head...)
 		dst = append(dst, `],"usage":`...)
 		dst = append(appendUsage(dst, w.usage), "}\n\n"...)
 	}
-	return append(dst, "data: [DONE]\n\n"...)
+	return append(w.release(dst), "data: [DONE]\n\n"...)
 }
 
 var _ dialects.EventWriter = (*eventWriter)(nil)

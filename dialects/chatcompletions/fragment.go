@@ -18,7 +18,8 @@ type deltaFacts struct {
 	calls, call jsonedit.Mark
 	annotations jsonedit.Mark
 	audio       jsonedit.Mark
-	images      jsonedit.Mark // OpenRouter's
+	images      jsonedit.Mark // OpenRouter's, and so are the details
+	details     jsonedit.Mark
 }
 
 // readDelta finds the members of a message or a delta in one pass.
@@ -48,6 +49,8 @@ func readDelta(in *jsonedit.Reader) (m deltaFacts) {
 			m.audio = in.Mark()
 		case "images":
 			m.images = in.Mark()
+		case "reasoning_details":
+			m.details = in.Mark()
 		}
 	}
 	return m
@@ -94,6 +97,7 @@ func thinkingText(in *jsonedit.Reader) string {
 type callFragment struct {
 	index               int64 // -1 when not given
 	id, name, arguments string
+	signature           string
 	custom              bool
 }
 
@@ -127,6 +131,8 @@ func readCall(in *jsonedit.Reader) callFragment {
 			before := c
 			c.body(in)
 			c.custom = c.name != before.name || c.arguments != before.arguments
+		case "extra_content":
+			c.signature = callSignature(in)
 		}
 	}
 	return c
@@ -148,7 +154,7 @@ func (c *callFragment) body(in *jsonedit.Reader) {
 					c.arguments = s
 				}
 			case '{':
-				c.arguments = view(in.Raw())
+				c.arguments = jsonedit.View(in.Raw())
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -89,4 +90,22 @@ func hasError(events []conversation.Event) bool {
 		}
 	}
 	return false
+}
+
+// FuzzSplice checks that whatever is spliced stays valid JSON and names the provider's model.
+func FuzzSplice(f *testing.F) {
+	seed(f, "requests/*/in.json")
+	f.Add([]byte(`{"model":"m","messages":[{"role":"assistant","reasoning_details":[{"type":"reasoning.text","signature":"messages:x"}],"tool_calls":[{"extra_content":{"google":{"thought_signature":"gemini:x"}}}]}]}`))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		obj, h, err := head(doc)
+		if err != nil {
+			return
+		}
+		s := Codec{}.Splice(doc, obj, h, dialects.SpliceOptions{Model: "other", AskUsage: true}, nil)
+		out := jsonedit.Apply(nil, doc, s.Edits)
+		if !gjson.ValidBytes(out) || gjson.GetBytes(out, "model").Str != "other" {
+			t.Fatalf("%s became %s", doc, out)
+		}
+		_ = Codec{}.Translates(doc, obj, h, "mistral")
+	})
 }

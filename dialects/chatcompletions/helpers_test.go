@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,6 +74,7 @@ func readEvents(r io.Reader) ([]conversation.Event, error) {
 	keep := func() {
 		for _, ev := range out {
 			ev.Text = strings.Clone(ev.Text)
+			ev.Logprobs = slices.Clone(ev.Logprobs)
 			all = append(all, ev)
 		}
 	}
@@ -102,19 +104,40 @@ func dump(events []conversation.Event) string {
 			if c := ev.Block.Call; c != nil {
 				fmt.Fprintf(&b, " %s %s", c.ID, c.Name)
 			}
+			if ev.Block.Media != nil {
+				fmt.Fprintf(&b, " %+v %q", *ev.Block.Media, ev.Block.Text)
+			}
+			if ev.Block.Signature != "" {
+				fmt.Fprintf(&b, " signed %s %s", ev.Block.Origin, ev.Block.Signature)
+			}
 			b.WriteByte('\n')
 		case conversation.EventDelta:
 			if ev.Delta == conversation.DeltaCitation {
 				fmt.Fprintf(&b, "cite %s %s %q %d-%d\n", at, ev.Citation.URL, ev.Citation.Title, ev.Citation.Start, ev.Citation.End)
 				continue
 			}
-			fmt.Fprintf(&b, "delta %s %q\n", at, ev.Text)
+			fmt.Fprintf(&b, "delta %s %q", at, ev.Text)
+			if ev.Delta == conversation.DeltaSignature {
+				b.WriteString(" signature")
+			}
+			if ev.Logprobs != nil {
+				fmt.Fprintf(&b, " logprobs %s", ev.Logprobs)
+			}
+			b.WriteByte('\n')
 		case conversation.EventBlockStop:
-			fmt.Fprintf(&b, "close %s\n", at)
+			fmt.Fprintf(&b, "close %s", at)
+			if ev.Block != nil {
+				fmt.Fprintf(&b, " signed %s %s", ev.Block.Origin, ev.Block.Signature)
+			}
+			b.WriteByte('\n')
 		case conversation.EventUsage:
 			fmt.Fprintf(&b, "usage %+v\n", ev.Usage)
 		case conversation.EventStop:
-			fmt.Fprintf(&b, "stop %d %s\n", ev.Choice, finishReason(ev.Stop))
+			fmt.Fprintf(&b, "stop %d %s", ev.Choice, finishReason(ev.Stop))
+			if ev.StopSequence != "" {
+				fmt.Fprintf(&b, " %q", ev.StopSequence)
+			}
+			b.WriteByte('\n')
 		case conversation.EventEnd:
 			b.WriteString("end\n")
 		case conversation.EventError:
@@ -200,6 +223,11 @@ func fold(events []conversation.Event) *conversation.Response {
 			c.Blocks = append(c.Blocks, *ev.Block)
 		case conversation.EventDelta:
 			foldDelta(&r.Choices[ev.Choice].Blocks[ev.Index], &ev)
+		case conversation.EventBlockStop:
+			if late := ev.Block; late != nil {
+				b := &r.Choices[ev.Choice].Blocks[ev.Index]
+				b.Signature, b.Origin = late.Signature, late.Origin
+			}
 		case conversation.EventUsage:
 			r.Usage, r.UsageKnown = ev.Usage, true
 		case conversation.EventStop:
@@ -215,6 +243,8 @@ func foldDelta(b *conversation.Block, ev *conversation.Event) {
 		b.Call.Arguments += ev.Text
 	case conversation.DeltaCitation:
 		b.Citations = append(b.Citations, *ev.Citation)
+	case conversation.DeltaSignature:
+		b.Signature += ev.Text
 	default:
 		b.Text += ev.Text
 	}

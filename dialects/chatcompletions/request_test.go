@@ -92,6 +92,8 @@ func TestDecodingNamesTheMemberAtFault(t *testing.T) {
 		{with(`"logprobs":1`), "logprobs"},
 		{with(`"reasoning_effort":""`), "reasoning_effort"},
 		{with(`"reasoning":"high"`), "reasoning"},
+		{with(`"thinking":true`), "thinking"},
+		{with(`"tools":[{"type":"custom","custom":{}}]`), "tools[0].custom.name"},
 		{with(`"parallel_tool_calls":"no"`), "parallel_tool_calls"},
 	} {
 		_, err := decode(tt.doc)
@@ -138,6 +140,12 @@ func TestReasoningIsReadInEveryVendorsWords(t *testing.T) {
 		{`"reasoning":{"enabled":true}`, &conversation.Reasoning{Adaptive: true}},
 		{`"reasoning":{"enabled":false}`, &conversation.Reasoning{Off: true}},
 		{`"reasoning":{"exclude":true}`, nil},
+		{`"reasoning":{"exclude":true,"effort":"low"}`, &conversation.Reasoning{Effort: "low", Summary: "none"}},
+		{`"reasoning":{"exclude":false,"max_tokens":2000}`, &conversation.Reasoning{Budget: &budget}},
+		{`"thinking":{"type":"disabled","clear_thinking":true}`, &conversation.Reasoning{Off: true}},
+		{`"thinking":{"type":"enabled"}`, &conversation.Reasoning{Adaptive: true}},
+		{`"thinking":{"type":"enabled","budget_tokens":2000}`, &conversation.Reasoning{Budget: &budget}},
+		{`"reasoning_effort":"low","thinking":{"type":"enabled"}`, &conversation.Reasoning{Effort: "low"}},
 		{`"reasoning":null`, nil},
 	} {
 		r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"}],`+tt.member+`}`)
@@ -206,9 +214,29 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 		},
 		{"but not those of others", "deepseek", []conversation.Message{assistant(signed, txt("a"))}, `[{"role":"assistant","content":"a"}]`, "thinking"},
 		{
-			"text after a call moves before it", "openai",
+			"text after a call moves before it", "compatible",
 			[]conversation.Message{assistant(txt("a"), callBlock("c", "f", ""), txt("b"))},
 			`[{"role":"assistant","content":"ab","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}]`, "",
+		},
+		{
+			"several texts of the model stay apart where the vendor takes them", "openai",
+			[]conversation.Message{assistant(txt("a"), txt(""), txt("b"))},
+			`[{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]`, "prefill",
+		},
+		{
+			"thoughts are chunks to Mistral", "mistral",
+			[]conversation.Message{assistant(conversation.Block{Kind: conversation.Thinking, Text: "hm", Origin: origin}, txt("b")), user(txt("c"))},
+			`[{"role":"assistant","content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"b"}]},{"role":"user","content":"c"}]`, "",
+		},
+		{
+			"a text that the model is to go on with is marked for Mistral", "mistral",
+			[]conversation.Message{user(txt("a")), assistant(txt("b"))},
+			`[{"role":"user","content":"a"},{"role":"assistant","content":"b","prefix":true}]`, "",
+		},
+		{
+			"foreign blocks in a result are given as they were written", "openai",
+			[]conversation.Message{assistant(callBlock("c", "f", "{}")), user(resultBlock("c", txt("a"), conversation.Block{Kind: conversation.Opaque, Raw: json.RawMessage(`{"type":"tool_reference","tool_name":"x"}`), Origin: "messages"}))},
+			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c","content":[{"type":"text","text":"a"},{"type":"text","text":"{\"type\":\"tool_reference\",\"tool_name\":\"x\"}"}]}]`, "",
 		},
 		{"cache marks are dropped", "openai", []conversation.Message{user(marked)}, `[{"role":"user","content":"long"}]`, "cache_control"},
 		{
@@ -216,7 +244,7 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 			[]conversation.Message{user(marked)},
 			`[{"role":"user","content":[{"type":"text","text":"long","cache_control":{"type":"ephemeral","ttl":"1h"}}]}]`, "",
 		},
-		{"citations are dropped", "openai", []conversation.Message{assistant(cited)}, `[{"role":"assistant","content":"a"}]`, "citations"},
+		{"citations are dropped", "openai", []conversation.Message{assistant(cited)}, `[{"role":"assistant","content":"a"}]`, "citations prefill"},
 		{"free-text calls", "openai", []conversation.Message{assistant(custom)}, `[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"custom","custom":{"name":"sh","input":"ls"}}]}]`, ""},
 		{
 			"free-text calls elsewhere", "groq",
@@ -232,7 +260,7 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 		{
 			"blocks of others are dropped", "openai",
 			[]conversation.Message{assistant(txt("a"), conversation.Block{Kind: conversation.Opaque, Raw: json.RawMessage(`{"type":"server_tool_use"}`), Origin: "messages"})},
-			`[{"role":"assistant","content":"a"}]`, "server_tool_use",
+			`[{"role":"assistant","content":"a"}]`, "server_tool_use prefill",
 		},
 		{"refusals are text to others than OpenAI", "groq", []conversation.Message{assistant(conversation.Block{Kind: conversation.Refusal, Text: "no"})}, `[{"role":"assistant","content":"no"}]`, ""},
 		{
@@ -243,7 +271,7 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 		{
 			"names are made valid", "openai",
 			[]conversation.Message{assistant(callBlock("c", "ns.f", "{}"))},
-			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"ns_f_c61ef41a","arguments":"{}"}}]}]`, "tools.name",
+			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"ns_f_c61ef41a","arguments":"{}"}}]}]`, "",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -311,6 +339,9 @@ func TestReasoningIsWrittenInTheVendorsWords(t *testing.T) {
 		{"openrouter", "m", off, `"reasoning":{"enabled":false}`, ""},
 		{"openrouter", "m", effort("low"), `"reasoning":{"effort":"low"}`, ""},
 		{"snowflake", "m", effort("low"), `"reasoning":{"effort":"low"}`, ""},
+		{"openrouter", "m", &conversation.Reasoning{Effort: "low", Summary: "none"}, `"reasoning":{"effort":"low","exclude":true}`, ""},
+		{"deepseek", "m", off, `"thinking":{"type":"disabled"}`, ""},
+		{"deepseek", "m", effort("high"), `"reasoning_effort":"high"`, ""},
 		{"zai", "m", off, `"thinking":{"type":"disabled"}`, ""},
 		{"zai", "m", budget, `"thinking":{"type":"enabled"}`, ""},
 		{"compatible", "m", effort("max"), `"reasoning_effort":"max"`, ""},
@@ -373,7 +404,7 @@ func TestDecodingUndoesEncoding(t *testing.T) {
 		},
 		Tools: []conversation.Tool{
 			{Name: "f", Description: "d", Schema: json.RawMessage(`{"type":"object", "properties":{}}`), Strict: new(true)},
-			{Name: "custom", Raw: json.RawMessage(`{"type":"custom","custom":{"name":"c"}}`), Origin: origin},
+			{Name: "c", Custom: true, Raw: json.RawMessage(`{"type":"custom","custom":{"name":"c"}}`), Origin: origin},
 		},
 		Choice:        conversation.ToolChoice{Mode: conversation.ChoiceAuto, Allowed: []string{"f"}},
 		ParallelTools: new(false),
@@ -390,5 +421,76 @@ func TestDecodingUndoesEncoding(t *testing.T) {
 	got := mustDecode(t, string(body))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v\nbody %s", got, want, body)
+	}
+}
+
+func TestRenamedToolsAndFreeTextToolsAreNotedForTheAnswer(t *testing.T) {
+	r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"a","type":"custom","custom":{"name":"patch","input":"a\n\"b\""}}]},{"role":"tool","tool_call_id":"a","content":"ok"}],
+		"tools":[{"type":"custom","custom":{"name":"patch","description":"d","format":{"type":"grammar","grammar":{"syntax":"lark","definition":"start: A"}}}},{"type":"function","function":{"name":"ns.f"}}],
+		"tool_choice":{"type":"custom","custom":{"name":"patch"}}}`)
+	w := new(conversation.Rewrites)
+	body, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: "m", Vendor: "groq", Rewrites: w})
+	if err != nil || len(notes) > 0 {
+		t.Fatal(err, notes)
+	}
+	v := mustValid(t, body)
+	for path, want := range map[string]string{
+		"messages.1.tool_calls.0.function.arguments": `{"input":"a\n\"b\""}`,
+		"tools.0.function.description":               "d\n\nThe input must match this lark grammar:\nstart: A",
+		"tools.0.function.parameters":                conversation.FreeTextSchema,
+		"tools.1.function.name":                      "ns_f_c61ef41a",
+		"tool_choice":                                `{"type":"function","function":{"name":"patch"}}`,
+	} {
+		if got := v.Get(path).String(); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+	answer := &conversation.Response{Choices: []conversation.Choice{{Blocks: []conversation.Block{
+		callBlock("1", "ns_f_c61ef41a", "{}"), callBlock("2", "patch", `{"input":"z"}`),
+	}}}}
+	w.Response(answer)
+	calls := answer.Choices[0].Blocks
+	if c := calls[0].Call; c.Name != "ns.f" || c.Custom {
+		t.Errorf("got %+v", c)
+	}
+	if c := calls[1].Call; !c.Custom || c.Arguments != "z" {
+		t.Errorf("got %+v", c)
+	}
+	body, _, err = Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: "m", Vendor: "openai", Rewrites: new(conversation.Rewrites)})
+	if v = mustValid(t, body); err != nil || v.Get("tools.0.custom.format.grammar.syntax").Str != "lark" || v.Get("tool_choice.custom.name").Str != "patch" {
+		t.Errorf("OpenAI was sent %s, %v", body, err)
+	}
+}
+
+func TestSchemasAreToldToVendorsThatKnowJSONModeOnly(t *testing.T) {
+	r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}}`)
+	for _, tt := range []struct {
+		name, vendor, origin string
+		schema               bool
+		format, hint         string
+	}{
+		{"the schema is said in words", "deepseek", origin, true, "json_object", schemaHint + `{"type":"object"}`},
+		{"the schema is sent", "groq", origin, true, "json_schema", ""},
+		{"JSON mode has its own rule at clients of this dialect", "openai", origin, false, "json_object", ""},
+		{"JSON mode gets the word it demands", "openai", "gemini", false, "json_object", jsonHint},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ask := *r
+			ask.Origin = tt.origin
+			if !tt.schema {
+				ask.Format = &conversation.Format{}
+			}
+			body, _, err := Codec{}.EncodeRequest(nil, &ask, dialects.EncodeOptions{Model: "m", Vendor: tt.vendor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := mustValid(t, body)
+			if got := v.Get("response_format.type").Str; got != tt.format {
+				t.Errorf("response_format is %s", got)
+			}
+			if got := v.Get(`messages.#(role=="system").content`).Str; got != tt.hint {
+				t.Errorf("the hint is %q", got)
+			}
+		})
 	}
 }

@@ -26,15 +26,15 @@ func TestResponsesOfAllVendorsAreDecoded(t *testing.T) {
 		{"both names of reasoning", whole(`{"content":"a","reasoning":"hm","reasoning_content":"hm"}`, `"stop"`), []string{`0 thinking "hm" []`, `0 text "a" []`, `0 stop stop`}},
 		{
 			"Snowflake's empty members", whole(`{"content":"","refusal":"","audio":{"data":"","id":""},"function_call":{"name":"","arguments":""},"tool_calls":[{"id":"t","type":"function","custom":{"name":"","input":""},"function":{"name":"f","arguments":"{}"}}]}`, `""`),
-			[]string{`0 call "" [] {ID:t Name:f Arguments:{} Custom:false}`, `0 stop tool_calls`},
+			[]string{`0 call "" [] {ID:t Name:f Arguments:{} Custom:false Legacy:false}`, `0 stop tool_calls`},
 		},
 		{
 			"a free-text call", whole(`{"content":null,"tool_calls":[{"id":"t","type":"custom","custom":{"name":"sh","input":"ls"}}]}`, `"tool_calls"`),
-			[]string{`0 call "" [] {ID:t Name:sh Arguments:ls Custom:true}`, `0 stop tool_calls`},
+			[]string{`0 call "" [] {ID:t Name:sh Arguments:ls Custom:true Legacy:false}`, `0 stop tool_calls`},
 		},
 		{
 			"stop in spite of calls", whole(`{"content":null,"tool_calls":[{"id":"t","function":{"name":"f","arguments":""}}]}`, `"stop"`),
-			[]string{`0 call "" [] {ID:t Name:f Arguments: Custom:false}`, `0 stop tool_calls`},
+			[]string{`0 call "" [] {ID:t Name:f Arguments: Custom:false Legacy:false}`, `0 stop tool_calls`},
 		},
 		{"refusal", whole(`{"content":null,"refusal":"no"}`, `"stop"`), []string{`0 refusal "no" []`, `0 stop stop`}},
 		{"filter", whole(`{"content":""}`, `"content_filter"`), []string{`0 stop content_filter`}},
@@ -82,7 +82,11 @@ func TestErrorsWithinA200AreErrors(t *testing.T) {
 		body   string
 		status int
 	}{
-		{`{"error":{"message":"x","code":429}}`, 429}, {`{"error":{"message":"x"}}`, 502}, {`{"error":"x"}`, 502}, {`{"object":"error","message":"x"}`, 502},
+		{`{"error":{"message":"x","code":429}}`, 429},
+		{`{"error":{"message":"x"}}`, 502},
+		{`{"error":"x"}`, 502},
+		{`{"object":"error","message":"x"}`, 502},
+		{`{"id":"gen-1","choices":[{"index":0,"message":{"content":""},"finish_reason":"error","error":{"code":503,"message":"x"}}]}`, 503},
 	} {
 		_, err := Codec{}.DecodeResponse([]byte(tt.body))
 		var e *conversation.Error
@@ -124,7 +128,7 @@ func TestResponsesAreWhatSDKsDemand(t *testing.T) {
 		{
 			"refusal without a text",
 			conversation.Choice{Stop: conversation.StopRefusal, StopDetail: "not that"},
-			`{"index":0,"message":{"role":"assistant","content":null,"refusal":"not that"},"logprobs":null,"finish_reason":"stop"}`,
+			`{"index":0,"message":{"role":"assistant","content":null,"refusal":"not that"},"logprobs":null,"finish_reason":"content_filter"}`,
 		},
 		{
 			"filtered",
@@ -134,7 +138,7 @@ func TestResponsesAreWhatSDKsDemand(t *testing.T) {
 		{
 			"citations count characters of the whole content",
 			conversation.Choice{Blocks: []conversation.Block{txt("été "), cited}},
-			`{"index":0,"message":{"role":"assistant","content":"été né","refusal":null,"annotations":[{"type":"url_citation","url_citation":{"start_index":4,"end_index":6,"url":"u","title":"t"}}]},"logprobs":null,"finish_reason":"stop"}`,
+			`{"index":0,"message":{"role":"assistant","content":"été né","refusal":null,"annotations":[{"type":"url_citation","url_citation":{"start_index":4,"end_index":6,"url":"u","title":"t"}},{"type":"file_citation","file_citation":{"start_index":0,"end_index":0,"filename":"no link"}}]},"logprobs":null,"finish_reason":"stop"}`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

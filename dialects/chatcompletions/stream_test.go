@@ -97,6 +97,12 @@ func flat(r *conversation.Response) (out []string) {
 	for i, c := range r.Choices {
 		for _, b := range c.Blocks {
 			s := fmt.Sprintf("%d %s %q %v", i, kindName(b.Kind), b.Text, b.Citations)
+			if b.Signature != "" {
+				s += fmt.Sprintf(" %s %s %v", b.Origin, b.Signature, b.Redacted)
+			}
+			if b.Media != nil {
+				s += fmt.Sprintf(" %+v", *b.Media)
+			}
 			if b.Call != nil {
 				s += fmt.Sprintf(" %+v", *b.Call)
 			}
@@ -198,17 +204,19 @@ func TestNothingFollowsTheEnd(t *testing.T) {
 	}
 }
 
-func TestTheUsageChunkComesOnlyWhenAskedFor(t *testing.T) {
+func TestUsageHasAChunkOfItsOwnOnlyWhenAskedFor(t *testing.T) {
 	events := []conversation.Event{
 		{Type: conversation.EventStart, ID: "msg_1", Usage: conversation.Usage{Input: 3, CacheRead: 4}, UsageKnown: true},
 		{Type: conversation.EventStop, Stop: conversation.StopEnd},
 		{Type: conversation.EventUsage, Usage: conversation.Usage{Input: 3, CacheRead: 4, Output: 5}, UsageKnown: true},
 		{Type: conversation.EventEnd},
 	}
-	if out := rewrite(events, false); bytes.Contains(out, []byte("usage")) {
-		t.Errorf("usage was not asked for:\n%s", out)
+	const usage = `"usage":{"prompt_tokens":7,"completion_tokens":5,"total_tokens":12,"prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}}}`
+	const last = `"delta":{},"logprobs":null,"finish_reason":"stop"}],` + usage
+	if out := rewrite(events, false); bytes.Contains(out, []byte(`"choices":[]`)) || strings.Count(string(out), "usage") != 1 || !bytes.Contains(out, []byte(last)) {
+		t.Errorf("want the usage in the last chunk of the answer:\n%s", out)
 	}
-	const want = `"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":5,"total_tokens":12,"prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}}}`
+	const want = `"choices":[],` + usage
 	if out := rewrite(events, true); strings.Count(string(out), want) != 1 || strings.Count(string(out), `"usage":null`) != 2 {
 		t.Errorf("want the usage once and null in the other chunks:\n%s", out)
 	}
@@ -248,7 +256,8 @@ func TestBlocksThatComeWholeAreWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		`{"role":"assistant","content":""}`, `{"content":"héllo"}`, `{"content":"you"}`,
+		`{"role":"assistant","content":""}`, `{"content":"héllo"}`,
+		`{"annotations":[{"type":"file_citation","file_citation":{"start_index":0,"end_index":0,"filename":"a document"}}]}`, `{"content":"you"}`,
 		`{"annotations":[{"type":"url_citation","url_citation":{"start_index":5,"end_index":8,"url":"u","title":""}}]}`,
 		`{"images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0="}}]}`,
 		`{"tool_calls":[{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]}`,

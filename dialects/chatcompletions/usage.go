@@ -146,7 +146,7 @@ func (r *usageReport) splitReasoning() {
 // wholeNumber reads an integer that may be spelled 7, 7.0, 7e0 or "7".
 func wholeNumber(in *jsonedit.Reader) (int64, bool) {
 	if in.Peek() == '0' {
-		return parseWhole(view(in.Raw()))
+		return parseWhole(jsonedit.View(in.Raw()))
 	}
 	s, ok := in.Text()
 	if !ok {

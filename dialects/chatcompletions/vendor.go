@@ -38,18 +38,43 @@ type vendorRules struct {
 	maxStops int
 	// video: video_url parts exist.
 	video bool
+	// textParts: an assistant's or a tool's content may be an array of several texts.
+	textParts bool
+	// details: reasoning_details are taken back.
+	details bool
+	// thinkingParts: thoughts are parts of the content.
+	thinkingParts bool
+	// signatures: calls have Google's signatures.
+	signatures bool
+	// prefix: a last message of the assistant, which the model is to go on with, has to be marked.
+	prefix bool
+	// jsonOnly: response_format knows JSON mode but no schema.
+	jsonOnly bool
+	// refuses are members of OpenAI's that the vendor answers with an error.
+	refuses []string
 }
+
+// Members that vendors who check what they are given refuse, although OpenAI's clients send them.
+var (
+	mistralRefuses = []string{
+		"audio", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens", "modalities", "moderation",
+		"prediction", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning", "safety_identifier",
+		"seed", "service_tier", "store", "top_k", "top_logprobs", "user", "verbosity", "web_search_options",
+	}
+	groqRefuses = []string{"logit_bias", "logprobs", "top_logprobs", "functions", "function_call"}
+)
 
 // effortStyle is how a vendor spells reasoning control.
 type effortStyle uint8
 
 const (
-	effortMember  effortStyle = iota // reasoning_effort, as at OpenAI
-	effortObject                     // reasoning: {effort, max_tokens, enabled}: OpenRouter
-	effortNested                     // reasoning: {effort}: Snowflake
-	effortHighest                    // reasoning_effort: high or none: Mistral
-	effortThree                      // reasoning_effort: none, low, medium or high: Groq
-	effortSwitch                     // thinking: {type}: Z.ai
+	effortMember   effortStyle = iota // reasoning_effort, as at OpenAI
+	effortObject                      // reasoning: {effort, max_tokens, enabled}: OpenRouter
+	effortNested                      // reasoning: {effort}: Snowflake
+	effortHighest                     // reasoning_effort: high or none: Mistral
+	effortThree                       // reasoning_effort: none, low, medium or high: Groq
+	effortSwitch                      // thinking: {type}: Z.ai
+	effortOrSwitch                    // reasoning_effort, but thinking: {type} where there is no degree: DeepSeek
 )
 
 // rulesFor returns the rules of a vendor. One that is not known by name gets what all compatible servers understand.
@@ -62,24 +87,27 @@ func rulesFor(vendor, model string) vendorRules {
 	case "openai", "azure":
 		r.maxTokens, r.openai, r.thinking, r.video = "max_completion_tokens", true, "", false
 		r.tier, r.cacheKey, r.maxStops = true, true, 4
-		r.reasoningModel = isReasoningModel(model)
+		r.reasoningModel, r.textParts = isReasoningModel(model), true
 	case "mistral":
 		r.noStreamOptions, r.seed, r.required, r.shortIDs = true, "random_seed", "any", true
 		r.thinking, r.user, r.logprobs, r.names, r.effort = "", false, false, false, effortHighest
-		r.answerTools = true
+		r.answerTools, r.thinkingParts, r.textParts, r.prefix, r.refuses = true, true, true, true, mistralRefuses
 	case "deepseek":
-		r.needsThinking = true
+		r.needsThinking, r.jsonOnly, r.effort = true, true, effortOrSwitch
+	case "gemini", "vertex":
+		r.signatures = true
 	case "groq":
 		r.thinking, r.effort, r.tier = "reasoning", effortThree, true
-		r.logprobs, r.names, r.oneAnswer, r.maxStops = false, false, true, 4
+		r.logprobs, r.names, r.oneAnswer, r.maxStops, r.refuses = false, false, true, 4, groqRefuses
 	case "openrouter":
 		r.thinking, r.effort, r.topK, r.cacheMarks, r.tier, r.cacheKey = "reasoning", effortObject, true, true, true, true
+		r.details, r.textParts = true, true
 	case "cerebras", "ollama":
 		r.thinking = "reasoning"
 	case "vllm", "together", "fireworks":
 		r.topK = true
-	case "zai":
-		r.effort = effortSwitch
+	case "zai", "zhipuai":
+		r.effort, r.jsonOnly = effortSwitch, true
 	case "snowflake":
 		r.effort = effortNested
 	}

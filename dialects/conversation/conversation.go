@@ -64,6 +64,9 @@ type Request struct {
 	Origin string
 	// IncludeUsage says that the client of a chat completions stream asked for a usage chunk.
 	IncludeUsage bool
+	// LegacyCalls says that the client gave its tools in the form that chat completions had before tools, and wants calls
+	// in the form they had then; see [Rewrites.LegacyCalls].
+	LegacyCalls bool
 }
 
 // Number is a JSON number as it was written ("0.70", "1e-3"), so that a translation does not reformat what it does not
@@ -130,7 +133,8 @@ type Block struct {
 	Cache *CacheMark
 	// Citations are sources for a Text block.
 	Citations []Citation
-	// Raw is the block as its Origin dialect wrote it, for Opaque blocks.
+	// Raw is the block as its Origin dialect wrote it: all there is of an Opaque block. Where a block of another kind has
+	// it, that is what it means to the dialects that do not know Raw.
 	Raw json.RawMessage
 	// Origin names the dialect that Signature and Raw belong to.
 	Origin string
@@ -169,6 +173,8 @@ type ToolCall struct {
 	Arguments string
 	// Custom marks a call of a free-text tool: Arguments is then plain text.
 	Custom bool
+	// Legacy marks a call that the client wants in the form of chat completions before tools.
+	Legacy bool
 }
 
 // ToolResult is the answer to a [ToolCall]. Name is the tool's name where the dialect states it or the decoder could

@@ -1,6 +1,10 @@
 package conversation
 
-import "iter"
+import (
+	"bytes"
+	"encoding/json"
+	"iter"
+)
 
 // Events returns the stream that would have ended in r, for clients that asked for a stream of a provider that answered
 // in one piece.
@@ -22,6 +26,7 @@ func (r *Response) Events() iter.Seq[Event] {
 }
 
 func (c *Choice) events(choice int, yield func(Event) bool) bool {
+	logprobs := c.tokens()
 	for i := range c.Blocks {
 		b := &c.Blocks[i]
 		start := Event{Type: EventBlockStart, Choice: choice, Index: i, Block: b.opening()}
@@ -30,6 +35,9 @@ func (c *Choice) events(choice int, yield func(Event) bool) bool {
 		}
 		for _, ev := range b.deltas() {
 			ev.Type, ev.Choice, ev.Index = EventDelta, choice, i
+			if b.Kind == Text && ev.Delta == DeltaText {
+				ev.Logprobs, logprobs = logprobs, nil
+			}
 			if !yield(ev) {
 				return false
 			}
@@ -39,6 +47,16 @@ func (c *Choice) events(choice int, yield func(Event) bool) bool {
 		}
 	}
 	return yield(Event{Type: EventStop, Choice: choice, Stop: c.Stop, StopSequence: c.StopSequence, StopDetail: c.StopDetail})
+}
+
+// tokens are the log probabilities of the answer's text, as events have them. All of them belong to its first text: which
+// token is whose is not told.
+func (c *Choice) tokens() json.RawMessage {
+	var l struct{ Content json.RawMessage }
+	if c.Logprobs == nil || json.Unmarshal(c.Logprobs, &l) != nil || len(l.Content) < 3 || l.Content[0] != '[' {
+		return nil
+	}
+	return bytes.TrimSpace(l.Content[1 : len(l.Content)-1])
 }
 
 // opening is the block as a stream announces it: without what its deltas will bring.

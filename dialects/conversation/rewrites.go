@@ -12,12 +12,13 @@ const (
 )
 
 // Rewrites is what an encoder had to change in a request and what therefore has to be changed back in the answer: tool
-// names that the provider's rules forbid, functions that stand for free-text tools, and the function that stands for
-// structured output. The zero value has none; all methods work on nil.
+// names that the provider's rules forbid, functions that stand for free-text tools, the function that stands for
+// structured output, and tools in place of legacy functions. The zero value has none; all methods work on nil.
 type Rewrites struct {
 	names  map[string]string // as the provider knows a tool → as the client does
 	free   map[string]bool   // the provider's names of functions that stand for free-text tools
 	answer string            // the provider's name of the function whose arguments are the answer
+	legacy bool              // calls are legacy ones for the client
 }
 
 // Rename notes that the provider was given another name for a tool.
@@ -49,9 +50,16 @@ func (w *Rewrites) Answer(provider string) {
 	}
 }
 
+// LegacyCalls notes that the client knows calls in the form of chat completions before tools only.
+func (w *Rewrites) LegacyCalls() {
+	if w != nil {
+		w.legacy = true
+	}
+}
+
 // None reports whether there is nothing to change back.
 func (w *Rewrites) None() bool {
-	return w == nil || len(w.names) == 0 && len(w.free) == 0 && w.answer == ""
+	return w == nil || len(w.names) == 0 && len(w.free) == 0 && w.answer == "" && !w.legacy
 }
 
 // isAnswer reports whether a call is the answer in disguise.
@@ -60,6 +68,7 @@ func (w *Rewrites) isAnswer(c *ToolCall) bool { return w.answer != "" && c.Name 
 // call is a call as the client knows it.
 func (w *Rewrites) call(c *ToolCall) *ToolCall {
 	out := *c
+	out.Legacy = w.legacy
 	if name, ok := w.names[c.Name]; ok {
 		out.Name = name
 	}
@@ -125,6 +134,7 @@ type Restorer struct {
 	w      *Rewrites
 	blocks map[[2]int]*restored // the open blocks of interest, by choice and index
 	calls  map[int]bool         // the choices that have a call that is one for the client, too
+	in     []Event              // a copy of what came: what was returned may be where the caller reads the next events into
 	out    []Event
 }
 
@@ -136,9 +146,10 @@ type restored struct {
 
 // Restore returns the events as the client is to see them. The result is valid until the next call.
 func (s *Restorer) Restore(events []Event) []Event {
+	s.in = append(s.in[:0], events...)
 	s.out = s.out[:0]
-	for i := range events {
-		s.event(&events[i])
+	for i := range s.in {
+		s.event(&s.in[i])
 	}
 	return s.out
 }

@@ -141,3 +141,32 @@ func TestWholeNumbersHaveNoFraction(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestEventsMayBeReadIntoTheMemoryOfThoseRestoredBefore(t *testing.T) {
+	var w Rewrites
+	w.FreeText("patch")
+	s := w.Events()
+	var got []Event
+	var buf []Event
+	for _, ev := range []Event{
+		{Type: EventStart},
+		{Type: EventBlockStart, Block: &Block{Kind: Call, Call: &ToolCall{Name: "patch"}}},
+		{Type: EventDelta, Delta: DeltaArguments, Text: `{"input":"x"}`},
+		{Type: EventBlockStop},
+		{Type: EventStop, Stop: StopToolCalls},
+		{Type: EventEnd},
+	} {
+		buf = s.Restore(append(buf[:0], ev))
+		got = append(got, buf...)
+	}
+	var types []EventType
+	for _, ev := range got {
+		types = append(types, ev.Type)
+	}
+	if want := []EventType{EventStart, EventBlockStart, EventDelta, EventBlockStop, EventStop, EventEnd}; !slices.Equal(types, want) {
+		t.Errorf("got %v, want %v", types, want)
+	}
+	if got[2].Text != "x" {
+		t.Errorf("the text is %q", got[2].Text)
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -28,7 +29,7 @@ func BenchmarkEventReader(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		events, _ = r.Read(ev, events[:0])
-		r.(*eventReader).choices[0].said = nil // an answer has an end
+		r.(*eventReader).choices[0].said = r.(*eventReader).choices[0].said[:0] // an answer has an end
 	}
 	if len(events) != 1 {
 		b.Fatalf("%d events", len(events))
@@ -100,5 +101,16 @@ func BenchmarkEncodeResponse(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		dst = Codec{}.EncodeResponse(dst[:0], r, "m")
+	}
+}
+
+func BenchmarkSplice(b *testing.B) {
+	doc := []byte(requests["100KB"])
+	obj := scan(b, requests["100KB"])
+	var room [4]jsonedit.Edit
+	b.SetBytes(int64(len(doc)))
+	b.ReportAllocs()
+	for b.Loop() {
+		Codec{}.Splice(doc, obj, dialects.Head{}, dialects.SpliceOptions{Model: "m"}, room[:0])
 	}
 }

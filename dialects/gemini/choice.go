@@ -14,6 +14,7 @@ import (
 type choice struct {
 	number int
 	ids    *callIDs
+	texts  *[]byte // where the texts of a frame are
 
 	open      bool
 	kind      conversation.Kind // of the open block
@@ -78,7 +79,9 @@ func (c *choice) part(part gjson.Result, out []conversation.Event) ([]conversati
 
 // text appends a piece of text or of a thought.
 func (c *choice) text(p *piece, raw string, out []conversation.Event) []conversation.Event {
-	text := gjson.Parse(p.text).String() // points into the frame when it needs no unescaping
+	start := len(*c.texts)
+	*c.texts = jsonedit.AppendText(*c.texts, p.text)
+	text := jsonedit.View((*c.texts)[start:])
 	switch {
 	case p.thought:
 		return c.thought(text, p.signature, out)
@@ -204,6 +207,17 @@ func (c *choice) close(out []conversation.Event) []conversation.Event {
 	c.open = false
 	c.index++
 	return append(out, stop)
+}
+
+// weigh attaches the log probabilities of a chunk to its last piece of text. Those of a chunk without text are of tokens
+// that a client does not see.
+func weigh(logprobs string, events []conversation.Event) {
+	for i := len(events) - 1; i >= 0; i-- {
+		if ev := &events[i]; ev.Type == conversation.EventDelta && ev.Delta == conversation.DeltaText {
+			ev.Logprobs = appendTokens(nil, gjson.Parse(logprobs))
+			return
+		}
+	}
 }
 
 // cite appends the citations that are about the open text. Metadata may come again with more in it.

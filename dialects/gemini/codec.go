@@ -128,9 +128,11 @@ func configInt(doc []byte, config *jsonedit.Object, name, snake string) (int64, 
 }
 
 // Splice readdresses the bodies that name the model themselves: embedContent, every entry of batchEmbedContents, and
-// countTokens with a whole request inside. They must name the model of the path, or the provider refuses them.
+// countTokens with a whole request inside. They must name the model of the path, or the provider refuses them. Thoughts
+// of other vendors are taken out of conversations.
 func (Codec) Splice(doc []byte, obj *jsonedit.Object, _ dialects.Head, o dialects.SpliceOptions, edits []jsonedit.Edit) dialects.Splice {
 	edits = spliceModel(doc, obj, o.Model, edits)
+	edits = spliceSignatures(doc, obj, edits)
 	if m, ok := either(obj, "generateContentRequest", "generate_content_request"); ok {
 		edits = spliceWithin(doc, m.Start, m.End, o.Model, edits)
 	}
@@ -149,7 +151,7 @@ func spliceWithin(doc []byte, start, end int, model string, edits []jsonedit.Edi
 	if doc[start] != '{' || jsonedit.ScanObject(doc, start, end, &obj) != nil {
 		return edits // not an object: for the provider to refuse
 	}
-	return spliceModel(doc, &obj, model, edits)
+	return spliceSignatures(doc, &obj, spliceModel(doc, &obj, model, edits))
 }
 
 func spliceModel(doc []byte, obj *jsonedit.Object, model string, edits []jsonedit.Edit) []jsonedit.Edit {

@@ -120,6 +120,8 @@ func (d *requestDecoder) functionResponse(p *place) *conversation.ToolResult {
 			d.response(r)
 		case "parts":
 			parts = d.in.Mark()
+		case "willContinue", "scheduling":
+			d.lost("functionResponse." + key)
 		}
 	}
 	if r.CallID = d.answer(id, r.Name); r.CallID == "" {
@@ -137,14 +139,17 @@ func (d *requestDecoder) functionResponse(p *place) *conversation.ToolResult {
 	return r
 }
 
-// response reads what a tool answered. An object with one of the members that Google or its SDKs wrap a mere value in
-// is that value; any other is its own JSON text, without white space: that would only be paid for.
+// response reads what a tool answered: the text that Google or its SDKs wrapped in an object, or else the JSON text of
+// the object, without white space, which would only be paid for. A failure keeps its wrapper, because most other
+// dialects have no other word for it.
 func (d *requestDecoder) response(r *conversation.ToolResult) {
-	said, wrapped := d.unwrap(r)
-	if !wrapped {
-		if s, ok := d.in.Text(); ok {
-			said = s
-		} else if d.in.Peek() != 'n' {
+	said, ok := d.in.Text()
+	switch {
+	case ok || d.in.Peek() == 'n':
+	default:
+		here := d.in.Mark()
+		if said, ok = d.unwrap(r); !ok {
+			d.in.Seek(here)
 			said = jsonedit.Compact(d.in.Raw())
 		}
 	}
@@ -153,33 +158,24 @@ func (d *requestDecoder) response(r *conversation.ToolResult) {
 	}
 }
 
-// unwrap reads an object whose only member is a wrapper. The reader is left after it, or, when it is something else,
-// before it.
+// unwrap reads an object whose only member is a text under one of the names that stand for "the answer"; ok is false
+// for any other object. An empty text keeps its wrapper: other vendors refuse results that say nothing. It notes a
+// failure, which is an object of nothing but an error.
 func (d *requestDecoder) unwrap(r *conversation.ToolResult) (said string, ok bool) {
-	here, members := d.in.Mark(), 0
-	var wrapper string
-	for ok := d.in.Object(); ok; ok = d.in.Next() {
+	members, failed := 0, false
+	for more := d.in.Object(); more; more = d.in.Next() {
 		key := d.in.Key()
-		switch d.in.Peek() {
-		case 'n':
+		if d.in.Peek() == 'n' {
 			continue
-		case '"':
-			said, _ = d.in.Text()
-		default:
-			said = jsonedit.Compact(d.in.Raw())
 		}
-		wrapper = key
 		members++
-	}
-	if members == 1 {
-		switch wrapper {
+		switch key {
 		case "error":
-			r.IsError = true
-			return said, true
-		case "output", "result", "return_value":
-			return said, true
+			failed = true
+		case "output", "result", "return_value", "content":
+			said, ok = d.in.Text()
 		}
 	}
-	d.in.Seek(here)
-	return "", false
+	r.IsError = failed && members == 1
+	return said, ok && said != "" && members == 1
 }

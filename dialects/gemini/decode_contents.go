@@ -144,7 +144,9 @@ func (d *requestDecoder) parts(p *place) (blocks []conversation.Block, results b
 // wirePart is a part as it stands, its members found in one pass.
 type wirePart struct {
 	text, signature string
+	from            string // whose signature
 	said, thought   bool
+	redacted        bool
 	// kind is the name of what else is in it, payload where it stands.
 	kind    string
 	payload jsonedit.Mark
@@ -167,8 +169,9 @@ func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversat
 			w.thought = d.in.Peek() == 't'
 		case "thoughtSignature":
 			in := p.in(key)
-			w.signature = replayed(d.str(&in))
+			w.signature, w.from, w.redacted = replayed(d.str(&in))
 		case "videoMetadata", "partMetadata", "mediaResolution":
+			d.lost("parts." + key)
 		default:
 			w.kind, w.payload = key, d.in.Mark()
 		}
@@ -177,10 +180,22 @@ func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversat
 	if d.err != nil {
 		return blocks
 	}
+	if w.from != origin && !w.thought {
+		w.signature = ""
+	}
 	switch in := p.in(w.kind); {
 	case w.kind == "" && w.thought:
 		if w.text != "" || w.signature != "" {
-			blocks = d.add(blocks, conversation.Block{Kind: conversation.Thinking, Text: w.text, Signature: w.signature, Origin: origin})
+			b := conversation.Block{Kind: conversation.Thinking, Text: w.text, Signature: w.signature, Origin: origin, Redacted: w.redacted}
+			if w.signature != "" {
+				b.Origin = w.from
+			}
+			// Streams bring the signature of a thought in a part of its own.
+			if n := len(blocks); n > 0 && b.Text == "" && !b.Redacted && blocks[n-1].Kind == conversation.Thinking && blocks[n-1].Signature == "" {
+				blocks[n-1].Signature, blocks[n-1].Origin = b.Signature, b.Origin
+			} else {
+				blocks = d.add(blocks, b)
+			}
 		}
 	case w.kind == "":
 		blocks = d.text(blocks, w.text, w.signature)

@@ -3,6 +3,7 @@ package gemini
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,13 +76,35 @@ func (d *requestDecoder) member(p *place) {
 		if s := d.str(p); s != "" {
 			d.fail(p, "cachedContent is stored at Google, and the provider of this model is another: send the content itself")
 		}
+	case "serviceTier":
+		d.req.ServiceTier = d.tier()
 	default:
 		d.extra(p.key)
 	}
 }
 
+// tier reads a service tier in OpenAI's words, which differ for the default.
+func (d *requestDecoder) tier() string {
+	switch s := strings.ToLower(d.scalar()); s {
+	case "standard":
+		return "default"
+	case "unspecified":
+		return ""
+	default:
+		return s
+	}
+}
+
 func (d *requestDecoder) extra(name string) {
 	d.req.Extra = append(d.req.Extra, conversation.Field{Name: name, Value: d.in.Raw()})
+}
+
+// lost names something inside of the conversation or the tools that the neutral form has no field for, once. It is of no
+// use to any target, but encoders note it.
+func (d *requestDecoder) lost(name string) {
+	if !slices.ContainsFunc(d.req.Extra, func(f conversation.Field) bool { return f.Name == name }) {
+		d.extra(name)
+	}
 }
 
 // fail records what is wrong with the value at p, and ends the reading.

@@ -143,11 +143,15 @@ func TestResultsFindTheirCalls(t *testing.T) {
 		},
 		"and come before what else is said": {
 			loop(call(`"id":"x","name":"f"`), `{"text":"go on"},`+answer(`"id":"x","response":{"result":{"a": [1, "b c"]}}`)),
-			"model call f x {}\nuser result x f [text {\"a\":[1,\"b c\"]}]\nuser text go on",
+			"model call f x {}\nuser result x f [text {\"result\":{\"a\":[1,\"b c\"]}}]\nuser text go on",
 		},
 		"whatever they are wrapped in": {
 			loop(call(`"id":"x","name":"f"`), answer(`"id":"x","response":{"error":"no","output":null}`)+","+answer(`"id":"x","response":{"temp": 3, "unit": "C"}`)+","+answer(`"id":"x","response":"plain"`)+","+answer(`"id":"x","response":{"result":42}`)),
-			"model call f x {}\nuser result x f failed [text no]\nuser result x f [text {\"temp\":3,\"unit\":\"C\"}]\nuser result x f [text plain]\nuser result x f [text 42]",
+			"model call f x {}\nuser result x f failed [text {\"error\":\"no\",\"output\":null}]\nuser result x f [text {\"temp\":3,\"unit\":\"C\"}]\nuser result x f [text plain]\nuser result x f [text {\"result\":42}]",
+		},
+		"in the wrappers of SDKs, or with an error beside something else": {
+			loop(call(`"id":"x","name":"f"`), answer(`"id":"x","response":{"result":"a\"b","error":null}`)+","+answer(`"id":"x","response":{"return_value":"c"}`)+","+answer(`"id":"x","response":{"content":"d"}`)+","+answer(`"id":"x","response":{"output":""}`)+","+answer(`"id":"x","response":{"error":"e","code":1}`)+","+answer(`"id":"x","response":{}`)),
+			"model call f x {}\nuser result x f [text a\"b]\nuser result x f [text c]\nuser result x f [text d]\nuser result x f [text {\"output\":\"\"}]\nuser result x f [text {\"error\":\"e\",\"code\":1}]\nuser result x f [text {}]",
 		},
 		"with their media": {
 			loop(call(`"id":"x","name":"f"`), answer(`"parts":[{"inline_data":{"mime_type":"image/png","data":"iVBO"}}],"id":"x","response":{"output":"see"}`)),
@@ -239,6 +243,11 @@ func TestSettingsAreRead(t *testing.T) {
 			with(`"safety_settings":[],"labels":{"a":"b"},"generationConfig":{"responseModalities":["IMAGE"],"speech_config":{}},"toolConfig":{"retrievalConfig":{}}`),
 			`{"Extra":[{"Name":"safetySettings","Value":[]},{"Name":"labels","Value":{"a":"b"}},{"Name":"generationConfig.responseModalities","Value":["IMAGE"]},{"Name":"generationConfig.speechConfig","Value":{}},{"Name":"toolConfig.retrievalConfig","Value":{}}]}`,
 		},
+		"what is lost on the way to another vendor": {
+			`{"contents":[{"parts":[{"text":"a","partMetadata":{"a":1}},{"fileData":{"fileUri":"https://youtu.be/1"},"video_metadata":{"fps":1},"mediaResolution":null},{"text":"b","partMetadata":{"a":2}}]}],` +
+				`"tools":[{"functionDeclarations":[{"name":"f","response":{},"behavior":"BLOCKING"}]}],"toolConfig":{"functionCallingConfig":{"streamFunctionCallArguments":true,"new":1}}}`,
+			`{"Tools":[{"Name":"f"}],"Extra":[{"Name":"tools.response","Value":{}},{"Name":"tools.behavior","Value":"BLOCKING"},{"Name":"toolConfig.functionCallingConfig.new","Value":1},{"Name":"parts.partMetadata","Value":{"a":1}},{"Name":"parts.videoMetadata","Value":{"fps":1}}]}`,
+		},
 		"tools": {
 			with(`"tools":[{"googleSearch":{},"functionDeclarations":[{"name":"f","description":"d","parameters":{"type":"OBJECT"}}]},{"function_declarations":[{"name":"g","parameters_json_schema":{"b":1,"a":2}},{"name":"h"}]}],"tool_config":{"function_calling_config":{"mode":"ANY","allowed_function_names":["f"]}}`),
 			`{"Tools":[{"Name":"googleSearch","Raw":{"googleSearch":{}},"Origin":"gemini"},{"Name":"f","Description":"d","Schema":{"type":"object"}},{"Name":"g","Schema":{"b":1,"a":2}},{"Name":"h"}],"Choice":{"Mode":4,"Name":"f"}}`,
@@ -285,12 +294,13 @@ func brief(t testing.TB, v any) string {
 var fields = []string{
 	"Model", "Stream", "Messages", "Tools", "ParallelTools", "MaxTokens", "Temperature", "TopP", "TopK", "FrequencyPenalty", "PresencePenalty",
 	"Seed", "N", "Stop", "Logprobs", "TopLogprobs", "Format", "Reasoning", "User", "ServiceTier", "CacheKey", "Metadata", "Extra", "Origin",
-	"IncludeUsage", "Name", "Description", "Schema", "Strict", "Custom", "Grammar", "Cache", "Raw", "Allowed", "Off", "Effort", "Budget", "Adaptive", "Summary",
+	"IncludeUsage", "LegacyCalls", "Legacy", "Name", "Description", "Schema", "Strict", "Custom", "Grammar", "Cache", "Raw", "Allowed", "Off", "Effort", "Budget", "Adaptive", "Summary",
 }
 
 func TestSchemasBecomeJSONSchema(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"type":"OBJECT","properties":{"type":{"type":"STRING"},"max_items":{"type":6}},"required":["type"],"property_ordering":["type"]}`: `{"type":"object","properties":{"type":{"type":"string"},"max_items":{"type":"object"}},"required":["type"]}`,
+		`{"properties":{"a":{"type":"STRING"},"b":{"type":"STRING"},"c\"":{"type":"STRING"}},"propertyOrdering":["c\"","x","a","a"]}`:       `{"properties":{"c\"":{"type":"string"},"a":{"type":"string"},"b":{"type":"string"}}}`,
 		`{"nullable":true,"type":"STRING","enum":["A","B"],"format":"enum"}`:                                                                `{"type":["string","null"],"enum":["A","B",null]}`,
 		`{"any_of":[{"type":"INTEGER"},{"type":"STRING"}],"nullable":true}`:                                                                 `{"anyOf":[{"type":"integer"},{"type":"string"},{"type":"null"}]}`,
 		`{"type":"ARRAY","items":{"type":"NUMBER","minimum":0.50},"min_items":"1","maxItems":3}`:                                            `{"type":"array","items":{"type":"number","minimum":0.50},"minItems":1,"maxItems":3}`,

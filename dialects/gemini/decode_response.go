@@ -163,27 +163,31 @@ func decodeParts(c *conversation.Choice, parts gjson.Result, ids *callIDs, choic
 	return places
 }
 
-// chatLogprobs writes logprobsResult in the shape of chat completions.
+// chatLogprobs writes logprobsResult in the shape of chat completions; nil when there are none.
 func chatLogprobs(result gjson.Result) json.RawMessage {
-	chosen := result.Get("chosenCandidates").Array()
-	top := result.Get("topCandidates").Array()
-	if len(chosen) == 0 {
+	tokens := appendTokens([]byte(`{"content":[`), result)
+	if tokens[len(tokens)-1] == '[' {
 		return nil
 	}
-	dst := []byte(`{"content":[`)
-	for i, token := range chosen {
-		dst = append(appendComma(dst), '{')
+	return append(tokens, `],"refusal":null}`...)
+}
+
+// appendTokens appends the tokens of logprobsResult as elements of chat completions' list.
+func appendTokens(dst []byte, result gjson.Result) []byte {
+	top := result.Get("topCandidates").Array()
+	for i, token := range result.Get("chosenCandidates").Array() {
+		dst = append(jsonedit.AppendComma(dst), '{')
 		dst = appendLogprob(dst, token)
 		dst = append(dst, `,"top_logprobs":[`...)
 		if i < len(top) {
 			for _, alternative := range top[i].Get("candidates").Array() {
-				dst = append(appendComma(dst), '{')
+				dst = append(jsonedit.AppendComma(dst), '{')
 				dst = append(appendLogprob(dst, alternative), '}')
 			}
 		}
 		dst = append(dst, "]}"...)
 	}
-	return append(dst, `],"refusal":null}`...)
+	return dst
 }
 
 func appendLogprob(dst []byte, token gjson.Result) []byte {
@@ -198,7 +202,7 @@ func appendLogprob(dst []byte, token gjson.Result) []byte {
 	}
 	dst = append(dst, `,"bytes":[`...)
 	for i := range len(text) {
-		dst = strconv.AppendUint(appendComma(dst), uint64(text[i]), 10)
+		dst = strconv.AppendUint(jsonedit.AppendComma(dst), uint64(text[i]), 10)
 	}
 	return append(dst, ']')
 }

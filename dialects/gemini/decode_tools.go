@@ -58,6 +58,10 @@ func (d *requestDecoder) declaration(p *place) {
 			if d.in.Peek() == '{' {
 				t.Schema = d.in.Raw()
 			}
+		case "response", "responseJsonSchema", "behavior":
+			if d.in.Peek() != 'n' {
+				d.lost("tools." + key)
+			}
 		}
 	}
 	if t.Name == "" {
@@ -116,6 +120,10 @@ func (d *requestDecoder) functionCalling(p *place) {
 			mode = d.enum(&in, callingModes)
 		case key == "allowedFunctionNames":
 			allowed = d.texts(&in)
+		case key == "streamFunctionCallArguments":
+			// The calls come whole, which says the same.
+		default:
+			d.lost("toolConfig.functionCallingConfig." + key)
 		}
 	}
 	c := &d.req.Choice

@@ -19,9 +19,12 @@
 // # Thought signatures
 //
 // A part may carry a thoughtSignature, an opaque proof that has to come back in the same part. It is kept as the
-// Signature of the block with Origin "gemini" and sent back only from there. Gemini 3 refuses a conversation in which
-// the first call of a step has none; for calls that other models made, the documented value
-// skip_thought_signature_validator takes its place. A client gets that same value, in standard base64, with the first
-// call of an answer that another vendor gave; the signatures of others are not shown to it, for what it got as a
-// thoughtSignature it may send to Gemini. The thoughts themselves are.
+// Signature of the block with Origin "gemini" and sent back only from there. Clients of other dialects get that of a
+// call with a thought before it, and so it comes back to the call. Gemini 3 refuses a conversation in which the first
+// call of a step has none; for calls that other models made, the documented value skip_thought_signature_validator takes
+// its place. A client gets that same value, in standard base64, with the first call of an answer that another vendor
+// gave.
+//
+// The proofs of other vendors' thoughts go to clients as thoughtSignature, too, labelled with the dialect that they are
+// of. They come back to that vendor, and are taken out of what goes to Google, which refuses what it did not sign.
 package gemini

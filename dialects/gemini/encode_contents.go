@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -26,11 +28,17 @@ func (e *encoder) conversation() error {
 			system = append(system, m.Blocks...)
 			continue
 		}
+		if silent(m.Blocks) {
+			continue
+		}
 		if n := len(turns); n > 0 && turns[n-1].Role == m.Role {
 			turns[n-1].Blocks = append(slices.Clip(turns[n-1].Blocks), m.Blocks...)
 			continue
 		}
 		turns = append(turns, conversation.Message{Role: m.Role, Blocks: m.Blocks})
+	}
+	if hint := e.hint(); hint != "" {
+		system = append(system, conversation.Block{Text: hint})
 	}
 	if len(turns) == 0 {
 		turns = []conversation.Message{{Role: conversation.User, Blocks: system}}
@@ -39,7 +47,7 @@ func (e *encoder) conversation() error {
 	if err := e.system(system); err != nil {
 		return err
 	}
-	e.dst = append(appendKey(e.dst, "contents"), '[')
+	e.dst = append(jsonedit.AppendKey(e.dst, "contents"), '[')
 	empty := len(e.dst)
 	for _, m := range turns {
 		var err error
@@ -59,9 +67,16 @@ func (e *encoder) conversation() error {
 	return nil
 }
 
+// silent reports whether there is nothing in a message that could be sent.
+func silent(blocks []conversation.Block) bool {
+	return !slices.ContainsFunc(blocks, func(b conversation.Block) bool {
+		return b.Kind != conversation.Text || b.Text != "" || b.Signature != ""
+	})
+}
+
 func (e *encoder) system(blocks []conversation.Block) error {
 	before := len(e.dst)
-	e.dst = append(appendKey(e.dst, "systemInstruction"), `{"parts":[`...)
+	e.dst = append(jsonedit.AppendKey(e.dst, "systemInstruction"), `{"parts":[`...)
 	empty := len(e.dst)
 	for i := range blocks {
 		if b := &blocks[i]; b.Kind == conversation.Opaque {
@@ -86,7 +101,7 @@ func (e *encoder) system(blocks []conversation.Block) error {
 // content appends one content with the parts that body appends, or nothing when there are none.
 func (e *encoder) content(role string, body func() error) error {
 	before := len(e.dst)
-	e.dst = append(appendComma(e.dst), `{"role":"`...)
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"role":"`...)
 	e.dst = append(e.dst, role...)
 	e.dst = append(e.dst, `","parts":[`...)
 	empty := len(e.dst)
@@ -168,7 +183,7 @@ func (e *encoder) userPart(b *conversation.Block) error {
 
 // modelParts appends the model's own turn. One turn is one step: its first call needs a signature on Gemini 3.
 func (e *encoder) modelParts(blocks []conversation.Block) error {
-	first := true
+	first, carried := true, ""
 	for i := range blocks {
 		b := &blocks[i]
 		e.noteBlock(b)
@@ -176,10 +191,14 @@ func (e *encoder) modelParts(blocks []conversation.Block) error {
 		case conversation.Text, conversation.Refusal:
 			e.text(b)
 		case conversation.Thinking:
-			e.thought(b)
+			signature := ownSignature(b)
+			if signature != "" && unsignedCall(blocks[i+1:]) {
+				signature, carried = "", signature
+			}
+			e.thought(b, signature)
 		case conversation.Call:
-			e.functionCall(b, first)
-			first = false
+			e.functionCall(b, carried, first)
+			first, carried = false, ""
 		case conversation.Image, conversation.Document, conversation.Audio, conversation.Video:
 			if err := e.media(b); err != nil {
 				return err
@@ -203,28 +222,45 @@ func (e *encoder) text(b *conversation.Block) {
 	if b.Text == "" && signature == "" {
 		return
 	}
-	e.dst = append(appendComma(e.dst), '{')
-	e.dst = appendStringMember(e.dst, "text", b.Text)
+	e.dst = append(jsonedit.AppendComma(e.dst), '{')
+	e.dst = jsonedit.AppendStringMember(e.dst, "text", b.Text)
 	e.endPart(signature)
 }
 
 func (e *encoder) endPart(signature string) {
 	if signature != "" {
-		e.dst = appendStringMember(e.dst, "thoughtSignature", signature)
+		e.dst = jsonedit.AppendStringMember(e.dst, "thoughtSignature", signature)
 	}
 	e.dst = append(e.dst, '}')
 }
 
+// unsignedCall reports whether the next call has no signature. Then that of the thought before it is the call's: clients
+// of other dialects have no place for it beside a call, and so it went to them with a thought, which may be empty.
+func unsignedCall(blocks []conversation.Block) bool {
+	for i := range blocks {
+		switch b := &blocks[i]; {
+		case b.Kind == conversation.Call:
+			return ownSignature(b) == ""
+		case b.Kind == conversation.Thinking && ownSignature(b) != "":
+			return false
+		}
+	}
+	return false
+}
+
 // thought appends a thought of Gemini's. Those of other vendors are theirs alone and are dropped.
-func (e *encoder) thought(b *conversation.Block) {
-	if b.Origin != origin || b.Redacted {
+func (e *encoder) thought(b *conversation.Block, signature string) {
+	if b.Origin != origin {
 		e.note("thinking")
 		return
 	}
-	e.dst = append(appendComma(e.dst), '{')
-	e.dst = appendStringMember(e.dst, "text", b.Text)
+	if b.Text == "" && signature == "" {
+		return
+	}
+	e.dst = append(jsonedit.AppendComma(e.dst), '{')
+	e.dst = jsonedit.AppendStringMember(e.dst, "text", b.Text)
 	e.dst = append(e.dst, `,"thought":true`...)
-	e.endPart(ownSignature(b))
+	e.endPart(signature)
 }
 
 // opaque appends a part of the dialect's own as it stood.
@@ -233,12 +269,13 @@ func (e *encoder) opaque(b *conversation.Block) {
 		e.note("server_tools")
 		return
 	}
-	e.dst = append(appendComma(e.dst), b.Raw...)
+	e.dst = append(jsonedit.AppendComma(e.dst), b.Raw...)
 }
 
 // functionCall appends a call. Arguments have to be an object: none become {}, and text that is no JSON object, as of
-// a call that was cut off or of a free-text tool, becomes {"input": text}.
-func (e *encoder) functionCall(b *conversation.Block, first bool) {
+// a call that was cut off or of a free-text tool, becomes {"input": text}. carried is a signature that is the call's unless
+// it has one of its own.
+func (e *encoder) functionCall(b *conversation.Block, carried string, first bool) {
 	c := b.Call
 	if c == nil {
 		return
@@ -247,14 +284,14 @@ func (e *encoder) functionCall(b *conversation.Block, first bool) {
 	if c.ID != "" {
 		e.calls[c.ID] = call{name: name, order: len(e.calls)}
 	}
-	e.dst = append(appendComma(e.dst), `{"functionCall":{`...)
-	e.dst = appendStringMember(e.dst, "name", name)
-	e.dst = appendArguments(appendKey(e.dst, "args"), c)
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"functionCall":{`...)
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
+	e.dst = appendArguments(jsonedit.AppendKey(e.dst, "args"), c)
 	if c.ID != "" {
-		e.dst = appendStringMember(e.dst, "id", c.ID)
+		e.dst = jsonedit.AppendStringMember(e.dst, "id", c.ID)
 	}
 	e.dst = append(e.dst, '}')
-	signature := ownSignature(b)
+	signature := cmp.Or(ownSignature(b), carried)
 	if signature == "" && first && e.model.thinksByLevel() {
 		signature = skipSignature
 	}
@@ -281,27 +318,28 @@ func (e *encoder) result(r *conversation.ToolResult) error {
 		if r.Name == "" {
 			return dialects.BadRequest("messages", "a tool result answers a call that is not in the conversation")
 		}
-		name = functionName(r.Name)
+		name = e.toolName(r.Name)
 	}
-	e.dst = append(appendComma(e.dst), `{"functionResponse":{`...)
-	e.dst = appendStringMember(e.dst, "name", name)
-	e.dst = appendKey(e.dst, "response")
-	said := resultText(r.Content)
-	switch {
-	case r.IsError:
-		e.dst = append(e.dst, `{"error":`...)
-		e.dst = append(jsonedit.AppendString(e.dst, said), '}')
-	case isObject(said):
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"functionResponse":{`...)
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
+	e.dst = jsonedit.AppendKey(e.dst, "response")
+	wrapper, said := "output", resultText(r.Content, false)
+	if r.IsError {
+		wrapper = "error"
+	}
+	if !isObject(said) && e.r.Origin != origin {
+		said = resultText(r.Content, true)
+	}
+	if isObject(said) && (!r.IsError || isSet(gjson.Get(said, "error").Raw)) {
 		e.dst = append(e.dst, said...)
-	default:
-		e.dst = append(e.dst, `{"output":`...)
-		e.dst = append(jsonedit.AppendString(e.dst, said), '}')
+	} else {
+		e.dst = append(jsonedit.AppendStringMember(append(e.dst, '{'), wrapper, said), '}')
 	}
 	if err := e.resultMedia(r); err != nil {
 		return err
 	}
 	if r.CallID != "" {
-		e.dst = appendStringMember(e.dst, "id", r.CallID)
+		e.dst = jsonedit.AppendStringMember(e.dst, "id", r.CallID)
 	}
 	e.dst = append(e.dst, "}}"...)
 	return nil
@@ -313,7 +351,7 @@ func (e *encoder) resultMedia(r *conversation.ToolResult) error {
 	if len(media) == 0 || !e.model.thinksByLevel() {
 		return nil
 	}
-	e.dst = append(appendKey(e.dst, "parts"), '[')
+	e.dst = append(jsonedit.AppendKey(e.dst, "parts"), '[')
 	for i := range media {
 		if err := e.media(&media[i]); err != nil {
 			return err
@@ -323,14 +361,15 @@ func (e *encoder) resultMedia(r *conversation.ToolResult) error {
 	return nil
 }
 
-// resultText joins the texts of a result, plain text documents included, with line feeds.
-func resultText(blocks []conversation.Block) string {
+// resultText joins what a result says with line feeds. A block that only another dialect understands goes as its JSON
+// text, for it may be all that there is. With named, media are named where they stood: they are sent apart from the text.
+func resultText(blocks []conversation.Block, named bool) string {
 	if len(blocks) == 1 {
-		return textOf(&blocks[0])
+		return textOf(&blocks[0], named)
 	}
 	var b strings.Builder
 	for i := range blocks {
-		t := textOf(&blocks[i])
+		t := textOf(&blocks[i], named)
 		if t != "" && b.Len() > 0 {
 			b.WriteByte('\n')
 		}
@@ -339,9 +378,22 @@ func resultText(blocks []conversation.Block) string {
 	return b.String()
 }
 
-func textOf(b *conversation.Block) string {
-	if b.Media != nil {
+func textOf(b *conversation.Block, named bool) string {
+	switch {
+	case b.Kind == conversation.Opaque:
+		return jsonedit.Compact(b.Raw)
+	case b.Media == nil:
+		return b.Text
+	case b.Media.Text != "" || !named:
 		return b.Media.Text
 	}
-	return b.Text
+	return mediaNames[b.Kind]
+}
+
+// mediaNames stand in the text of a result where something else stood.
+var mediaNames = map[conversation.Kind]string{
+	conversation.Image:    "[image]",
+	conversation.Document: "[document]",
+	conversation.Audio:    "[audio]",
+	conversation.Video:    "[video]",
 }

@@ -1,11 +1,13 @@
 package gemini
 
 import (
+	"encoding/base64"
 	"path"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // filesAPI is where the IDs of Google's files API live.
@@ -14,7 +16,8 @@ const filesAPI = "https://generativelanguage.googleapis.com/v1beta/"
 // media appends an image, document, audio or video.
 //
 // Data goes inline. URLs go to Google to fetch: gs:// on Vertex, YouTube and files of the files API everywhere, any
-// other https:// with the newer models; the gateway fetches nothing. Plain text documents become text.
+// other https:// with the newer models; the gateway fetches nothing. Documents of plain text are data, too, and text for
+// models that are not known to take documents.
 func (e *encoder) media(b *conversation.Block) error {
 	m := b.Media
 	if m == nil {
@@ -22,27 +25,38 @@ func (e *encoder) media(b *conversation.Block) error {
 	}
 	e.noteMedia(m)
 	switch {
-	case m.Text != "":
+	case m.Text != "" && !e.model.known:
 		e.text(&conversation.Block{Text: m.Text})
 		return nil
+	case m.Text != "":
+		mime := m.MIME
+		if !strings.HasPrefix(mime, "text/") {
+			mime = "text/plain"
+		}
+		e.dst = append(jsonedit.AppendComma(e.dst), `{"inlineData":{`...)
+		e.dst = jsonedit.AppendStringMember(e.dst, "mimeType", mime)
+		e.dst = append(jsonedit.AppendKey(e.dst, "data"), '"')
+		e.dst = append(base64.StdEncoding.AppendEncode(e.dst, []byte(m.Text)), '"')
 	case m.Data != "":
 		mime := mimeType(m)
 		if mime == "" {
 			return dialects.BadRequest("messages", "the media type of inline data is missing")
 		}
-		e.dst = append(appendComma(e.dst), `{"inlineData":{`...)
-		e.dst = appendStringMember(e.dst, "mimeType", mime)
-		e.dst = appendStringMember(e.dst, "data", m.Data)
+		e.dst = append(jsonedit.AppendComma(e.dst), `{"inlineData":{`...)
+		e.dst = jsonedit.AppendStringMember(e.dst, "mimeType", mime)
+		e.dst = jsonedit.AppendStringMember(e.dst, "data", m.Data)
 	case m.URL != "" || m.FileID != "":
 		uri, err := fileURI(m)
 		if err != nil {
 			return err
 		}
-		e.dst = append(appendComma(e.dst), `{"fileData":{`...)
-		if mime := mimeType(m); mime != "" {
-			e.dst = appendStringMember(e.dst, "mimeType", mime)
+		e.dst = append(jsonedit.AppendComma(e.dst), `{"fileData":{`...)
+		mime := mimeType(m)
+		if mime == "" && b.Kind == conversation.Image {
+			mime = "image/jpeg" // Vertex demands a type, and looks at the file itself
 		}
-		e.dst = appendStringMember(e.dst, "fileUri", uri)
+		e.dst = jsonedit.AppendTextMember(e.dst, "mimeType", mime)
+		e.dst = jsonedit.AppendStringMember(e.dst, "fileUri", uri)
 	default:
 		return nil
 	}

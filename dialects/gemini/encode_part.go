@@ -1,47 +1,50 @@
 package gemini
 
-import "github.com/caddy-llm/llmgateway/dialects/conversation"
+import (
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+)
 
-// appendPart appends a block of an answer as a part, or nothing when the dialect has no place for it: empty texts,
-// thoughts that another vendor encrypted, and blocks that only another dialect understands. first says that no call
+// appendPart appends a block of an answer as a part, or nothing when the dialect has no place for it: empty texts, and
+// blocks that only another dialect understands. first says that no call
 // came before.
 func appendPart(dst []byte, b *conversation.Block, first bool) []byte {
-	signature := ownSignature(b)
+	signature := clientSignature(b)
 	before := len(dst)
-	dst = append(appendComma(dst), '{')
+	dst = append(jsonedit.AppendComma(dst), '{')
 	switch {
 	case b.Kind == conversation.Text || b.Kind == conversation.Refusal:
 		if b.Text == "" && signature == "" {
 			return dst[:before]
 		}
-		dst = appendStringMember(dst, "text", b.Text)
+		dst = jsonedit.AppendStringMember(dst, "text", b.Text)
 	case b.Kind == conversation.Thinking:
-		if b.Redacted || b.Text == "" && signature == "" {
+		if b.Text == "" && signature == "" {
 			return dst[:before]
 		}
-		dst = append(appendStringMember(dst, "text", b.Text), `,"thought":true`...)
+		dst = append(jsonedit.AppendStringMember(dst, "text", b.Text), `,"thought":true`...)
 	case b.Kind == conversation.Call && b.Call != nil:
 		dst = appendCall(dst, b.Call)
 		signature = callSignature(b, first)
 	case b.Kind == conversation.Opaque && b.Origin == origin && isObject(string(b.Raw)):
 		return append(dst[:len(dst)-1], b.Raw...)
 	case b.Media != nil && b.Media.Data != "":
-		dst = append(appendKey(dst, "inlineData"), '{')
+		dst = append(jsonedit.AppendKey(dst, "inlineData"), '{')
 		if mime := mimeType(b.Media); mime != "" {
-			dst = appendStringMember(dst, "mimeType", mime)
+			dst = jsonedit.AppendStringMember(dst, "mimeType", mime)
 		}
-		dst = append(appendStringMember(dst, "data", b.Media.Data), '}')
+		dst = append(jsonedit.AppendStringMember(dst, "data", b.Media.Data), '}')
 	case b.Media != nil && b.Media.URL != "":
-		dst = append(appendKey(dst, "fileData"), '{')
+		dst = append(jsonedit.AppendKey(dst, "fileData"), '{')
 		if mime := mimeType(b.Media); mime != "" {
-			dst = appendStringMember(dst, "mimeType", mime)
+			dst = jsonedit.AppendStringMember(dst, "mimeType", mime)
 		}
-		dst = append(appendStringMember(dst, "fileUri", b.Media.URL), '}')
+		dst = append(jsonedit.AppendStringMember(dst, "fileUri", b.Media.URL), '}')
 	default:
 		return dst[:before]
 	}
 	if signature != "" {
-		dst = appendStringMember(dst, "thoughtSignature", signature)
+		dst = jsonedit.AppendStringMember(dst, "thoughtSignature", signature)
 	}
 	return append(dst, '}')
 }
@@ -49,11 +52,11 @@ func appendPart(dst []byte, b *conversation.Block, first bool) []byte {
 // appendCall appends a functionCall. Arguments that are no JSON object, as of a call that was cut off, are treated as in
 // requests: {"input": text}.
 func appendCall(dst []byte, c *conversation.ToolCall) []byte {
-	dst = append(appendKey(dst, "functionCall"), '{')
+	dst = append(jsonedit.AppendKey(dst, "functionCall"), '{')
 	if c.ID != "" {
-		dst = appendStringMember(dst, "id", c.ID)
+		dst = jsonedit.AppendStringMember(dst, "id", c.ID)
 	}
-	dst = appendStringMember(dst, "name", c.Name)
-	dst = appendArguments(appendKey(dst, "args"), c)
+	dst = jsonedit.AppendStringMember(dst, "name", c.Name)
+	dst = appendArguments(jsonedit.AppendKey(dst, "args"), c)
 	return append(dst, '}')
 }

@@ -55,7 +55,7 @@ func (e *encoder) note(name string) {
 // config appends generationConfig, or nothing when the client left everything to the model.
 func (e *encoder) config() {
 	before := len(e.dst)
-	e.dst = append(appendKey(e.dst, "generationConfig"), '{')
+	e.dst = append(jsonedit.AppendKey(e.dst, "generationConfig"), '{')
 	empty := len(e.dst)
 	e.limits()
 	e.sampling()
@@ -83,10 +83,10 @@ func (e *encoder) limits() {
 			n = e.opts.MaxOutput
 			e.note("max_tokens")
 		}
-		e.dst = appendIntMember(e.dst, "maxOutputTokens", n)
+		e.dst = jsonedit.AppendIntMember(e.dst, "maxOutputTokens", n)
 	}
 	if e.r.N != nil && *e.r.N > 1 {
-		e.dst = appendIntMember(e.dst, "candidateCount", *e.r.N)
+		e.dst = jsonedit.AppendIntMember(e.dst, "candidateCount", *e.r.N)
 	}
 	stops := slices.DeleteFunc(slices.Clone(e.r.Stop), func(s string) bool { return s == "" })
 	if len(stops) > maxStops {
@@ -94,7 +94,7 @@ func (e *encoder) limits() {
 		e.note("stop")
 	}
 	if len(stops) > 0 {
-		e.dst = appendStrings(appendKey(e.dst, "stopSequences"), stops)
+		e.dst = jsonedit.AppendStrings(jsonedit.AppendKey(e.dst, "stopSequences"), stops)
 	}
 }
 
@@ -110,7 +110,7 @@ func (e *encoder) sampling() {
 			e.note("seed")
 			return
 		}
-		e.dst = appendIntMember(e.dst, "seed", *r.Seed)
+		e.dst = jsonedit.AppendIntMember(e.dst, "seed", *r.Seed)
 	}
 }
 
@@ -118,10 +118,26 @@ func (e *encoder) logprobs() {
 	if e.r.Logprobs == nil || !*e.r.Logprobs {
 		return
 	}
-	e.dst = append(appendKey(e.dst, "responseLogprobs"), "true"...)
+	e.dst = append(jsonedit.AppendKey(e.dst, "responseLogprobs"), "true"...)
 	if n := e.r.TopLogprobs; n != nil && *n > 0 {
-		e.dst = appendIntMember(e.dst, "logprobs", *n)
+		e.dst = jsonedit.AppendIntMember(e.dst, "logprobs", *n)
 	}
+}
+
+// jsonHint asks for structured output in words.
+const jsonHint = "When you give your answer, give a single valid JSON object and nothing else: no explanations and no code fences."
+
+// hint is what the model has to be told in words: models before Gemini 3 refuse structured output in a request that
+// declares functions. The functions are left as they are, because the answer is mostly what comes after the calls.
+func (e *encoder) hint() string {
+	f := e.r.Format
+	if f == nil || !e.model.known || e.model.major >= 3 || !slices.ContainsFunc(e.r.Tools, isFunction) {
+		return ""
+	}
+	if !hasSchema(f.Schema) {
+		return jsonHint
+	}
+	return jsonHint + " It must conform to this JSON Schema:\n" + string(f.Schema)
 }
 
 // format appends structured output. Name and description of a schema have no place, strictness is always on.
@@ -130,14 +146,31 @@ func (e *encoder) format() {
 	if f == nil {
 		return
 	}
-	e.dst = appendStringMember(e.dst, "responseMimeType", "application/json")
+	if e.hint() != "" {
+		e.note("response_format")
+		return
+	}
+	e.dst = jsonedit.AppendStringMember(e.dst, "responseMimeType", "application/json")
 	if hasSchema(f.Schema) {
-		e.dst = append(appendKey(e.dst, "responseJsonSchema"), f.Schema...)
+		e.schema("responseJsonSchema", "responseSchema", f.Schema, "response_format.schema")
+	}
+}
+
+// schema appends a schema under the first name, as it stands, or rewritten under the second one for a model that takes
+// no JSON Schema; note names it in case that something has to be dropped.
+func (e *encoder) schema(name, own string, schema []byte, note string) {
+	if !e.model.known || e.model.major >= 2 {
+		e.dst = jsonedit.AppendRawMember(e.dst, name, schema)
+		return
+	}
+	dst, whole := appendOpenAPI(jsonedit.AppendKey(e.dst, own), schema)
+	if e.dst = dst; !whole {
+		e.note(note)
 	}
 }
 
 func (e *encoder) extra(name string, value []byte) {
-	e.dst = append(jsonedit.AppendString(appendComma(e.dst), name), ':')
+	e.dst = append(jsonedit.AppendString(jsonedit.AppendComma(e.dst), name), ':')
 	e.dst = append(e.dst, value...)
 }
 
@@ -160,15 +193,22 @@ func (e *encoder) extras() {
 	if isSet(string(r.Metadata)) {
 		e.note("metadata")
 	}
-	switch r.ServiceTier {
-	case "", "auto", "default", "standard":
-	default:
-		e.note("service_tier")
-	}
+	e.tier()
 	if r.CacheKey != "" {
 		e.note("prompt_cache_key")
 	}
 	if r.ParallelTools != nil && !*r.ParallelTools {
 		e.note("parallel_tool_calls")
+	}
+}
+
+// tier appends the service tier. The default goes without saying, and Vertex has it in a header.
+func (e *encoder) tier() {
+	switch tier := e.r.ServiceTier; {
+	case tier == "" || tier == "auto" || tier == "default" || tier == "standard":
+	case (tier == "flex" || tier == "priority") && e.opts.Vendor != vertex:
+		e.dst = jsonedit.AppendStringMember(e.dst, "serviceTier", tier)
+	default:
+		e.note("service_tier")
 	}
 }

@@ -43,156 +43,6 @@ func encode(t *testing.T, r *conversation.Request, o dialects.EncodeOptions) (st
 	return body, strings.Join(notes, " "), err
 }
 
-func TestASystemBlockOfAnotherVendorIsLeftOutWithANote(t *testing.T) {
-	r := &conversation.Request{Messages: []conversation.Message{
-		{Role: conversation.System, Blocks: []conversation.Block{
-			{Kind: conversation.Opaque, Origin: "messages", Raw: []byte(`{"type":"text","text":"x-anthropic-billing-header: v=1;"}`)},
-			{Kind: conversation.Text, Text: "Be brief."},
-		}},
-		{Role: conversation.User, Blocks: []conversation.Block{{Kind: conversation.Text, Text: "hi"}}},
-	}}
-	body, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: "gemini-3-pro"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := `"systemInstruction":{"parts":[{"text":"Be brief."}]}`; !strings.Contains(string(body), want) || strings.Contains(string(body), "billing") {
-		t.Errorf("got %s", body)
-	}
-	if strings.Join(notes, " ") != "system" {
-		t.Errorf("notes %v", notes)
-	}
-}
-
-func TestEncodeContents(t *testing.T) {
-	signed := callOf("c1", "f", `{"a": 1}`)
-	signed.Signature, signed.Origin = "c2ln", "gemini"
-	foreign := callOf("c1", "f", `{}`)
-	foreign.Signature, foreign.Origin = "xyz", "messages"
-	for _, c := range []struct {
-		name, model string
-		messages    []conversation.Message
-		want, notes string
-	}{
-		{
-			name: "system prompts are hoisted in their order, empty ones dropped",
-			messages: []conversation.Message{
-				say(conversation.System, words("Be brief."), words("")), say(user, words("Hi")),
-				say(conversation.Developer, words("And kind.")),
-			},
-			want: `{"systemInstruction":{"parts":[{"text":"Be brief."},{"text":"And kind."}]},"contents":[{"role":"user","parts":[{"text":"Hi"}]}]}`,
-		},
-		{
-			name:     "a system prompt alone is what the user says",
-			messages: []conversation.Message{say(conversation.System, words("Tell a joke."))},
-			want:     `{"contents":[{"role":"user","parts":[{"text":"Tell a joke."}]}]}`,
-		},
-		{
-			name: "messages of one speaker are merged, empty ones left out",
-			messages: []conversation.Message{
-				say(user, words("a")), say(user, words("b")), say(assistant, words("")), say(assistant, words("c")),
-				say(assistant, words("d")), say(user, words("e")),
-			},
-			want: `{"contents":[{"role":"user","parts":[{"text":"a"},{"text":"b"}]},{"role":"model","parts":[{"text":"c"},{"text":"d"}]},{"role":"user","parts":[{"text":"e"}]}]}`,
-		},
-		{
-			name: "results of parallel calls are one content in the order of the calls, apart from what the user says",
-			messages: []conversation.Message{
-				say(user, words("go")), say(assistant, callOf("c1", "f", ``), callOf("c2", "g", `{"z":1,"a":2.50}`)),
-				say(user, resultOf("c2", words("two"))), say(user, resultOf("c1", words("one"))), say(user, words("next")),
-			},
-			want: `{"contents":[{"role":"user","parts":[{"text":"go"}]},` +
-				`{"role":"model","parts":[{"functionCall":{"name":"f","args":{},"id":"c1"}},{"functionCall":{"name":"g","args":{"z":1,"a":2.50},"id":"c2"}}]},` +
-				`{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"output":"one"},"id":"c1"}},{"functionResponse":{"name":"g","response":{"output":"two"},"id":"c2"}}]},` +
-				`{"role":"user","parts":[{"text":"next"}]}]}`,
-		},
-		{
-			name: "results are objects: their own, an output, or an error",
-			messages: []conversation.Message{
-				say(assistant, callOf("1", "f", "{}"), callOf("2", "f", "{}"), callOf("3", "f", "{}"), callOf("4", "f", "{}")),
-				say(user, resultOf("1", words(`{"b":1,"a":[]}`)), resultOf("2", words(`[1]`)), resultOf("3"),
-					conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "4", IsError: true, Content: []conversation.Block{words("it"), words("broke")}}}),
-			},
-			want: `{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f","args":{},"id":"1"}},{"functionCall":{"name":"f","args":{},"id":"2"}},{"functionCall":{"name":"f","args":{},"id":"3"}},{"functionCall":{"name":"f","args":{},"id":"4"}}]},` +
-				`{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"b":1,"a":[]},"id":"1"}},{"functionResponse":{"name":"f","response":{"output":"[1]"},"id":"2"}},{"functionResponse":{"name":"f","response":{"output":""},"id":"3"}},{"functionResponse":{"name":"f","response":{"error":"it\nbroke"},"id":"4"}}]}]}`,
-		},
-		{
-			name:     "arguments that are no object become an input",
-			messages: []conversation.Message{say(assistant, callOf("", "f", `{"a": "cut`), callOf("", "f", `"text"`), callOf("", "f", ` {} `))},
-			want:     `{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f","args":{"input":"{\"a\": \"cut"}}},{"functionCall":{"name":"f","args":{"input":"\"text\""}}},{"functionCall":{"name":"f","args": {} }}]}]}`,
-		},
-		{
-			name: "Gemini 3 gets its own signatures back", model: "gemini-3-pro-preview",
-			messages: []conversation.Message{say(assistant, signed, callOf("c2", "g", "{}"))},
-			want:     `{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f","args":{"a": 1},"id":"c1"},"thoughtSignature":"c2ln"},{"functionCall":{"name":"g","args":{},"id":"c2"}}]}]}`,
-		},
-		{
-			name: "Gemini 3 gets the stand-in on the first call of each step of another model", model: "models/gemini-3.1-flash",
-			messages: []conversation.Message{say(assistant, foreign, callOf("c2", "g", "{}")), say(user, resultOf("c1"), resultOf("c2")), say(assistant, callOf("c3", "f", "{}"))},
-			want: `{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f","args":{},"id":"c1"},"thoughtSignature":"skip_thought_signature_validator"},{"functionCall":{"name":"g","args":{},"id":"c2"}}]},` +
-				`{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"output":""},"id":"c1"}},{"functionResponse":{"name":"g","response":{"output":""},"id":"c2"}}]},` +
-				`{"role":"model","parts":[{"functionCall":{"name":"f","args":{},"id":"c3"},"thoughtSignature":"skip_thought_signature_validator"}]}]}`,
-		},
-		{
-			name: "thoughts and opaque parts go back to Gemini only", model: "gemini-2.5-pro",
-			messages: []conversation.Message{say(assistant,
-				conversation.Block{Kind: conversation.Thinking, Text: "hm", Signature: "s", Origin: "messages"},
-				conversation.Block{Kind: conversation.Thinking, Text: "well", Signature: "s", Origin: "gemini"},
-				conversation.Block{Kind: conversation.Opaque, Raw: json.RawMessage(`{"executableCode":{"code":"1"}}`), Origin: "gemini"},
-				conversation.Block{Kind: conversation.Opaque, Raw: json.RawMessage(`{"type":"server_tool_use"}`), Origin: "messages"},
-				conversation.Block{Text: "", Signature: "t", Origin: "gemini"})},
-			want:  `{"contents":[{"role":"model","parts":[{"text":"well","thought":true,"thoughtSignature":"s"},{"executableCode":{"code":"1"}},{"text":"","thoughtSignature":"t"}]}]}`,
-			notes: "thinking server_tools",
-		},
-		{
-			name: "media goes inline, by reference, or as text",
-			messages: []conversation.Message{say(user,
-				mediaBlock(conversation.Image, conversation.Media{MIME: "image/jpg", Data: "AAAA", Detail: "high"}),
-				mediaBlock(conversation.Image, conversation.Media{Data: "iVBORw0KGgoAAA"}),
-				mediaBlock(conversation.Document, conversation.Media{URL: "https://example.com/a.PDF?x=1#p"}),
-				mediaBlock(conversation.Video, conversation.Media{URL: "https://www.youtube.com/watch?v=1"}),
-				mediaBlock(conversation.Audio, conversation.Media{URL: "gs://b/a.mp3", MIME: "audio/mpeg"}),
-				mediaBlock(conversation.Document, conversation.Media{Text: "plain", Title: "T"}),
-				mediaBlock(conversation.Document, conversation.Media{FileID: "files/abc", Origin: "gemini"}))},
-			want: `{"contents":[{"role":"user","parts":[{"inlineData":{"mimeType":"image/jpeg","data":"AAAA"}},{"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgoAAA"}},` +
-				`{"fileData":{"mimeType":"application/pdf","fileUri":"https://example.com/a.PDF?x=1#p"}},{"fileData":{"fileUri":"https://www.youtube.com/watch?v=1"}},` +
-				`{"fileData":{"mimeType":"audio/mpeg","fileUri":"gs://b/a.mp3"}},{"text":"plain"},{"fileData":{"fileUri":"https://generativelanguage.googleapis.com/v1beta/files/abc"}}]}]}`,
-			notes: "detail title",
-		},
-		{
-			name: "an image in a result stands in it for Gemini 3", model: "gemini-3-flash",
-			messages: []conversation.Message{say(user, conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "shot", Content: []conversation.Block{
-				words("see"), mediaBlock(conversation.Image, conversation.Media{MIME: "image/png", Data: "AAAA"}),
-			}}})},
-			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"output":"see"},"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}}]}]}`,
-		},
-		{
-			name: "and after it for earlier models", model: "gemini-2.5-flash",
-			messages: []conversation.Message{say(user, conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "shot", Content: []conversation.Block{
-				words("see"), mediaBlock(conversation.Image, conversation.Media{MIME: "image/png", Data: "AAAA"}),
-			}}})},
-			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"output":"see"}}}]},{"role":"user","parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}]}`,
-		},
-		{
-			name: "cache marks and names are noted",
-			messages: []conversation.Message{{Role: user, Name: "ann", Blocks: []conversation.Block{
-				{Text: "a", Cache: &conversation.CacheMark{}}, {Text: "b", Cache: &conversation.CacheMark{}},
-			}}},
-			want:  `{"contents":[{"role":"user","parts":[{"text":"a"},{"text":"b"}]}]}`,
-			notes: "name cache_control",
-		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got, notes, err := encode(t, &conversation.Request{Messages: c.messages}, dialects.EncodeOptions{Model: c.model})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != c.want || notes != c.notes {
-				t.Errorf("got  %s (%s)\nwant %s (%s)", got, notes, c.want, c.notes)
-			}
-		})
-	}
-}
-
 func TestEncodeRefuses(t *testing.T) {
 	tool := conversation.Tool{Name: "web_search", Raw: json.RawMessage(`{}`), Origin: "messages"}
 	hi := []conversation.Message{say(user, words("hi"))}
@@ -241,8 +91,7 @@ func TestEncodeTools(t *testing.T) {
 		{name: "strictness and cache marks are noted", tools: []conversation.Tool{{Name: "g", Strict: new(true), Cache: &conversation.CacheMark{}}}, want: `"tools":[{"functionDeclarations":[{"name":"g"}]}]`, notes: "cache_control tools.strict"},
 		{
 			name: "a name is made valid the same way everywhere", tools: []conversation.Tool{{Name: "1 tool"}}, choice: conversation.ToolChoice{Mode: conversation.ChoiceTool, Name: "1 tool"},
-			want:  `"tools":[{"functionDeclarations":[{"name":"` + functionName("1 tool") + `"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["` + functionName("1 tool") + `"]}}`,
-			notes: "tools.name",
+			want: `"tools":[{"functionDeclarations":[{"name":"` + functionName("1 tool") + `"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["` + functionName("1 tool") + `"]}}`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -256,6 +105,37 @@ func TestEncodeTools(t *testing.T) {
 				t.Errorf("got  %s (%s) %v\nwant %s (%s)", got, notes, err, want, c.notes)
 			}
 		})
+	}
+}
+
+func TestWhatIsChangedIsChangedBackInTheAnswer(t *testing.T) {
+	var w conversation.Rewrites
+	sent := functionName("a tool")
+	r := conversation.Request{
+		Messages: []conversation.Message{
+			say(user, words("hi")),
+			say(assistant, conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "1", Name: "patch", Arguments: "*** a\n", Custom: true}}),
+			say(user, resultOf("1", words("ok"))),
+		},
+		Tools: []conversation.Tool{
+			{Name: "a tool"},
+			{Name: "patch", Description: "Edits.", Custom: true, Raw: json.RawMessage(`{"type":"custom"}`), Origin: "responses", Grammar: &conversation.Grammar{Syntax: "lark", Definition: "start: x"}},
+			{Name: "note", Custom: true},
+		},
+	}
+	got, notes, err := encode(t, &r, dialects.EncodeOptions{Rewrites: &w})
+	want := `{"contents":[{"role":"user","parts":[{"text":"hi"}]},{"role":"model","parts":[{"functionCall":{"name":"patch","args":{"input":"*** a\n"},"id":"1"}}]},` +
+		`{"role":"user","parts":[{"functionResponse":{"name":"patch","response":{"output":"ok"},"id":"1"}}]}],"tools":[{"functionDeclarations":[{"name":"` + sent + `"},` +
+		`{"name":"patch","description":"Edits.\n\nThe input must match this lark grammar:\nstart: x","parametersJsonSchema":` + conversation.FreeTextSchema + `},` +
+		`{"name":"note","parametersJsonSchema":` + conversation.FreeTextSchema + `}]}]}`
+	if err != nil || got != want || notes != "" {
+		t.Errorf("got  %s (%s) %v\nwant %s", got, notes, err, want)
+	}
+	answer := &conversation.Response{Choices: []conversation.Choice{{Blocks: []conversation.Block{callOf("2", sent, `{}`), callOf("3", "patch", `{"input":"b"}`)}}}}
+	w.Response(answer)
+	first, second := answer.Choices[0].Blocks[0].Call, answer.Choices[0].Blocks[1].Call
+	if first.Name != "a tool" || first.Custom || second.Arguments != "b" || !second.Custom {
+		t.Errorf("the client is told %+v, %+v", *first, *second)
 	}
 }
 
@@ -312,7 +192,7 @@ func TestEncodeConfig(t *testing.T) {
 		{
 			name: "what the dialect has no place for is noted",
 			r: conversation.Request{
-				User: "u", Metadata: json.RawMessage(`{"a":1}`), ServiceTier: "flex", CacheKey: "k", ParallelTools: new(false),
+				User: "u", Metadata: json.RawMessage(`{"a":1}`), ServiceTier: "scale", CacheKey: "k", ParallelTools: new(false),
 				Extra: []conversation.Field{{Name: "logit_bias", Value: json.RawMessage(`{}`)}}, Origin: "chat",
 			},
 			notes: "logit_bias user metadata service_tier prompt_cache_key parallel_tool_calls",
@@ -340,6 +220,20 @@ func TestEncodeOwnExtras(t *testing.T) {
 	got, notes, err := encode(t, &r, dialects.EncodeOptions{})
 	if want := `{"contents":[{"role":"user","parts":[{"text":"hi"}]}],"cachedContent":"cachedContents/1"}`; err != nil || got != want || notes != "" {
 		t.Errorf("got %s (%s) %v, want %s", got, notes, err, want)
+	}
+}
+
+func TestServiceTiersAreTheSameInAllWords(t *testing.T) {
+	for in, want := range map[string]string{`"FLEX"`: "flex", `"priority"`: "priority", `"standard"`: "default", `"unspecified"`: "", `null`: ""} {
+		r := mustDecode(t, with(`"service_tier":`+in))
+		got, notes, err := encode(t, r, dialects.EncodeOptions{})
+		sent := strings.Contains(got, `"serviceTier":"`+want+`"`)
+		if err != nil || r.ServiceTier != want || sent != (want == "flex" || want == "priority") || notes != "" {
+			t.Errorf("%s: %q became %s (%s) %v", in, r.ServiceTier, got, notes, err)
+		}
+		if _, notes, _ := encode(t, r, dialects.EncodeOptions{Vendor: vertex}); (notes != "") != sent {
+			t.Errorf("%s: Vertex has notes %q", in, notes)
+		}
 	}
 }
 
@@ -409,5 +303,27 @@ func TestEncodeLeavesTheRequestAlone(t *testing.T) {
 	}
 	if blocks[:2][1].Text != "" {
 		t.Error("the blocks of a message were written behind")
+	}
+}
+
+func TestClientsOfMessagesSeeThoughtsUnlessTheySayOtherwise(t *testing.T) {
+	for _, c := range []struct {
+		origin string
+		r      conversation.Reasoning
+		shown  bool
+	}{
+		{"messages", conversation.Reasoning{Budget: new(int64(2000))}, true},
+		{"messages", conversation.Reasoning{Adaptive: true}, true},
+		{"messages", conversation.Reasoning{Adaptive: true, Summary: "none"}, false},
+		{"messages", conversation.Reasoning{Effort: "low"}, false},
+		{"messages", conversation.Reasoning{Off: true}, false},
+		{"chat", conversation.Reasoning{Budget: new(int64(2000))}, false},
+		{"responses", conversation.Reasoning{Effort: "low", Summary: "auto"}, true},
+	} {
+		r := conversation.Request{Messages: []conversation.Message{say(user, words("hi"))}, Reasoning: &c.r, Origin: c.origin}
+		got, _, err := encode(t, &r, dialects.EncodeOptions{Model: "gemini-2.5-flash"})
+		if err != nil || strings.Contains(got, `"includeThoughts":true`) != c.shown {
+			t.Errorf("%s %+v: %s, %v", c.origin, c.r, got, err)
+		}
 	}
 }

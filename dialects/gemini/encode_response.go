@@ -3,18 +3,21 @@ package gemini
 import (
 	"crypto/rand"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // EncodeResponse implements [dialects.Decoder]. Where the provider named no ID, one is made up: clients log it.
 func (Codec) EncodeResponse(dst []byte, r *conversation.Response, requestModel string) []byte {
 	dst = append(dst, `{"candidates":[`...)
 	for i := range r.Choices {
-		dst = appendCandidate(appendComma(dst), &r.Choices[i], i)
+		dst = appendCandidate(jsonedit.AppendComma(dst), &r.Choices[i], i)
 	}
 	dst = append(dst, ']')
 	if r.UsageKnown {
-		dst = appendUsage(appendKey(dst, "usageMetadata"), r.Usage)
+		dst = appendUsage(jsonedit.AppendKey(dst, "usageMetadata"), r.Usage)
 	}
 	model := requestModel
 	if model == "" {
@@ -28,8 +31,8 @@ func appendIdentity(dst []byte, id, model string) []byte {
 	if id == "" {
 		id = rand.Text()
 	}
-	dst = appendStringMember(dst, "modelVersion", model)
-	return appendStringMember(dst, "responseId", id)
+	dst = jsonedit.AppendStringMember(dst, "modelVersion", model)
+	return jsonedit.AppendStringMember(dst, "responseId", id)
 }
 
 func appendCandidate(dst []byte, c *conversation.Choice, index int) []byte {
@@ -49,15 +52,15 @@ func appendCandidate(dst []byte, c *conversation.Choice, index int) []byte {
 	dst = append(dst, `],"role":"model"}`...)
 	dst = appendFinish(dst, c.Stop, c.StopDetail)
 	dst = g.append(dst)
-	dst = appendLogprobs(dst, c.Logprobs)
-	return append(appendIntMember(dst, "index", int64(index)), '}')
+	dst = appendLogprobs(dst, gjson.GetBytes(c.Logprobs, "content"))
+	return append(jsonedit.AppendIntMember(dst, "index", int64(index)), '}')
 }
 
 // appendFinish appends the members that say why a candidate ended.
 func appendFinish(dst []byte, stop conversation.StopReason, detail string) []byte {
-	dst = appendStringMember(dst, "finishReason", finishReason(stop))
+	dst = jsonedit.AppendStringMember(dst, "finishReason", finishReason(stop))
 	if detail != "" {
-		dst = appendStringMember(dst, "finishMessage", detail)
+		dst = jsonedit.AppendStringMember(dst, "finishMessage", detail)
 	}
 	return dst
 }
@@ -80,15 +83,15 @@ func finishReason(stop conversation.StopReason) string {
 // was written to a cache is prompt like any other, for the dialect has no count of it.
 func appendUsage(dst []byte, u conversation.Usage) []byte {
 	dst = append(dst, '{')
-	dst = appendIntMember(dst, "promptTokenCount", u.TotalInput())
+	dst = jsonedit.AppendIntMember(dst, "promptTokenCount", u.TotalInput())
 	if u.CacheRead > 0 {
-		dst = appendIntMember(dst, "cachedContentTokenCount", u.CacheRead)
+		dst = jsonedit.AppendIntMember(dst, "cachedContentTokenCount", u.CacheRead)
 	}
-	dst = appendIntMember(dst, "candidatesTokenCount", u.Output+u.OutputAudio)
+	dst = jsonedit.AppendIntMember(dst, "candidatesTokenCount", u.Output+u.OutputAudio)
 	if u.Reasoning > 0 {
-		dst = appendIntMember(dst, "thoughtsTokenCount", u.Reasoning)
+		dst = jsonedit.AppendIntMember(dst, "thoughtsTokenCount", u.Reasoning)
 	}
-	dst = appendIntMember(dst, "totalTokenCount", u.TotalInput()+u.TotalOutput())
+	dst = jsonedit.AppendIntMember(dst, "totalTokenCount", u.TotalInput()+u.TotalOutput())
 	dst = appendAudio(dst, "promptTokensDetails", u.TotalInput(), u.InputAudio)
 	dst = appendAudio(dst, "candidatesTokensDetails", u.Output+u.OutputAudio, u.OutputAudio)
 	return append(dst, '}')
@@ -99,7 +102,7 @@ func appendAudio(dst []byte, key string, all, audio int64) []byte {
 	if audio <= 0 {
 		return dst
 	}
-	dst = append(appendKey(dst, key), `[{"modality":"TEXT"`...)
-	dst = append(appendIntMember(dst, "tokenCount", all-audio), `},{"modality":"AUDIO"`...)
-	return append(appendIntMember(dst, "tokenCount", audio), "}]"...)
+	dst = append(jsonedit.AppendKey(dst, key), `[{"modality":"TEXT"`...)
+	dst = append(jsonedit.AppendIntMember(dst, "tokenCount", all-audio), `},{"modality":"AUDIO"`...)
+	return append(jsonedit.AppendIntMember(dst, "tokenCount", audio), "}]"...)
 }

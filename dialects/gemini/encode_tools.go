@@ -3,10 +3,14 @@ package gemini
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"strings"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // maxName is how long the name of a function may be.
@@ -55,12 +59,10 @@ func isNameByte(c byte) bool {
 	return isNameStart(c) || c >= '0' && c <= '9' || c == '.' || c == ':' || c == '-'
 }
 
-// toolName is functionName with a note when the model is told another name than the client's.
+// toolName is functionName, and sees to it that the client will know the tool again in the answer.
 func (e *encoder) toolName(name string) string {
 	sent := functionName(name)
-	if sent != name {
-		e.note("tools.name")
-	}
+	e.opts.Rewrites.Rename(name, sent)
 	return sent
 }
 
@@ -72,7 +74,7 @@ func (e *encoder) tools() error {
 	foreign := map[string]bool{}
 	for _, t := range e.r.Tools {
 		switch {
-		case t.Raw == nil:
+		case isFunction(t):
 			functions = append(functions, t)
 		case t.Origin == origin:
 			own = append(own, t)
@@ -93,16 +95,16 @@ func (e *encoder) tools() error {
 		}
 		return nil
 	}
-	e.dst = append(appendKey(e.dst, "tools"), '[')
+	e.dst = append(jsonedit.AppendKey(e.dst, "tools"), '[')
 	if len(functions) > 0 {
-		e.dst = append(appendComma(e.dst), `{"functionDeclarations":[`...)
+		e.dst = append(jsonedit.AppendComma(e.dst), `{"functionDeclarations":[`...)
 		for _, t := range functions {
 			e.declaration(&t)
 		}
 		e.dst = append(e.dst, "]}"...)
 	}
 	for _, t := range own {
-		e.dst = append(appendComma(e.dst), t.Raw...)
+		e.dst = append(jsonedit.AppendComma(e.dst), t.Raw...)
 	}
 	e.dst = append(e.dst, ']')
 	if len(functions) > 0 {
@@ -111,14 +113,26 @@ func (e *encoder) tools() error {
 	return nil
 }
 
+// isFunction tells what the client runs from what the vendor does.
+func isFunction(t conversation.Tool) bool { return t.Raw == nil || t.Custom }
+
+// declaration appends a function. A free-text tool, which the dialect has not, becomes a function with one text; what
+// its grammar is can only be told to the model.
 func (e *encoder) declaration(t *conversation.Tool) {
-	e.dst = append(appendComma(e.dst), '{')
-	e.dst = appendStringMember(e.dst, "name", e.toolName(t.Name))
-	if t.Description != "" {
-		e.dst = appendStringMember(e.dst, "description", t.Description)
+	name, description, schema := e.toolName(t.Name), t.Description, t.Schema
+	if t.Custom {
+		e.opts.Rewrites.FreeText(name)
+		schema = json.RawMessage(conversation.FreeTextSchema)
+		if g := t.Grammar; g != nil {
+			description = strings.TrimLeft(description+"\n\nThe input must match this "+g.Syntax+" grammar:\n"+g.Definition, "\n")
+		}
 	}
-	if hasSchema(t.Schema) {
-		e.dst = append(appendKey(e.dst, "parametersJsonSchema"), t.Schema...)
+	e.dst = append(jsonedit.AppendComma(e.dst), '{')
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
+	e.dst = jsonedit.AppendTextMember(e.dst, "description", description)
+	// Models before Gemini 2 refuse an object without properties.
+	if hasSchema(schema) && (!e.model.known || e.model.major >= 2 || gjson.GetBytes(schema, "properties.@keys.0").Exists()) {
+		e.schema("parametersJsonSchema", "parameters", schema, "tools.parameters")
 	}
 	e.dst = append(e.dst, '}')
 	if t.Strict != nil && *t.Strict {
@@ -151,9 +165,9 @@ func (e *encoder) choice() {
 	if len(allowed) > 0 {
 		names := make([]string, len(allowed))
 		for i, name := range allowed {
-			names[i] = functionName(name)
+			names[i] = e.toolName(name)
 		}
-		e.dst = appendStrings(appendKey(e.dst, "allowedFunctionNames"), names)
+		e.dst = jsonedit.AppendStrings(jsonedit.AppendKey(e.dst, "allowedFunctionNames"), names)
 	}
 	e.dst = append(e.dst, "}}"...)
 }

@@ -24,6 +24,7 @@ type eventReader struct {
 	failed  bool // an error ended the stream
 	ids     callIDs
 	choices []*choice // in the order of appearance
+	texts   []byte    // of the frame that was read last, without their escapes
 
 	usage   conversation.Usage
 	known   bool
@@ -39,6 +40,7 @@ func (r *eventReader) Read(ev sse.Event, out []conversation.Event) ([]conversati
 	if r.failed || len(ev.Data) == 0 {
 		return out, nil
 	}
+	r.texts = r.texts[:0]
 	data := jsonedit.View(ev.Data)
 	if data == "[DONE]" { // added by some proxies
 		return out, nil
@@ -134,7 +136,7 @@ func (r *eventReader) count(raw string) bool {
 }
 
 func (r *eventReader) candidate(doc string, out []conversation.Event) ([]conversation.Event, error) {
-	var index, content, finish, message, grounding string
+	var index, content, finish, message, grounding, logprobs string
 	jsonedit.EachMember(doc, func(key, raw string) bool {
 		switch key {
 		case "index":
@@ -147,10 +149,13 @@ func (r *eventReader) candidate(doc string, out []conversation.Event) ([]convers
 			message = raw
 		case "groundingMetadata":
 			grounding = raw
+		case "logprobsResult":
+			logprobs = raw
 		}
 		return true
 	})
 	c := r.choice(choiceIndex(index))
+	before := len(out)
 	var err error
 	gjson.Get(content, "parts").ForEach(func(_, part gjson.Result) bool {
 		out, err = c.part(part, out)
@@ -158,6 +163,9 @@ func (r *eventReader) candidate(doc string, out []conversation.Event) ([]convers
 	})
 	if err != nil {
 		return out, err
+	}
+	if isSet(logprobs) {
+		weigh(logprobs, out[before:])
 	}
 	if stop, done := stopReason(finish); done {
 		c.finished, c.stop = true, stop
@@ -174,6 +182,9 @@ func (r *eventReader) candidate(doc string, out []conversation.Event) ([]convers
 
 // choiceIndex is which answer a candidate with this raw index belongs to. The first one may have none.
 func choiceIndex(raw string) int {
+	if raw == "" {
+		return 0
+	}
 	n, _ := jsonedit.Count(raw)
 	return int(min(max(n, 0), maxChoice))
 }
@@ -184,7 +195,7 @@ func (r *eventReader) choice(index int) *choice {
 			return c
 		}
 	}
-	c := &choice{number: index, ids: &r.ids}
+	c := &choice{number: index, ids: &r.ids, texts: &r.texts}
 	r.choices = append(r.choices, c)
 	return c
 }

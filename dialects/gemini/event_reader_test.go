@@ -8,6 +8,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -124,6 +125,12 @@ var streams = []struct {
 		err:    errPartialArgs,
 	},
 	{
+		name:   "an array of chunks in one event, whose texts all stay",
+		stream: frames(`[` + part(`{"text":"a\n"}`, "") + `,` + part(`{"functionCall":{"name":"f","id":"x"}}`, "") + `,` + part(`{"text":"b\n"},{"text":"hm\t","thought":true}`, `,"finishReason":1`) + `]`),
+		want: "start r  created=0\n0.0 open text\n0.0 text a\n\n0.0 close\n0.1 open call f x\n0.1 args {}\n0.1 close\n0.2 open text\n0.2 text b\n\n0.2 close\n" +
+			"0.3 open thinking\n0.3 think hm\t\n0.3 close\n0 stop calls \nend",
+	},
+	{
 		name:   "an empty last event and a foreign end marker are ignored",
 		stream: frames(part(`{"text":"a"}`, stop), "[DONE]") + "data:\r\n\r\n",
 		want:   "start r  created=0\n0.0 open text\n0.0 text a\n0.0 close\n0 stop end \nend",
@@ -238,3 +245,24 @@ func quote(s string) string {
 }
 
 func many(s string) string { return strings.Repeat(s, maxPathSteps) }
+
+func TestAnOrdinaryEventIsReadAndWrittenWithoutAllocating(t *testing.T) {
+	r, w := Codec{}.NewEventReader(), Codec{}.NewEventWriter(dialects.WriterOptions{Model: "m", RequestID: "r"})
+	ev := sse.Event{Data: []byte(part(`{"text":"a few words,\n\"and\" a line"}`, ""))}
+	events, err := r.Read(ev, make([]conversation.Event, 0, 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []byte
+	for i := range events {
+		out = w.Append(out, &events[i])
+	}
+	said, written := &r.(*eventReader).choices[0].said, &w.(*eventWriter).choices[0].said
+	if n := testing.AllocsPerRun(100, func() {
+		*said, *written = (*said)[:0], (*written)[:0] // an answer has an end
+		events, _ = r.Read(ev, events[:0])
+		out = w.Append(out[:0], &events[0])
+	}); n != 0 || !strings.Contains(string(out), `{"text":"a few words,\n\"and\" a line"}`) {
+		t.Errorf("%v allocations for %s", n, out)
+	}
+}

@@ -3,6 +3,8 @@ package gemini
 import (
 	"crypto/rand"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -94,10 +96,13 @@ func (w *eventWriter) begin(dst []byte, ev *conversation.Event) []byte {
 	c, b := w.choice(ev.Choice), ev.Block
 	c.block = *b
 	c.block.Text, c.block.Citations = "", nil
-	c.arguments, c.signature, c.citations = c.arguments[:0], append(c.signature[:0], ownSignature(b)...), append(c.citations[:0], b.Citations...)
+	c.arguments, c.signature, c.citations = c.arguments[:0], c.signature[:0], append(c.citations[:0], b.Citations...)
+	if b.Kind == conversation.Thinking || b.Origin == origin {
+		c.signature = append(c.signature, b.Signature...)
+	}
 	switch b.Kind {
 	case conversation.Text, conversation.Refusal, conversation.Thinking:
-		return w.text(dst, ev.Choice, b.Text)
+		return w.text(dst, ev.Choice, b.Text, nil)
 	case conversation.Call:
 		if b.Call != nil {
 			c.call = *b.Call
@@ -115,16 +120,16 @@ func (w *eventWriter) delta(dst []byte, ev *conversation.Event) []byte {
 	switch ev.Delta {
 	case conversation.DeltaText:
 		if kind == conversation.Text || kind == conversation.Refusal {
-			return w.text(dst, ev.Choice, ev.Text)
+			return w.text(dst, ev.Choice, ev.Text, ev.Logprobs)
 		}
 	case conversation.DeltaThinking:
 		if kind == conversation.Thinking {
-			return w.text(dst, ev.Choice, ev.Text)
+			return w.text(dst, ev.Choice, ev.Text, nil)
 		}
 	case conversation.DeltaArguments:
 		c.arguments = append(c.arguments, ev.Text...)
 	case conversation.DeltaSignature:
-		if c.block.Origin == origin {
+		if kind == conversation.Thinking || c.block.Origin == origin {
 			c.signature = append(c.signature, ev.Text...)
 		}
 	case conversation.DeltaCitation:
@@ -139,14 +144,10 @@ func (w *eventWriter) delta(dst []byte, ev *conversation.Event) []byte {
 func (w *eventWriter) end(dst []byte, ev *conversation.Event) []byte {
 	c := w.choice(ev.Choice)
 	b := &c.block
-	if ev.Block != nil && len(c.signature) == 0 {
-		c.signature = append(c.signature, ownSignature(ev.Block)...)
+	if ev.Block != nil && len(c.signature) == 0 && (b.Kind == conversation.Thinking || ev.Block.Origin == origin) {
+		c.signature, b.Origin = append(c.signature, ev.Block.Signature...), ev.Block.Origin
 	}
-	if len(c.signature) > 0 {
-		b.Signature, b.Origin = string(c.signature), origin
-	} else {
-		b.Signature = ""
-	}
+	b.Signature = string(c.signature)
 	switch b.Kind {
 	case conversation.Text, conversation.Refusal:
 		c.sources.add(0, jsonedit.View(c.said), shifted(c.citations, c.said, c.past))
@@ -168,10 +169,10 @@ func (w *eventWriter) end(dst []byte, ev *conversation.Event) []byte {
 	return dst
 }
 
-// text writes a piece of the open text or thought.
-func (w *eventWriter) text(dst []byte, choice int, s string) []byte {
+// text writes a piece of the open text or thought, and the log probabilities of its tokens where there are any.
+func (w *eventWriter) text(dst []byte, choice int, s string, logprobs []byte) []byte {
 	c := w.choice(choice)
-	if s == "" || c.block.Redacted {
+	if s == "" && len(logprobs) == 0 || c.block.Redacted {
 		return dst
 	}
 	if c.block.Kind != conversation.Thinking {
@@ -182,7 +183,11 @@ func (w *eventWriter) text(dst []byte, choice int, s string) []byte {
 	if c.block.Kind == conversation.Thinking {
 		dst = append(dst, `,"thought":true`...)
 	}
-	return w.close(append(dst, `}],"role":"model"}`...), choice)
+	dst = append(dst, `}],"role":"model"}`...)
+	if len(logprobs) > 0 {
+		dst = appendLogprobs(dst, gjson.Parse("["+jsonedit.View(logprobs)+"]"))
+	}
+	return w.close(dst, choice)
 }
 
 // part writes a block in one piece.
@@ -199,7 +204,7 @@ func (w *eventWriter) part(dst []byte, choice int, b *conversation.Block, first 
 
 // close ends a chunk of one candidate.
 func (w *eventWriter) close(dst []byte, choice int) []byte {
-	dst = append(appendIntMember(dst, "index", int64(choice)), "}]"...)
+	dst = append(jsonedit.AppendIntMember(dst, "index", int64(choice)), "}]"...)
 	return w.sign(dst)
 }
 
@@ -218,14 +223,14 @@ func (w *eventWriter) last(dst []byte) []byte {
 	}
 	dst = append(dst, `data: {"candidates":[`...)
 	for i, c := range w.choices {
-		dst = append(appendComma(dst), `{"content":{"parts":[{"text":""}],"role":"model"}`...)
+		dst = append(jsonedit.AppendComma(dst), `{"content":{"parts":[{"text":""}],"role":"model"}`...)
 		dst = appendFinish(dst, c.stop, c.detail)
 		dst = c.sources.append(dst)
-		dst = append(appendIntMember(dst, "index", int64(i)), '}')
+		dst = append(jsonedit.AppendIntMember(dst, "index", int64(i)), '}')
 	}
 	dst = append(dst, ']')
 	if w.known {
-		dst = appendUsage(appendKey(dst, "usageMetadata"), w.usage)
+		dst = appendUsage(jsonedit.AppendKey(dst, "usageMetadata"), w.usage)
 	}
 	return w.sign(dst)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
 var (
@@ -128,5 +129,32 @@ func TestASourceInAStreamIsCountedFromItsBeginning(t *testing.T) {
 	docs := documents(t, s)
 	if g := gjson.Get(docs[len(docs)-1], "candidates.0.groundingMetadata.groundingSupports").Raw; g != `[{"segment":{"startIndex":2,"endIndex":4,"text":"hi"},"groundingChunkIndices":[0]}]` {
 		t.Error(docs)
+	}
+}
+
+func TestLogprobsOfAStreamStandBesideTheirText(t *testing.T) {
+	const tokens = `{"token":"hi","logprob":-0.50,"bytes":[104,105],"top_logprobs":[{"token":"ho","logprob":-1.25,"bytes":[104,111]}]}`
+	weighed := evHi
+	weighed.Logprobs = []byte(tokens)
+	s := write(dialects.WriterOptions{Model: "m"}, evStart, evText, evHi, weighed, evClose, evStop, evEnd)
+	docs := documents(t, s)
+	if want := `{"content":{"parts":[{"text":"hi"}],"role":"model"},"logprobsResult":{"chosenCandidates":[{"token":"hi","logProbability":-0.50}],"topCandidates":[{"candidates":[{"token":"ho","logProbability":-1.25}]}]},"index":0}`; gjson.Get(docs[1], "candidates.0").Raw != want {
+		t.Errorf("got %s", docs[1])
+	}
+	var read []string
+	r := Codec{}.NewEventReader()
+	eachFrame(t, strings.NewReader(s), func(ev sse.Event) {
+		events, err := r.Read(ev, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range events {
+			if ev.Type == conversation.EventDelta {
+				read = append(read, ev.Text+string(ev.Logprobs))
+			}
+		}
+	})
+	if strings.Join(read, "\n") != "hi\nhi"+tokens {
+		t.Errorf("read %q", read)
 	}
 }

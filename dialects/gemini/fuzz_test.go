@@ -20,6 +20,8 @@ func FuzzDecodeRequest(f *testing.F) {
 		ask(`{"text":"hi"},{"inline_data":{"mime_type":"text/plain","data":"aGk="}}`),
 		`{"contents":[{"role":"model","parts":[{"functionCall":{"name":"f"}},{"x":{}}]},{"parts":[{"functionResponse":{"name":"f","response":{"output": [1]},"parts":[{"fileData":{"fileUri":"https://x/a.png"}}]}}]}]}`,
 		with(`"tools":[{"functionDeclarations":[{"name":"f","parameters":{"type":"OBJECT","nullable":true,"properties":{"a":{"any_of":[{"type":1}]}}}}],"x":{}}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["f"]}}`),
+		history(string(Codec{}.EncodeResponse(nil, foreign(), "m"))),
+		history(string(Codec{}.EncodeResponse(nil, own(), "m"))),
 		with(`"generation_config":{"responseSchema":{"enum":["a"]},"seed":"1","thinkingConfig":{"thinkingBudget":-1},"a\"b":1},"a\"b":2`),
 	} {
 		f.Add([]byte(seed))
@@ -114,6 +116,7 @@ func FuzzEventReader(f *testing.F) {
 	for _, s := range streams {
 		f.Add([]byte(s.stream))
 	}
+	f.Add([]byte(frames(part(`{"text":"a"}`, `,"logprobsResult":{"chosenCandidates":[{"token":"a","logProbability":-1}],"topCandidates":[{}]},"finishReason":"STOP"`))))
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		// transcript checks the order of events.
 		if lines, err := transcript(t, bytes.NewReader(stream)); err == nil && lines == "" {
@@ -158,6 +161,37 @@ func FuzzPartialArgs(f *testing.F) {
 		}
 		if err := p.add(pieceAt("$.s", string(jsonedit.AppendString([]byte(`"stringValue":`), value)))); err != nil || !isObject(p.String()) {
 			t.Fatalf("%q made %s, %v", value, p.String(), err)
+		}
+	})
+}
+
+// FuzzOpenAPI holds that a schema stays a JSON object, however it is rewritten.
+func FuzzOpenAPI(f *testing.F) {
+	f.Add([]byte(`{"type":["object","null"],"properties":{"a":{"$ref":"#/$defs/A"}},"$defs":{"A":{"anyOf":[{"const":"x"},{"enum":[1]},{"type":"null"}]}}}`))
+	f.Fuzz(func(t *testing.T, schema []byte) {
+		if !isObject(string(schema)) {
+			return
+		}
+		if out, _ := appendOpenAPI(nil, schema); !isObject(string(out)) {
+			t.Fatalf("%s became %s", schema, out)
+		}
+	})
+}
+
+// FuzzSpliceSignatures holds that taking out the thoughts of other vendors leaves a valid document that has none.
+func FuzzSpliceSignatures(f *testing.F) {
+	f.Add([]byte(history(string(Codec{}.EncodeResponse(nil, foreign(), "m")))))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		var obj jsonedit.Object
+		if jsonedit.Scan(doc, knownKeys, jsonedit.Limits{}, &obj) != nil {
+			return
+		}
+		out := jsonedit.Apply(nil, doc, Codec{}.Splice(doc, &obj, dialects.Head{}, dialects.SpliceOptions{Model: "m"}, nil).Edits)
+		if !json.Valid(out) {
+			t.Fatalf("%s became %s", doc, out)
+		}
+		if gjson.GetBytes(out, `contents.#.parts.#(thoughtSignature%"`+wireLabel+`*")#|@flatten|0`).Exists() {
+			t.Fatalf("a foreign signature in %s", out)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // grounding collects the citations of an answer for its groundingMetadata.
@@ -30,13 +31,13 @@ func (g *grounding) add(part int, text string, citations []conversation.Citation
 		}
 		g.supports = append(appendElement(g.supports), `{"segment":{`...)
 		if part > 0 {
-			g.supports = appendIntMember(g.supports, "partIndex", int64(part))
+			g.supports = jsonedit.AppendIntMember(g.supports, "partIndex", int64(part))
 		}
 		if start > 0 {
-			g.supports = appendIntMember(g.supports, "startIndex", int64(start))
+			g.supports = jsonedit.AppendIntMember(g.supports, "startIndex", int64(start))
 		}
-		g.supports = appendIntMember(g.supports, "endIndex", int64(end))
-		g.supports = appendStringMember(g.supports, "text", text[start:end])
+		g.supports = jsonedit.AppendIntMember(g.supports, "endIndex", int64(end))
+		g.supports = jsonedit.AppendStringMember(g.supports, "text", text[start:end])
 		g.supports = append(g.supports, `},"groundingChunkIndices":[`...)
 		g.supports = append(strconv.AppendInt(g.supports, int64(source), 10), "]}"...)
 	}
@@ -52,8 +53,8 @@ func (g *grounding) source(c *conversation.Citation) int {
 	}
 	g.sources = append(g.sources, strings.Clone(name))
 	g.chunks = append(appendElement(g.chunks), `{"web":{`...)
-	g.chunks = appendStringMember(g.chunks, "uri", c.URL)
-	g.chunks = append(appendStringMember(g.chunks, "title", c.Title), "}}"...)
+	g.chunks = jsonedit.AppendStringMember(g.chunks, "uri", c.URL)
+	g.chunks = append(jsonedit.AppendStringMember(g.chunks, "title", c.Title), "}}"...)
 	return len(g.sources) - 1
 }
 
@@ -69,10 +70,10 @@ func (g *grounding) append(dst []byte) []byte {
 	if len(g.sources) == 0 {
 		return dst
 	}
-	dst = append(appendKey(dst, "groundingMetadata"), `{"groundingChunks":[`...)
+	dst = append(jsonedit.AppendKey(dst, "groundingMetadata"), `{"groundingChunks":[`...)
 	dst = append(append(dst, g.chunks...), ']')
 	if len(g.supports) > 0 {
-		dst = append(appendKey(dst, "groundingSupports"), '[')
+		dst = append(jsonedit.AppendKey(dst, "groundingSupports"), '[')
 		dst = append(append(dst, g.supports...), ']')
 	}
 	return append(dst, '}')
@@ -100,20 +101,19 @@ func byteRange(text string, from, to int) (start, end int) {
 	return 0, 0
 }
 
-// appendLogprobs appends logprobsResult from the shape of chat completions.
-func appendLogprobs(dst, chat []byte) []byte {
-	tokens := gjson.GetBytes(chat, "content")
-	if !tokens.IsArray() {
+// appendLogprobs appends logprobsResult from the tokens of chat completions' list.
+func appendLogprobs(dst []byte, tokens gjson.Result) []byte {
+	if !tokens.Get("0").Exists() {
 		return dst
 	}
-	dst = append(appendKey(dst, "logprobsResult"), `{"chosenCandidates":[`...)
+	dst = append(jsonedit.AppendKey(dst, "logprobsResult"), `{"chosenCandidates":[`...)
 	tokens.ForEach(func(_, token gjson.Result) bool {
 		dst = appendCandidateToken(dst, token)
 		return true
 	})
 	dst = append(dst, `],"topCandidates":[`...)
 	tokens.ForEach(func(_, token gjson.Result) bool {
-		dst = append(appendComma(dst), `{"candidates":[`...)
+		dst = append(jsonedit.AppendComma(dst), `{"candidates":[`...)
 		token.Get("top_logprobs").ForEach(func(_, alternative gjson.Result) bool {
 			dst = appendCandidateToken(dst, alternative)
 			return true
@@ -125,10 +125,10 @@ func appendLogprobs(dst, chat []byte) []byte {
 }
 
 func appendCandidateToken(dst []byte, token gjson.Result) []byte {
-	dst = append(appendComma(dst), '{')
-	dst = appendStringMember(dst, "token", strings.ToValidUTF8(token.Get("token").String(), string(utf8.RuneError)))
+	dst = append(jsonedit.AppendComma(dst), '{')
+	dst = jsonedit.AppendStringMember(dst, "token", strings.ToValidUTF8(token.Get("token").String(), string(utf8.RuneError)))
 	if p := token.Get("logprob"); p.Type == gjson.Number {
-		dst = append(appendKey(dst, "logProbability"), p.Raw...)
+		dst = append(jsonedit.AppendKey(dst, "logProbability"), p.Raw...)
 	}
 	return append(dst, '}')
 }

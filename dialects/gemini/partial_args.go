@@ -131,14 +131,14 @@ func (n *argNode) append(dst []byte) []byte {
 	case argObject:
 		dst = append(dst, '{')
 		for i, key := range n.keys {
-			dst = append(jsonedit.AppendString(appendComma(dst), key), ':')
+			dst = append(jsonedit.AppendString(jsonedit.AppendComma(dst), key), ':')
 			dst = n.children[i].append(dst)
 		}
 		return append(dst, '}')
 	case argArray:
 		dst = append(dst, '[')
 		for _, c := range n.children {
-			dst = c.append(appendComma(dst))
+			dst = c.append(jsonedit.AppendComma(dst))
 		}
 		return append(dst, ']')
 	case argString:

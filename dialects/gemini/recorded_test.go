@@ -138,11 +138,11 @@ func (s *said) collect(ev *conversation.Event) {
 		s.calls += ev.Block.Call.Name
 	case ev.Type != conversation.EventDelta:
 	case ev.Delta == conversation.DeltaText:
-		s.text += ev.Text
+		s.text += strings.Clone(ev.Text)
 	case ev.Delta == conversation.DeltaThinking:
-		s.thoughts += ev.Text
+		s.thoughts += strings.Clone(ev.Text)
 	case ev.Delta == conversation.DeltaArguments:
-		s.calls += ev.Text + ";"
+		s.calls += strings.Clone(ev.Text) + ";"
 	}
 }
 

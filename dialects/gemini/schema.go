@@ -20,29 +20,49 @@ var schemaTypes = []string{"", "string", "number", "integer", "boolean", "array"
 //	any_of, min_items, ...          anyOf, minItems, ...
 //	ref, defs                       $ref, $defs
 //	minItems: "3"                   minItems: 3
-//	propertyOrdering, format: enum  nothing: no such thing in JSON Schema
+//	propertyOrdering                the properties in that order
+//	format: enum                    nothing: no such thing in JSON Schema
 func appendSchema(dst []byte, in *jsonedit.Reader) []byte {
 	if in.Peek() != '{' {
 		return append(dst, in.Raw()...)
 	}
 	here := in.Mark()
-	nullable := in.Get("nullable")
+	t := readTraits(in)
 	end := in.Mark()
-	if nullable != 0 {
-		in.Seek(nullable)
-	}
-	null := nullable != 0 && in.Peek() == 't'
 	in.Seek(here)
 	dst = append(dst, '{')
 	for ok := in.Object(); ok; ok = in.Next() {
-		dst = appendKeyword(dst, in, canonical(in.Key()), null)
+		dst = appendKeyword(dst, in, canonical(in.Key()), t)
 	}
 	in.Seek(end)
 	return append(dst, '}')
 }
 
-// appendKeyword appends one member of a schema. null says that the schema is nullable.
-func appendKeyword(dst []byte, in *jsonedit.Reader, key string, null bool) []byte {
+// traits are the members of a schema that change how others are written.
+type traits struct {
+	null  bool
+	order []string // of the properties
+}
+
+func readTraits(in *jsonedit.Reader) (t traits) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch canonical(in.Key()) {
+		case "nullable":
+			t.null = in.Peek() == 't'
+		case "propertyOrdering":
+			for ok := in.Array(); ok; ok = in.Next() {
+				if name, isText := in.Text(); isText {
+					t.order = append(t.order, name)
+				}
+			}
+		}
+	}
+	return t
+}
+
+// appendKeyword appends one member of a schema with the given traits.
+func appendKeyword(dst []byte, in *jsonedit.Reader, key string, t traits) []byte {
+	null := t.null
 	switch key {
 	case "nullable", "propertyOrdering":
 		return dst
@@ -50,29 +70,31 @@ func appendKeyword(dst []byte, in *jsonedit.Reader, key string, null bool) []byt
 		return appendType(dst, in, null)
 	case "format":
 		if raw := in.Raw(); string(raw) != `"enum"` {
-			dst = append(appendKey(dst, key), raw...)
+			dst = append(jsonedit.AppendKey(dst, key), raw...)
 		}
 		return dst
 	case "enum":
-		dst = append(appendKey(dst, key), in.Raw()...)
+		dst = append(jsonedit.AppendKey(dst, key), in.Raw()...)
 		if n := len(dst) - 1; null && dst[n] == ']' {
-			dst = append(append(appendComma(dst[:n]), "null"...), ']')
+			dst = append(append(jsonedit.AppendComma(dst[:n]), "null"...), ']')
 		}
 		return dst
 	case "anyOf", "oneOf":
-		dst = appendSchemas(appendKey(dst, key), in)
+		dst = appendSchemas(jsonedit.AppendKey(dst, key), in)
 		if n := len(dst) - 1; null && dst[n] == ']' {
-			dst = append(append(appendComma(dst[:n]), `{"type":"null"}`...), ']')
+			dst = append(append(jsonedit.AppendComma(dst[:n]), `{"type":"null"}`...), ']')
 		}
 		return dst
 	case "defs", "ref":
 		key = "$" + key
 	}
-	dst = jsonedit.AppendString(appendComma(dst), key)
+	dst = jsonedit.AppendString(jsonedit.AppendComma(dst), key)
 	dst = append(dst, ':')
 	switch key {
-	case "properties", "patternProperties", "$defs":
-		return appendNamedSchemas(dst, in)
+	case "properties":
+		return appendNamedSchemas(dst, in, t.order)
+	case "patternProperties", "$defs":
+		return appendNamedSchemas(dst, in, nil)
 	case "items", "additionalProperties":
 		return appendSchema(dst, in)
 	case "allOf", "prefixItems":
@@ -110,9 +132,9 @@ func appendType(dst []byte, in *jsonedit.Reader, null bool) []byte {
 	case 0:
 		return dst
 	case 1:
-		return appendStringMember(dst, "type", types[0])
+		return jsonedit.AppendStringMember(dst, "type", types[0])
 	}
-	return appendStrings(appendKey(dst, "type"), types)
+	return jsonedit.AppendStrings(jsonedit.AppendKey(dst, "type"), types)
 }
 
 // schemaType is a type in the words of JSON Schema; "" for what is none.
@@ -135,20 +157,42 @@ func appendSchemas(dst []byte, in *jsonedit.Reader) []byte {
 	}
 	dst = append(dst, '[')
 	for ok := in.Array(); ok; ok = in.Next() {
-		dst = appendSchema(appendComma(dst), in)
+		dst = appendSchema(jsonedit.AppendComma(dst), in)
 	}
 	return append(dst, ']')
 }
 
-// appendNamedSchemas appends schemas by name. The names are the client's and stay as they are.
-func appendNamedSchemas(dst []byte, in *jsonedit.Reader) []byte {
+// appendNamedSchemas appends schemas by name: first those that order names, then the others as they stand. The names are
+// the client's and stay as they are.
+func appendNamedSchemas(dst []byte, in *jsonedit.Reader, order []string) []byte {
 	if in.Peek() != '{' {
 		return append(dst, in.Raw()...)
 	}
 	dst = append(dst, '{')
+	var left map[string]jsonedit.Mark // the schemas that were not written yet, where there is an order
+	if len(order) > 0 {
+		left = map[string]jsonedit.Mark{}
+		here := in.Mark()
+		for ok := in.Object(); ok; ok = in.Next() {
+			left[in.Key()] = in.Mark()
+		}
+		for _, name := range order {
+			if m := left[name]; m != 0 {
+				in.Seek(m)
+				dst = append(jsonedit.AppendString(jsonedit.AppendComma(dst), name), ':')
+				dst = appendSchema(dst, in)
+				delete(left, name)
+			}
+		}
+		in.Seek(here)
+	}
 	for ok := in.Object(); ok; ok = in.Next() {
-		dst = jsonedit.AppendString(appendComma(dst), in.Key())
-		dst = appendSchema(append(dst, ':'), in)
+		name := in.Key()
+		if left != nil && left[name] == 0 {
+			continue
+		}
+		dst = append(jsonedit.AppendString(jsonedit.AppendComma(dst), name), ':')
+		dst = appendSchema(dst, in)
 	}
 	return append(dst, '}')
 }

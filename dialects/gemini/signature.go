@@ -1,6 +1,15 @@
 package gemini
 
-import "github.com/caddy-llm/llmgateway/dialects/conversation"
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+)
 
 // skipSignature is what Google documents for calls that have no signature because another model made them.
 // wireSkipSignature is the same in standard base64, which clients that take the signature for bytes can read.
@@ -9,12 +18,34 @@ const (
 	wireSkipSignature = "skip/thought/signature/validator"
 )
 
+// The proof of another vendor's thought goes to clients as the thoughtSignature of the thought, labelled with the
+// dialect that it is of, and in base64, for it is bytes to them. The length of label is a multiple of three, so that
+// its base64 can be found without decoding; wireLabel holds no character in which the two alphabets differ.
+const (
+	label         = "llm-gateway/signature"
+	wireLabel     = "bGxtLWdhdGV3YXkvc2lnbmF0dXJl"
+	redactedLabel = "redacted:" // there is nothing to the thought but its proof
+)
+
 // ownSignature is the signature of a block that Gemini itself signed.
 func ownSignature(b *conversation.Block) string {
 	if b.Origin != origin {
 		return ""
 	}
 	return b.Signature
+}
+
+// clientSignature is the signature of a block in an answer to a client. Those of other vendors are labelled, and are
+// shown for thoughts only.
+func clientSignature(b *conversation.Block) string {
+	if b.Kind != conversation.Thinking || b.Signature == "" || b.Origin == "" || b.Origin == origin {
+		return ownSignature(b)
+	}
+	redacted := ""
+	if b.Redacted {
+		redacted = redactedLabel
+	}
+	return base64.StdEncoding.EncodeToString([]byte(label + b.Origin + ":" + redacted + b.Signature))
 }
 
 // callSignature is the signature for a call in an answer to a client. Signatures of other vendors are never passed off
@@ -27,10 +58,74 @@ func callSignature(b *conversation.Block, first bool) string {
 	return wireSkipSignature
 }
 
-// replayed is the signature that a client sent: Gemini's own, or none when it is the value that stands for none.
-func replayed(signature string) string {
-	if signature == skipSignature || signature == wireSkipSignature {
-		return ""
+// replayed is a signature that a client sent, and whose it is: Gemini's own, that of another vendor, or none when it is
+// the value that stands for none.
+func replayed(signature string) (proof, from string, redacted bool) {
+	switch {
+	case signature == skipSignature || signature == wireSkipSignature:
+		return "", "", false
+	case !strings.HasPrefix(signature, wireLabel):
+		return signature, origin, false
 	}
-	return signature
+	plain, err := base64.StdEncoding.DecodeString(standardBase64(signature))
+	if err != nil {
+		return "", "", false
+	}
+	from, proof, _ = strings.Cut(strings.TrimPrefix(jsonedit.View(plain), label), ":")
+	proof, redacted = strings.CutPrefix(proof, redactedLabel)
+	return proof, from, redacted
+}
+
+// spliceSignatures appends the edits that take other vendors' thoughts out of a conversation: Google refuses a
+// signature that it did not make.
+func spliceSignatures(doc []byte, obj *jsonedit.Object, edits []jsonedit.Edit) []jsonedit.Edit {
+	m, ok := obj.Get("contents")
+	if !ok || doc[m.Start] != '[' || !bytes.Contains(doc[m.Start:m.End], []byte(wireLabel)) {
+		return edits
+	}
+	contents := []byte{'['}
+	gjson.Parse(jsonedit.View(doc[m.Start:m.End])).ForEach(func(_, content gjson.Result) bool {
+		if !strings.Contains(content.Raw, wireLabel) {
+			contents = append(jsonedit.AppendComma(contents), content.Raw...)
+			return true
+		}
+		contents = appendOwnParts(contents, content)
+		return true
+	})
+	return append(edits, jsonedit.ReplaceValue(m, append(contents, ']')))
+}
+
+// appendOwnParts appends a content without the thoughts of other vendors, or nothing when it holds nothing else.
+func appendOwnParts(dst []byte, content gjson.Result) []byte {
+	before, empty := len(dst), true
+	dst = append(jsonedit.AppendComma(dst), '{')
+	content.ForEach(func(key, v gjson.Result) bool {
+		dst = append(append(jsonedit.AppendComma(dst), key.Raw...), ':')
+		if key.Str != "parts" || !v.IsArray() {
+			dst = append(dst, v.Raw...)
+			return true
+		}
+		dst = append(dst, '[')
+		v.ForEach(func(_, part gjson.Result) bool {
+			if !isForeign(part) {
+				dst, empty = append(jsonedit.AppendComma(dst), part.Raw...), false
+			}
+			return true
+		})
+		dst = append(dst, ']')
+		return true
+	})
+	if empty {
+		return dst[:before]
+	}
+	return append(dst, '}')
+}
+
+// isForeign reports whether a part is a thought of another vendor.
+func isForeign(part gjson.Result) (foreign bool) {
+	part.ForEach(func(key, v gjson.Result) bool {
+		foreign = canonical(key.Str) == "thoughtSignature" && strings.HasPrefix(v.Str, wireLabel)
+		return !foreign
+	})
+	return foreign
 }

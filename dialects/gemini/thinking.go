@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/providers"
 )
 
 // generation is which Gemini a model name stands for, as far as the dialect differs.
@@ -74,7 +76,7 @@ func (g generation) budgetRange() (lo, hi int64) {
 //	adaptive          -1                             nothing: it is the default
 //
 // The rows from minimal to high are the ones that Google's own OpenAI-compatible endpoint uses. Thoughts are included
-// when a summary is asked for.
+// when they are asked for.
 func (e *encoder) thinking() {
 	r := e.r.Reasoning
 	if r == nil {
@@ -87,23 +89,35 @@ func (e *encoder) thinking() {
 		return
 	}
 	before := len(e.dst)
-	e.dst = append(appendKey(e.dst, "thinkingConfig"), '{')
+	e.dst = append(jsonedit.AppendKey(e.dst, "thinkingConfig"), '{')
 	empty := len(e.dst)
 	if e.model.thinksByLevel() {
 		if level := e.thinkingLevel(r); level != "" {
-			e.dst = appendStringMember(e.dst, "thinkingLevel", level)
+			e.dst = jsonedit.AppendStringMember(e.dst, "thinkingLevel", level)
 		}
 	} else if budget, ok := e.thinkingBudget(r); ok {
-		e.dst = appendIntMember(e.dst, "thinkingBudget", budget)
+		e.dst = jsonedit.AppendIntMember(e.dst, "thinkingBudget", budget)
 	}
-	if r.Summary != "" && r.Summary != "none" && !r.Off {
-		e.dst = append(appendKey(e.dst, "includeThoughts"), "true"...)
+	if e.showsThoughts(r) {
+		e.dst = append(jsonedit.AppendKey(e.dst, "includeThoughts"), "true"...)
 	}
 	if len(e.dst) == empty {
 		e.dst = e.dst[:before]
 		return
 	}
 	e.dst = append(e.dst, '}')
+}
+
+// showsThoughts reports whether thoughts are to come with the answer. Clients of Anthropic Messages that turn thinking on
+// expect them unless they say otherwise.
+func (e *encoder) showsThoughts(r *conversation.Reasoning) bool {
+	switch {
+	case r.Off || r.Summary == "none":
+		return false
+	case r.Summary != "":
+		return true
+	}
+	return e.r.Origin == string(providers.Messages) && (r.Adaptive || r.Budget != nil)
 }
 
 func (e *encoder) thinkingBudget(r *conversation.Reasoning) (int64, bool) {

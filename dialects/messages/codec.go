@@ -1,10 +1,7 @@
 package messages
 
 import (
-	"strings"
-	"unsafe"
-
-	"github.com/tidwall/gjson"
+	"bytes"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -49,18 +46,17 @@ func (Codec) Head(doc []byte, obj *jsonedit.Object) (dialects.Head, error) {
 		}
 	}
 	if m, ok = present(doc, obj, "metadata"); ok {
-		raw := view(m.Raw(doc))
-		if raw[0] != '{' {
+		if doc[m.Start] != '{' {
 			return h, dialects.BadRequest("metadata", "metadata: input should be an object")
 		}
-		h.EndUser = gjson.Get(raw, "user_id").String()
+		in := jsonedit.NewReader(m.Raw(doc))
+		h.EndUser = scalarIn(&in, "user_id")
 	}
 	if m, ok = present(doc, obj, "tools"); ok {
-		raw := view(m.Raw(doc))
-		if raw[0] != '[' {
+		if doc[m.Start] != '[' {
 			return h, dialects.BadRequest("tools", "tools: input should be a list")
 		}
-		h.HasTools = strings.ContainsRune(raw, '{')
+		h.HasTools = bytes.IndexByte(m.Raw(doc), '{') >= 0
 	}
 	return h, nil
 }
@@ -71,21 +67,10 @@ func present(doc []byte, obj *jsonedit.Object, key string) (jsonedit.Member, boo
 	return m, ok && doc[m.Start] != 'n'
 }
 
-// Splice replaces the model name. Anthropic reports usage unasked, so nothing else needs to change.
-func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialects.SpliceOptions, edits []jsonedit.Edit) dialects.Splice {
-	if m, ok := obj.Get("model"); ok && h.Model != o.Model {
-		edits = append(edits, jsonedit.ReplaceValue(m, jsonedit.AppendString(nil, o.Model)))
-	}
-	return dialects.Splice{Edits: edits}
-}
-
 // AppendKeepAlive appends a ping, which Anthropic itself sends and every client ignores.
 func (Codec) AppendKeepAlive(dst []byte) []byte {
 	return append(dst, "event: ping\ndata: {\"type\": \"ping\"}\n\n"...)
 }
-
-// view is b as a string without a copy. It is for buffers that nobody writes to while the string is in use.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 var (
 	_ dialects.Codec   = Codec{}

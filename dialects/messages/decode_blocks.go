@@ -4,67 +4,79 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
-	"github.com/caddy-llm/llmgateway/providers"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // billingHeader starts the first system block of Claude Code. It is meant for Anthropic alone and changes with every
 // build, so elsewhere it would only spoil prompt caches.
 const billingHeader = "x-anthropic-billing-header:"
 
-// members are the members of a block that the neutral form has a place for.
-type members struct {
-	kind                               string
-	text, thinking, signature, data    gjson.Result
-	id, name, input, callID            gjson.Result
-	source, title, context             gjson.Result
-	content, isError, cache, citations gjson.Result
-	more                               bool // there are others that count
+// required is a member that has to be a string.
+type required struct {
+	s  string
+	ok bool // it is there, and a string
 }
 
-func readMembers(b gjson.Result) (m members) {
-	b.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
+// members are the members of a block that the neutral form has a place for.
+type members struct {
+	kind                                    string
+	text, thinking, data, id, name, callID  required
+	signature, title, context, tool, source string
+	media                                   *conversation.Media // of source
+	input                                   []byte
+	content                                 jsonedit.Mark
+	isError                                 bool
+	cache                                   *conversation.CacheMark
+	citations                               []conversation.Citation
+	cited                                   bool // citations of the document are wanted
+	more                                    bool // there are others that count
+}
+
+func (t *required) read(in *jsonedit.Reader) { t.s, t.ok = in.Text() }
+
+func (m *members) read(in *jsonedit.Reader) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch key := in.Key(); key {
 		case "type":
-			m.kind = v.Str
+			m.kind, _ = in.Text()
 		case "text":
-			m.text = v
+			m.text.read(in)
 		case "thinking":
-			m.thinking = v
+			m.thinking.read(in)
 		case "signature":
-			m.signature = v
+			m.signature, _ = in.Text()
 		case "data":
-			m.data = v
+			m.data.read(in)
 		case "id":
-			m.id = v
+			m.id.read(in)
 		case "name":
-			m.name = v
+			m.name.read(in)
 		case "input":
-			m.input = v
+			m.input = in.Raw()
 		case "tool_use_id":
-			m.callID = v
+			m.callID.read(in)
 		case "source":
-			m.source = v
+			m.readSource(in)
 		case "title":
-			m.title = v
+			m.title, _ = in.Text()
 		case "context":
-			m.context = v
+			m.context, _ = in.Text()
+		case "tool_name":
+			m.tool, _ = in.Text()
+			m.more = true
 		case "content":
-			m.content = v
+			m.content = in.Mark()
 		case "is_error":
-			m.isError = v
+			m.isError = in.Peek() == 't'
 		case "cache_control":
-			m.cache = v
+			m.cache = decodeCache(in)
 		case "citations":
-			m.citations = v
+			m.readCitations(in)
 		default:
-			m.more = m.more || v.Type != gjson.Null
+			m.more = m.more || in.Peek() != 'n'
 		}
-		return true
-	})
-	return m
+	}
 }
 
 // decodeBlock reads a block of a request or a response. It fails on a block of a known type that lacks what its type
@@ -72,177 +84,248 @@ func readMembers(b gjson.Result) (m members) {
 //
 // Blocks with members that only this dialect understands (who called a tool, whether to cite a document) keep those in
 // Raw, beside the neutral fields.
-func decodeBlock(b gjson.Result) (out conversation.Block, missing string) {
-	m := readMembers(b)
+func decodeBlock(in *jsonedit.Reader) (out conversation.Block, missing string) {
+	var m members
+	start := in.Mark()
+	m.read(in)
+	end := in.Mark()
 	switch m.kind {
 	case "text":
-		out.Kind, out.Text = conversation.Text, m.text.Str
-		out.Citations = decodeCitations(m.citations)
-		if m.text.Type != gjson.String {
+		out.Kind, out.Text, out.Citations = conversation.Text, m.text.s, m.citations
+		if !m.text.ok {
 			missing = "text"
 		}
 	case "thinking":
-		out = decodeThinking(m.thinking.Str, m.signature.Str)
-		if m.thinking.Type != gjson.String {
+		out = decodeThinking(m.thinking.s, m.signature)
+		if !m.thinking.ok {
 			missing = "thinking"
 		}
 	case "redacted_thinking":
-		out = decodeThinking("", m.data.Str)
+		out = decodeThinking("", m.data.s)
 		out.Redacted = true
-		if m.data.Type != gjson.String {
+		if !m.data.ok {
 			missing = "data"
 		}
 	case "tool_use":
-		out, missing = decodeCall(&m)
+		out, missing = m.call()
 	case "tool_result":
-		out, missing = decodeResult(&m)
+		out, missing = m.result(in)
 	case "image", "document":
-		out, missing = decodeMedia(&m)
+		out, missing = m.mediaBlock()
 	case "":
 		missing = "type"
 	default:
 		out.Kind, m.more = conversation.Opaque, true
+		out.Text = m.rendition(in)
 	}
-	out.Cache = decodeCache(m.cache)
-	if keepsRaw(out.Kind) && m.more {
-		out.Raw, out.Origin = json.RawMessage(b.Raw), origin
+	out.Cache = m.cache
+	if in.Seek(end); (m.more || m.cited) && keepsRaw(&out) {
+		in.Seek(start)
+		out.Raw, out.Origin = in.Raw(), origin
+	}
+	if out.Kind == conversation.Opaque && out.Text != "" {
+		out.Kind = conversation.Text
 	}
 	return out, missing
 }
 
-// keepsRaw tells the kinds of block that are worth keeping as they came.
-func keepsRaw(k conversation.Kind) bool {
-	return k == conversation.Opaque || k == conversation.Call || k == conversation.Document
+// keepsRaw tells the blocks that are worth keeping as they came.
+func keepsRaw(b *conversation.Block) bool {
+	return b.Kind == conversation.Opaque || b.Kind == conversation.Call || b.Kind == conversation.Document
 }
 
-func decodeCall(m *members) (b conversation.Block, missing string) {
+// rendition is what a block that only this dialect has says in plain text; "" when that is nothing for a model. With a
+// text, such a block is a Text for other dialects and what it was for this one.
+func (m *members) rendition(in *jsonedit.Reader) string {
+	switch m.kind {
+	case "tool_reference": // the answer of a tool that searches for tools
+		return `{"type":"tool_reference","tool_name":` + string(jsonedit.AppendString(nil, m.tool)) + `}`
+	case "search_result":
+		in.Seek(m.content)
+		return strings.TrimSpace(m.title + "\n" + m.source + "\n\n" + contentText(in))
+	case "compaction": // what stands for the conversation so far
+		in.Seek(m.content)
+		s, _ := in.Text()
+		return s
+	}
+	return ""
+}
+
+func (m *members) call() (b conversation.Block, missing string) {
 	b.Kind = conversation.Call
-	b.Call = &conversation.ToolCall{ID: m.id.Str, Name: m.name.Str, Arguments: m.input.Raw}
+	b.Call = &conversation.ToolCall{ID: m.id.s, Name: m.name.s, Arguments: jsonedit.View(m.input)}
 	switch {
-	case m.id.Type != gjson.String:
+	case !m.id.ok:
 		missing = "id"
-	case m.name.Type != gjson.String:
+	case !m.name.ok:
 		missing = "name"
-	case m.input.Exists() && !m.input.IsObject():
+	case len(m.input) > 0 && m.input[0] != '{':
 		missing = "input"
 	}
 	return b, missing
 }
 
-func decodeResult(m *members) (b conversation.Block, missing string) {
+func (m *members) result(in *jsonedit.Reader) (b conversation.Block, missing string) {
 	b.Kind = conversation.Result
-	r := &conversation.ToolResult{CallID: m.callID.Str, IsError: m.isError.Type == gjson.True}
+	r := &conversation.ToolResult{CallID: m.callID.s, IsError: m.isError}
 	b.Result = r
-	if m.callID.Type != gjson.String {
+	if !m.callID.ok {
 		return b, "tool_use_id"
 	}
-	switch {
-	case m.content.Type == gjson.String:
-		r.Content = []conversation.Block{{Kind: conversation.Text, Text: m.content.Str}}
-	case m.content.IsArray():
-		m.content.ForEach(func(_, v gjson.Result) bool {
-			inner, bad := decodeBlock(v)
+	in.Seek(m.content)
+	switch in.Peek() {
+	case '"':
+		s, _ := in.Text()
+		r.Content = []conversation.Block{{Kind: conversation.Text, Text: s}}
+	case '[':
+		for ok := in.Array(); ok; ok = in.Next() {
+			inner, bad := decodeBlock(in)
 			if bad != "" {
-				missing = "content." + bad
+				return b, "content." + bad
 			}
 			r.Content = append(r.Content, inner)
-			return missing == ""
-		})
-	case m.content.Type != gjson.Null:
+		}
+	case 0, 'n':
+	default:
 		missing = "content"
 	}
 	return b, missing
 }
 
-func decodeMedia(m *members) (b conversation.Block, missing string) {
+// readSource reads where the content of an image or document comes from. Of search results, source is a plain text.
+func (m *members) readSource(in *jsonedit.Reader) {
+	if in.Peek() != '{' {
+		m.source, _ = in.Text()
+		return
+	}
+	media := &conversation.Media{Origin: origin}
+	var kind, data, url, file, content string
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "type":
+			kind, _ = in.Text()
+		case "media_type":
+			media.MIME, _ = in.Text()
+		case "data":
+			data, _ = in.Text()
+		case "url":
+			url, _ = in.Text()
+		case "file_id":
+			file, _ = in.Text()
+		case "content":
+			content = contentText(in)
+		}
+	}
+	switch kind {
+	case "base64":
+		media.Data = data
+	case "url":
+		media.URL = url
+	case "file":
+		media.FileID = file
+	case "text":
+		media.Text = data
+	case "content":
+		media.Text, m.more = content, true
+	default:
+		media = nil
+	}
+	m.media = media
+}
+
+func (m *members) mediaBlock() (b conversation.Block, missing string) {
 	b.Kind = conversation.Image
 	if m.kind == "document" {
 		b.Kind = conversation.Document
 	}
-	media := &conversation.Media{Title: m.title.Str, Context: m.context.Str, Origin: origin}
-	b.Media = media
-	media.MIME = m.source.Get("media_type").Str
-	data := m.source.Get("data").Str
-	switch m.source.Get("type").Str {
-	case "base64":
-		media.Data = data
-	case "url":
-		media.URL = m.source.Get("url").Str
-	case "file":
-		media.FileID = m.source.Get("file_id").Str
-	case "text":
-		media.Text = data
-	case "content":
-		media.Text, m.more = contentText(m.source.Get("content")), true
-	default:
-		missing = "source"
+	if m.media == nil {
+		b.Media = &conversation.Media{}
+		return b, "source"
 	}
-	m.more = m.more || m.citations.Get("enabled").Type == gjson.True
-	return b, missing
+	b.Media = m.media
+	b.Media.Title, b.Media.Context = m.title, m.context
+	return b, ""
 }
 
 // contentText is the text of a string or a list of text blocks.
-func contentText(c gjson.Result) string {
-	if c.Type == gjson.String {
-		return c.Str
+func contentText(in *jsonedit.Reader) string {
+	if s, ok := in.Text(); ok {
+		return s
 	}
 	var texts []string
-	c.ForEach(func(_, v gjson.Result) bool {
-		if t := v.Get("text"); t.Type == gjson.String {
-			texts = append(texts, t.Str)
+	for ok := in.Array(); ok; ok = in.Next() {
+		for ok := in.Object(); ok; ok = in.Next() {
+			if in.Key() == "text" && in.Peek() == '"' {
+				s, _ := in.Text()
+				texts = append(texts, s)
+			}
 		}
-		return true
-	})
+	}
 	return strings.Join(texts, "\n\n")
 }
 
-// decodeThinking finds out whose signature it is: a foreign one was labelled on its way to the client.
-func decodeThinking(text, signature string) conversation.Block {
-	b := conversation.Block{Kind: conversation.Thinking, Text: text, Signature: signature, Origin: origin}
-	if maker, rest, ok := strings.Cut(signature, ":"); ok {
-		switch providers.Dialect(maker) {
-		case providers.Chat, providers.Responses, providers.Gemini:
-			b.Origin, b.Signature = maker, rest
+func decodeCache(in *jsonedit.Reader) *conversation.CacheMark {
+	if in.Peek() != '{' {
+		return nil
+	}
+	return &conversation.CacheMark{TTL: textIn(in, "ttl")}
+}
+
+// readCitations reads the sources of a text. Of documents, citations is an object that says whether to cite them.
+func (m *members) readCitations(in *jsonedit.Reader) {
+	if in.Peek() == '{' {
+		for ok := in.Object(); ok; ok = in.Next() {
+			m.cited = in.Key() == "enabled" && in.Peek() == 't' || m.cited
 		}
+		return
 	}
-	return b
-}
-
-func decodeCache(v gjson.Result) *conversation.CacheMark {
-	if !v.IsObject() {
-		return nil
+	for ok := in.Array(); ok; ok = in.Next() {
+		m.citations = append(m.citations, decodeCitation(in))
 	}
-	return &conversation.CacheMark{TTL: v.Get("ttl").Str}
-}
-
-func decodeCitations(list gjson.Result) (out []conversation.Citation) {
-	if !list.IsArray() {
-		return nil
-	}
-	list.ForEach(func(_, v gjson.Result) bool {
-		out = append(out, decodeCitation(v))
-		return true
-	})
-	return out
 }
 
 // decodeCitation leaves Start and End at zero: Anthropic's offsets are into the source, not into the answer.
-func decodeCitation(v gjson.Result) conversation.Citation {
-	c := conversation.Citation{Raw: json.RawMessage(v.Raw), Origin: origin}
-	v.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
+func decodeCitation(in *jsonedit.Reader) conversation.Citation {
+	var source string
+	start := in.Mark()
+	c := conversation.Citation{Raw: json.RawMessage(in.Raw()), Origin: origin}
+	in.Seek(start)
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "url":
-			c.URL = v.Str
+			c.URL, _ = in.Text()
 		case "title", "document_title":
-			c.Title = v.Str
-		case "cited_text":
-			c.Quote = v.Str
-		case "source":
-			if c.URL == "" && strings.HasPrefix(v.Str, "http") {
-				c.URL = v.Str
+			if s, ok := in.Text(); ok {
+				c.Title = s
 			}
+		case "cited_text":
+			c.Quote, _ = in.Text()
+		case "source":
+			source, _ = in.Text()
 		}
-		return true
-	})
+	}
+	if c.URL == "" && strings.HasPrefix(source, "http") {
+		c.URL = source
+	}
 	return c
+}
+
+// textIn reads a text out of an object.
+func textIn(in *jsonedit.Reader, key string) (s string) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		if in.Key() == key {
+			s, _ = in.Text()
+		}
+	}
+	return s
+}
+
+// scalarIn reads a text or a number out of an object.
+func scalarIn(in *jsonedit.Reader, key string) (s string) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		if in.Key() == key {
+			s = jsonedit.ScalarText(jsonedit.View(in.Raw()))
+		}
+	}
+	return s
 }

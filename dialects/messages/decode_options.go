@@ -2,75 +2,97 @@ package messages
 
 import (
 	"encoding/json"
-	"strconv"
-
-	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-func (d *requestDecoder) tools(v gjson.Result) {
-	if !v.IsArray() {
-		d.fail("tools", "input should be a valid list")
+func (d *requestDecoder) tools(p *place) {
+	if d.in.Peek() != '[' {
+		d.fail(p, "input should be a valid list")
 		return
 	}
-	v.ForEach(func(_, v gjson.Result) bool {
-		d.tool("tools."+strconv.Itoa(len(d.r.Tools)), v)
-		return d.err == nil
-	})
+	e := p.at(0)
+	for ok := d.in.Array(); ok; ok = d.in.Next() {
+		d.tool(&e)
+		e.index++
+	}
 }
 
 // tool reads a function, or keeps a server tool as it came.
-func (d *requestDecoder) tool(param string, v gjson.Result) {
-	if !v.IsObject() {
-		d.fail(param, "input should be an object")
-		return
-	}
-	if kind := v.Get("type").Str; kind != "" && kind != "custom" {
-		d.r.Tools = append(d.r.Tools, conversation.Tool{
-			Name: kind, Raw: json.RawMessage(v.Raw), Origin: origin, Cache: decodeCache(v.Get("cache_control")),
-		})
+func (d *requestDecoder) tool(p *place) {
+	if d.in.Peek() != '{' {
+		d.fail(p, "input should be an object")
 		return
 	}
 	var t conversation.Tool
-	v.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
+	start, kind, extras := d.in.Mark(), "", len(d.r.Extra)
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch key := d.in.Key(); key {
+		case "type":
+			kind = d.text()
 		case "name":
-			t.Name = v.Str
+			t.Name = d.text()
 		case "description":
-			t.Description = v.Str
+			t.Description = d.text()
 		case "input_schema":
-			if v.IsObject() {
-				t.Schema = json.RawMessage(v.Raw)
+			if d.in.Peek() == '{' {
+				t.Schema = d.in.Raw()
 			}
 		case "strict":
-			if v.IsBool() {
-				strict := v.Bool()
-				t.Strict = &strict
-			}
+			t.Strict = d.boolean()
 		case "cache_control":
-			t.Cache = decodeCache(v)
-		case "type":
+			t.Cache = decodeCache(&d.in)
 		default:
-			if v.Type != gjson.Null && v.Type != gjson.False {
-				d.extra("tools."+k.Str, v)
+			if c := d.in.Peek(); c != 'n' && c != 'f' {
+				d.extra("tools."+key, d.in.Raw())
 			}
 		}
-		return true
-	})
-	if t.Name == "" {
-		d.fail(param+".name", "field required")
 	}
-	if t.Schema == nil {
-		d.fail(param+".input_schema", "field required")
+	switch {
+	case kind != "" && kind != "custom":
+		end := d.in.Mark()
+		d.in.Seek(start)
+		t = conversation.Tool{Name: kind, Raw: d.in.Raw(), Origin: origin, Cache: t.Cache}
+		d.in.Seek(end)
+		d.r.Extra = d.r.Extra[:extras]
+	case t.Name == "":
+		in := p.in("name")
+		d.fail(&in, "field required")
+	case t.Schema == nil:
+		in := p.in("input_schema")
+		d.fail(&in, "field required")
 	}
 	d.r.Tools = append(d.r.Tools, t)
 }
 
-func (d *requestDecoder) choice(v gjson.Result) {
+// boolean reads true or false; anything else is nil.
+func (d *requestDecoder) boolean() *bool {
+	c := d.in.Peek()
+	if c != 't' && c != 'f' {
+		return nil
+	}
+	b := c == 't'
+	return &b
+}
+
+func (d *requestDecoder) choice(p *place) {
+	var kind, name string
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "type":
+			kind = d.text()
+		case "name":
+			name = d.text()
+		case "disable_parallel_tool_use":
+			if serial := d.boolean(); serial != nil {
+				parallel := !*serial
+				d.r.ParallelTools = &parallel
+			}
+		}
+	}
 	c := &d.r.Choice
-	switch v.Get("type").Str {
+	switch kind {
 	case "auto":
 		c.Mode = conversation.ChoiceAuto
 	case "any":
@@ -78,15 +100,13 @@ func (d *requestDecoder) choice(v gjson.Result) {
 	case "none":
 		c.Mode = conversation.ChoiceNone
 	case "tool":
-		if c.Mode, c.Name = conversation.ChoiceTool, v.Get("name").Str; c.Name == "" {
-			d.fail("tool_choice.name", "field required")
+		c.Mode, c.Name = conversation.ChoiceTool, name
+		if in := p.in("name"); name == "" {
+			d.fail(&in, "field required")
 		}
 	default:
-		d.fail("tool_choice.type", "input should be 'auto', 'any', 'tool' or 'none'")
-	}
-	if p := v.Get("disable_parallel_tool_use"); p.IsBool() {
-		parallel := !p.Bool()
-		d.r.ParallelTools = &parallel
+		in := p.in("type")
+		d.fail(&in, "input should be 'auto', 'any', 'tool' or 'none'")
 	}
 }
 
@@ -97,23 +117,39 @@ func (d *requestDecoder) reasoning() *conversation.Reasoning {
 	return d.r.Reasoning
 }
 
-func (d *requestDecoder) thinking(v gjson.Result) {
-	switch v.Get("type").Str {
+func (d *requestDecoder) thinking(p *place) {
+	var kind, display string
+	var budget jsonedit.Mark
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "type":
+			kind = d.text()
+		case "display":
+			display = d.text()
+		case "budget_tokens":
+			budget = d.in.Mark()
+		}
+	}
+	switch kind {
 	case "disabled":
 		d.reasoning().Off = true
 	case "adaptive":
 		d.reasoning().Adaptive = true
 	case "enabled":
-		budget := d.integer("thinking.budget_tokens", v.Get("budget_tokens"))
-		d.reasoning().Budget = budget
-		if effort := d.r.Reasoning.Effort; effort != "" { // a request has one or the other
-			d.r.Reasoning.Effort = ""
-			d.extra("output_config.effort", gjson.Result{Type: gjson.String, Raw: string(jsonedit.AppendString(nil, effort))})
+		in, end := p.in("budget_tokens"), d.in.Mark()
+		d.in.Seek(budget)
+		r := d.reasoning()
+		r.Budget = d.integer(&in)
+		d.in.Seek(end)
+		if r.Effort != "" { // a request has one or the other
+			d.extra("output_config.effort", jsonedit.AppendString(nil, r.Effort))
+			r.Effort = ""
 		}
 	default:
-		d.fail("thinking.type", "input should be 'enabled', 'adaptive' or 'disabled'")
+		in := p.in("type")
+		d.fail(&in, "input should be 'enabled', 'adaptive' or 'disabled'")
 	}
-	switch v.Get("display").Str {
+	switch display {
 	case "summarized":
 		d.reasoning().Summary = "auto"
 	case "omitted":
@@ -122,26 +158,35 @@ func (d *requestDecoder) thinking(v gjson.Result) {
 }
 
 // outputConfig keeps the parts that the neutral form has no field for under dotted names.
-func (d *requestDecoder) outputConfig(v gjson.Result) {
-	v.ForEach(func(k, v gjson.Result) bool {
-		switch {
-		case v.Type == gjson.Null:
-		case k.Str == "format":
-			d.format("output_config.format", v)
-		case k.Str == "effort" && (d.r.Reasoning == nil || d.r.Reasoning.Budget == nil):
-			d.reasoning().Effort = v.Str
+func (d *requestDecoder) outputConfig(p *place) {
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		key := d.in.Key()
+		switch in := p.in(key); {
+		case d.in.Peek() == 'n':
+		case key == "format":
+			d.format(&in)
+		case key == "effort" && (d.r.Reasoning == nil || d.r.Reasoning.Budget == nil):
+			d.reasoning().Effort = d.text()
 		default:
-			d.extra("output_config."+k.Str, v)
+			d.extra("output_config."+key, d.in.Raw())
 		}
-		return true
-	})
+	}
 }
 
-func (d *requestDecoder) format(param string, v gjson.Result) {
-	schema := v.Get("schema")
-	if v.Get("type").Str != "json_schema" || !schema.IsObject() {
-		d.fail(param, "input should be of type 'json_schema' with a schema")
+func (d *requestDecoder) format(p *place) {
+	var kind string
+	var schema []byte
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "type":
+			kind = d.text()
+		case "schema":
+			schema = d.in.Raw()
+		}
+	}
+	if kind != "json_schema" || len(schema) == 0 || schema[0] != '{' {
+		d.fail(p, "input should be of type 'json_schema' with a schema")
 		return
 	}
-	d.r.Format = &conversation.Format{Schema: json.RawMessage(schema.Raw)}
+	d.r.Format = &conversation.Format{Schema: json.RawMessage(schema)}
 }

@@ -212,7 +212,7 @@ func TestDecodeRequestReadsEveryKindOfBlock(t *testing.T) {
 			conversation.Block{Kind: conversation.Thinking, Text: "hm", Signature: sig, Origin: origin},
 		},
 		"another vendor's thinking": {
-			`{"type":"thinking","thinking":"hm","signature":"gemini:` + sig + `"}`,
+			`{"type":"thinking","thinking":"hm","signature":"~gemini:` + sig + `"}`,
 			conversation.Block{Kind: conversation.Thinking, Text: "hm", Signature: sig, Origin: "gemini"},
 		},
 		"redacted thinking": {
@@ -222,6 +222,35 @@ func TestDecodeRequestReadsEveryKindOfBlock(t *testing.T) {
 		"something new": {
 			`{"type":"hologram","depth":3}`,
 			conversation.Block{Kind: conversation.Opaque, Raw: []byte(`{"type":"hologram","depth":3}`), Origin: origin},
+		},
+		"what a search for tools found": {
+			`{"type":"tool_result","tool_use_id":"t1","content":[{"type":"tool_reference","tool_name":"f"}]}`,
+			conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "t1", Content: []conversation.Block{{
+				Text: `{"type":"tool_reference","tool_name":"f"}`, Raw: []byte(`{"type":"tool_reference","tool_name":"f"}`), Origin: origin,
+			}}}},
+		},
+		"search result": {
+			`{"type":"search_result","title":"T","source":"https://x","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"citations":{"enabled":true}}`,
+			conversation.Block{
+				Text: "T\nhttps://x\n\na\n\nb", Origin: origin,
+				Raw: []byte(`{"type":"search_result","title":"T","source":"https://x","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"citations":{"enabled":true}}`),
+			},
+		},
+		"the conversation so far in short": {
+			`{"type":"compaction","content":"They greeted."}`,
+			conversation.Block{Text: "They greeted.", Raw: []byte(`{"type":"compaction","content":"They greeted."}`), Origin: origin},
+		},
+		"a compaction that failed": {
+			`{"type":"compaction","content":null}`,
+			conversation.Block{Kind: conversation.Opaque, Raw: []byte(`{"type":"compaction","content":null}`), Origin: origin},
+		},
+		"another vendor's hidden thinking": {
+			`{"type":"redacted_thinking","data":"~responses:` + sig + `"}`,
+			conversation.Block{Kind: conversation.Thinking, Signature: sig, Redacted: true, Origin: "responses"},
+		},
+		"thinking that nobody signed": {
+			`{"type":"thinking","thinking":"hm","signature":"~chat:"}`,
+			conversation.Block{Kind: conversation.Thinking, Text: "hm", Origin: "chat"},
 		},
 		"document to be cited": {
 			`{"type":"document","source":{"type":"url","url":"https://x"},"citations":{"enabled":true}}`,

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -23,11 +21,12 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 		r          = &conversation.Response{Origin: origin, Choices: make([]conversation.Choice, 1)}
 		c          = &r.Choices[0]
 		usage      counts
+		end        stop
 		kind       string
 		hasContent bool
 	)
 	for ok := in.Object(); ok; ok = in.Next() {
-		switch in.Key() {
+		switch key := in.Key(); key {
 		case "type":
 			kind, _ = in.Text()
 		case "id":
@@ -37,23 +36,19 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 		case "content":
 			hasContent = in.Peek() == '['
 			c.Blocks = responseBlocks(&in)
-		case "stop_reason":
-			s, _ := in.Text()
-			c.Stop = parseStop(s)
-		case "stop_sequence":
-			c.StopSequence, _ = in.Text()
-		case "stop_details":
-			c.StopDetail = textIn(&in, "explanation")
 		case "usage":
 			usage.merge(&in)
+		default:
+			end.read(key, &in)
 		}
 	}
 	switch {
 	case kind == "error":
-		return nil, streamError(gjson.Parse(view(body)))
+		return nil, streamError(body)
 	case !hasContent:
 		return nil, errNoContent
 	}
+	c.Stop, c.StopSequence, c.StopDetail = end.reason, end.sequence, end.detail
 	r.Usage, r.UsageKnown, r.ServiceTier = usage.usage(), usage.known(), usage.tier
 	return r, nil
 }
@@ -62,17 +57,20 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 func responseBlocks(in *jsonedit.Reader) (blocks []conversation.Block) {
 	for ok := in.Array(); ok; ok = in.Next() {
 		if in.Peek() == '{' {
-			blocks = append(blocks, responseBlock(gjson.Parse(view(in.Raw()))))
+			blocks = append(blocks, responseBlock(in))
 		}
 	}
 	return blocks
 }
 
-// responseBlock reads a block of an answer. One that is not as it should be is passed on untouched rather than lost.
-func responseBlock(v gjson.Result) conversation.Block {
-	b, missing := decodeBlock(v)
-	if missing != "" {
-		return conversation.Block{Kind: conversation.Opaque, Raw: []byte(v.Raw), Origin: origin}
+// responseBlock reads a block of an answer. One that is not as it should be is passed on untouched rather than lost, and
+// so is one that is no text for the reader of an answer.
+func responseBlock(in *jsonedit.Reader) conversation.Block {
+	start := in.Mark()
+	b, missing := decodeBlock(in)
+	if missing == "" && (b.Kind != conversation.Text || b.Raw == nil) {
+		return b
 	}
-	return b
+	in.Seek(start)
+	return conversation.Block{Kind: conversation.Opaque, Raw: in.Raw(), Origin: origin}
 }

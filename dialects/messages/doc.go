@@ -9,6 +9,8 @@
 //   - Defaults are left out: is_error false, disable_parallel_tool_use false, strict false, an empty description.
 //   - Members of a tool that other dialects lack (defer_loading and the like) are named in Request.Extra as
 //     "tools.<member>", so that dropping them is seen.
-//   - A signature that another vendor made travels to Anthropic clients as "<dialect>:<signature>" and finds its way
-//     back to its maker when the client replays the block.
+//   - Blocks that only this dialect has, but that say something to any model (tool references, search results,
+//     compactions), are texts for the others, with the block itself in Raw.
+//   - A signature that another vendor made travels to Anthropic clients as "~<dialect>:<signature>" and finds its way
+//     back to its maker when the client replays the block. That of a call stands in a thinking block of its own.
 package messages

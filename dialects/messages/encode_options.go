@@ -4,9 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // maxMarks is the number of cache marks that a request may have.
@@ -20,7 +19,7 @@ func (e *requestEncoder) planTools() {
 		t := &e.r.Tools[i]
 		switch {
 		case len(allowed) > 0 && !slices.Contains(allowed, t.Name):
-		case t.Raw != nil && t.Origin != origin:
+		case t.Raw != nil && t.Origin != origin && !t.Custom:
 			e.note("tools." + t.Name)
 		default:
 			e.tools = append(e.tools, t)
@@ -29,6 +28,13 @@ func (e *requestEncoder) planTools() {
 }
 
 func (e *requestEncoder) writeTools() {
+	if e.format == formatTool {
+		e.key("tools")
+		e.dst = append(e.dst, '[')
+		e.tool(e.answerAsTool())
+		e.dst = append(e.dst, `],"tool_choice":{"type":"tool","name":"`+answerTool+`","disable_parallel_tool_use":true}`...)
+		return
+	}
 	if len(e.tools) == 0 {
 		return
 	}
@@ -36,49 +42,90 @@ func (e *requestEncoder) writeTools() {
 	e.dst = append(e.dst, '[')
 	for i, t := range e.tools {
 		e.comma(i)
-		if t.Raw != nil {
+		if t.Raw != nil && t.Origin == origin {
 			e.raw(t.Raw, t.Cache)
 			continue
 		}
-		e.dst = append(e.dst, `{"name":`...)
-		e.toolName(t.Name)
-		if t.Description != "" {
-			e.key("description")
-			e.string(t.Description)
-		}
-		e.key("input_schema")
-		e.dst = appendToolSchema(e.dst, t.Schema)
-		if t.Strict != nil && *t.Strict {
-			if e.version.has(withFormat) || e.r.Origin == origin {
-				e.key("strict")
-				e.dst = append(e.dst, "true"...)
-			} else {
-				e.note("strict")
-			}
-		}
-		e.mark(t.Cache)
-		e.dst = append(e.dst, '}')
+		e.tool(t)
 	}
 	e.dst = append(e.dst, ']')
 	e.writeChoice()
 }
 
-// toolName writes a name. The model answers with the name it was given, so a rewritten one is worth a note.
-func (e *requestEncoder) toolName(name string) {
-	ours := toolName(name, e.version)
-	if ours != name {
-		e.note("tool_name")
+// tool writes a function, or one that stands for a free-text tool.
+func (e *requestEncoder) tool(t *conversation.Tool) {
+	e.dst = append(e.dst, `{"name":`...)
+	name := e.toolName(t.Name)
+	description, schema := t.Description, []byte(t.Schema)
+	if t.Custom {
+		e.o.Rewrites.FreeText(name)
+		description, schema = freeTextDescription(t), []byte(conversation.FreeTextSchema)
 	}
-	e.string(ours)
+	if description != "" {
+		e.key("description")
+		e.string(description)
+	}
+	e.key("input_schema")
+	strict := e.strict(t)
+	if strict && e.r.Origin != origin {
+		in := jsonedit.NewReader(schema)
+		e.dst = appendClosed(e.dst, &in)
+	} else {
+		e.dst = appendToolSchema(e.dst, schema)
+	}
+	if strict {
+		e.dst = append(e.dst, `,"strict":true`...)
+	}
+	e.mark(t.Cache)
+	e.dst = append(e.dst, '}')
 }
 
-// writeChoice writes tool_choice. While thinking, the API leaves the choice to the model.
+// strict reports whether the model is to be held to the schema of a tool.
+func (e *requestEncoder) strict(t *conversation.Tool) bool {
+	switch {
+	case t.Strict == nil || !*t.Strict || t.Custom:
+		return false
+	case e.r.Origin == origin:
+		return true
+	case e.version.has(withFormat) && describesObject(t.Schema) && closable(t.Schema):
+		return true
+	}
+	e.note("strict")
+	return false
+}
+
+// freeTextDescription describes a free-text tool as a function with one text.
+func freeTextDescription(t *conversation.Tool) string {
+	if t.Grammar == nil {
+		return t.Description
+	}
+	return strings.TrimSpace(t.Description + "\n\nThe value of " + conversation.FreeTextMember + " must match this " +
+		t.Grammar.Syntax + " grammar:\n" + t.Grammar.Definition)
+}
+
+// toolName writes a name and returns it. The model answers with the name it was given, so that a rewritten one has to
+// be changed back.
+func (e *requestEncoder) toolName(name string) string {
+	ours := toolName(name, e.version)
+	if ours != name {
+		if e.o.Rewrites == nil {
+			e.note("tool_name")
+		}
+		e.o.Rewrites.Rename(name, ours)
+	}
+	e.string(ours)
+	return ours
+}
+
+// forcesCall reports whether the model is to call a tool.
+func (e *requestEncoder) forcesCall() bool {
+	mode := e.r.Choice.Mode
+	return len(e.tools) > 0 && (mode == conversation.ChoiceRequired || mode == conversation.ChoiceTool)
+}
+
+// writeChoice writes tool_choice.
 func (e *requestEncoder) writeChoice() {
 	c := e.r.Choice
-	if (c.Mode == conversation.ChoiceRequired || c.Mode == conversation.ChoiceTool) && e.thinks() {
-		e.note("tool_choice")
-		c.Mode = conversation.ChoiceAuto
-	}
 	serial := e.r.ParallelTools != nil && !*e.r.ParallelTools
 	kind := "auto"
 	switch c.Mode {
@@ -165,12 +212,6 @@ func (e *requestEncoder) number(name string, n conversation.Number) {
 	e.dst = append(e.dst, n...)
 }
 
-// formatted reports whether the response format can be said in the request itself; otherwise the system prompt does.
-// Models that are not known are taken to understand it.
-func (e *requestEncoder) formatted() bool {
-	return e.r.Format.Schema != nil && (e.version == 0 || e.version.has(withFormat))
-}
-
 // spareMarks finds out how many cache marks are too many. The last ones are kept, since they cover the longest prefix.
 func (e *requestEncoder) spareMarks() {
 	n := 0
@@ -229,10 +270,11 @@ func (e *requestEncoder) writeOutputConfig() {
 		member("effort")
 		e.string(e.effort)
 	}
-	if e.r.Format != nil && e.formatted() {
+	if e.format == formatNative {
 		member("format")
 		e.dst = append(e.dst, `{"type":"json_schema","schema":`...)
-		e.dst = appendClosed(e.dst, gjson.Parse(view(e.r.Format.Schema)))
+		schema := jsonedit.NewReader(e.r.Format.Schema)
+		e.dst = appendClosed(e.dst, &schema)
 		e.dst = append(e.dst, '}')
 	}
 	for _, f := range e.r.Extra {

@@ -11,6 +11,18 @@ func (e *requestEncoder) thinks() bool { return e.thinking == "enabled" || e.thi
 
 // planReasoning decides on thinking and on max_tokens, which bound each other.
 func (e *requestEncoder) planReasoning() {
+	e.planLimit()
+	if e.r.Reasoning != nil {
+		e.planThinking(e.r.Reasoning)
+	}
+	if e.thinks() && e.forcesCall() {
+		// The API takes one or the other. A client that forces a call cannot do with less, but it can with less thought.
+		e.note("reasoning")
+		e.thinking, e.display = "", ""
+	}
+}
+
+func (e *requestEncoder) planLimit() {
 	e.maxTokens = defaultOutput
 	switch limit := e.o.MaxOutput; {
 	case e.r.MaxTokens == nil && limit > 0:
@@ -22,16 +34,18 @@ func (e *requestEncoder) planReasoning() {
 	default:
 		e.maxTokens = *e.r.MaxTokens
 	}
-	q := e.r.Reasoning
-	if q == nil {
-		return
-	}
+}
+
+func (e *requestEncoder) planThinking(q *conversation.Reasoning) {
 	native := e.r.Origin == origin
 	old := e.version != 0 && !e.version.has(withThinking)
 	off := q.Off || q.Effort == "none" || q.Budget != nil && *q.Budget <= 0
 	switch {
 	case off:
-		if !old {
+		switch {
+		case alwaysThinks(e.o.Model):
+			e.note("reasoning")
+		case !old:
 			e.thinking = "disabled"
 		}
 		if native {
@@ -43,7 +57,7 @@ func (e *requestEncoder) planReasoning() {
 		// A wish about summaries alone asks for no thinking.
 	case old:
 		e.note("reasoning")
-	case e.version.has(withAdaptive) && (q.Budget == nil || e.version.has(withoutTunings)):
+	case e.version.has(withAdaptive) && (q.Budget == nil || e.version.has(withoutTunings) || e.loopWithoutThinking()):
 		e.planAdaptive(q)
 	default:
 		e.planBudget(q)
@@ -59,12 +73,19 @@ func (e *requestEncoder) planAdaptive(q *conversation.Reasoning) {
 	case q.Effort != "":
 		e.effort = e.version.level(q.Effort)
 	}
+	if e.r.MaxTokens == nil && e.o.MaxOutput == 0 { // thoughts count as output
+		e.maxTokens = min(budgetOf(e.effort), budgetOf("xhigh")) + answerRoom
+	}
 }
 
 // planBudget turns thinking on with a number of tokens. It stays off where the answer has no room beside the smallest
-// budget, and where the client's conversation is in the middle of a tool loop whose thinking did not survive another
-// dialect: the API demands that such a turn starts with it.
+// budget, where the conversation is in the middle of a turn whose thinking did not survive another dialect, since the
+// API demands that such a turn begins with it, and where the client wrote the beginning of the answer itself.
 func (e *requestEncoder) planBudget(q *conversation.Reasoning) {
+	if e.loopWithoutThinking() || e.prefilled() {
+		e.note("reasoning")
+		return
+	}
 	budget := budgetOf(q.Effort)
 	if q.Budget != nil {
 		budget = *q.Budget
@@ -78,7 +99,7 @@ func (e *requestEncoder) planBudget(q *conversation.Reasoning) {
 			e.maxTokens = max(e.maxTokens, budget+answerRoom)
 		}
 	}
-	if e.maxTokens <= minBudget || e.loopWithoutThinking() {
+	if e.maxTokens <= minBudget {
 		e.note("reasoning")
 		return
 	}
@@ -96,19 +117,24 @@ func (e *requestEncoder) planDisplay(q *conversation.Reasoning) {
 	}
 }
 
-// loopWithoutThinking reports whether the conversation ends with tool results for a turn that does not start with
-// thinking.
-func (e *requestEncoder) loopWithoutThinking() bool {
+// prefilled reports whether the conversation ends with the beginning of an answer.
+func (e *requestEncoder) prefilled() bool {
 	n := len(e.turns)
-	if n < 2 || e.turns[n-1].blocks[0].Kind != conversation.Result {
-		return false
-	}
-	for i := n - 2; i >= 0; i-- {
-		if t := e.turns[i]; t.role == conversation.Assistant {
-			return t.blocks[0].Kind != conversation.Thinking
+	return n > 0 && e.turns[n-1].role == conversation.Assistant
+}
+
+// loopWithoutThinking reports whether the conversation ends in the middle of a turn that does not begin with thinking.
+func (e *requestEncoder) loopWithoutThinking() bool {
+	var loop toolLoop
+	for _, t := range e.turns {
+		first := t.blocks[0].Kind
+		if t.role == conversation.Assistant {
+			loop.see("assistant", first == conversation.Thinking, false)
+		} else {
+			loop.see("user", false, first == conversation.Result)
 		}
 	}
-	return false
+	return loop.refused()
 }
 
 func (e *requestEncoder) writeReasoning() {

@@ -16,13 +16,9 @@ import (
 func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.EncodeOptions) ([]byte, []string, error) {
 	e := requestEncoder{dst: dst, r: r, o: o, version: versionOf(o.Model)}
 	e.check()
-	e.planTurns()
-	e.planReasoning()
-	e.planTools()
-	if e.err != nil {
-		return dst, nil, e.err
+	if err := e.plan(); err != nil {
+		return dst, nil, err
 	}
-	e.spareMarks()
 	e.dst = append(e.dst, `{"model":`...)
 	e.string(o.Model)
 	e.key("max_tokens")
@@ -38,6 +34,16 @@ func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.Encod
 	e.writeReasoning()
 	e.writeExtra()
 	return append(e.dst, '}'), e.notes, nil
+}
+
+// plan decides what is sent.
+func (e *requestEncoder) plan() error {
+	e.planTurns()
+	e.planTools()
+	e.planReasoning()
+	e.planFormat()
+	e.spareMarks()
+	return e.err
 }
 
 // requestEncoder first plans what is sent and then writes it, in the order in which Anthropic builds the prompt: tools,
@@ -61,6 +67,7 @@ type requestEncoder struct {
 	maxTokens                 int64
 	thinking, effort, display string
 	budget                    int64
+	format                    formatWay
 
 	skipMarks int // cache marks still to be left out, first ones first
 }
@@ -120,19 +127,12 @@ func (e *requestEncoder) check() {
 }
 
 func (e *requestEncoder) writeSystem() {
-	jsonOnly, schemaText := "", ""
-	if f := e.r.Format; f != nil && !e.formatted() {
-		e.note("response_format")
-		jsonOnly = "Respond with a single valid JSON object and nothing else: no explanations and no code fences."
-		if f.Schema != nil {
-			schemaText = " It must conform to this JSON Schema:\n" + string(f.Schema)
-		}
-	}
-	if len(e.system) == 0 && jsonOnly == "" {
+	prompt := e.formatPrompt()
+	if len(e.system) == 0 && prompt == "" {
 		return
 	}
 	e.key("system")
-	if len(e.system) == 1 && jsonOnly == "" && plain(e.system[0]) {
+	if len(e.system) == 1 && prompt == "" && plain(e.system[0]) {
 		e.string(e.system[0].Text)
 		return
 	}
@@ -141,9 +141,9 @@ func (e *requestEncoder) writeSystem() {
 		e.comma(i)
 		e.block(b)
 	}
-	if jsonOnly != "" {
+	if prompt != "" {
 		e.comma(len(e.system))
-		e.block(&conversation.Block{Text: jsonOnly + schemaText})
+		e.block(&conversation.Block{Text: prompt})
 	}
 	e.dst = append(e.dst, ']')
 }
@@ -184,7 +184,7 @@ func (e *requestEncoder) comma(i int) {
 
 // plain reports whether a block is a text and nothing else, so that a string can stand for it.
 func plain(b *conversation.Block) bool {
-	return (b.Kind == conversation.Text || b.Kind == conversation.Refusal) && b.Cache == nil && len(b.Citations) == 0
+	return (b.Kind == conversation.Text || b.Kind == conversation.Refusal) && b.Cache == nil && len(b.Citations) == 0 && len(b.Raw) == 0
 }
 
 // writeExtra writes the members that only this dialect has, unless others are meant.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -37,6 +39,19 @@ func TestEncodeRequestAvoidsTheTraps(t *testing.T) {
 		{Role: conversation.User, Blocks: []conversation.Block{{Text: "and?"}}},
 		{Role: conversation.User, Blocks: []conversation.Block{result("call.1:x", "sun"), result("b", "rain")}},
 	}
+	// A turn of two steps, of which the second one began without thinking.
+	ownLoop := []conversation.Message{
+		text(conversation.User, "weather?"),
+		{Role: conversation.Assistant, Blocks: []conversation.Block{{Kind: conversation.Thinking, Text: "hm", Signature: "c2ln", Origin: origin}, call("a", "weather", "{}")}},
+		{Blocks: []conversation.Block{result("a", "sun")}},
+		{Role: conversation.Assistant, Blocks: []conversation.Block{call("b", "weather", "{}")}},
+		{Blocks: []conversation.Block{result("b", "rain")}},
+	}
+	freeText := []conversation.Message{
+		text(conversation.User, "x"),
+		{Role: conversation.Assistant, Blocks: []conversation.Block{{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "a", Name: "sql", Arguments: "SELECT \"1\" <2>", Custom: true}}}},
+		{Blocks: []conversation.Block{result("a", "1")}},
+	}
 	for name, tt := range map[string]struct {
 		r     conversation.Request
 		o     dialects.EncodeOptions
@@ -48,10 +63,11 @@ func TestEncodeRequestAvoidsTheTraps(t *testing.T) {
 		"tool-loop":         {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}}, notes: "thinking"},
 		"ids-made-up":       {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), {Role: conversation.Assistant, Blocks: []conversation.Block{call("", "f", "{}"), call("", "g", "{}")}}, {Blocks: []conversation.Block{{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "g"}}, {Kind: conversation.Result, Result: &conversation.ToolResult{Name: "f"}}}}}}},
 		"arguments":         {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), {Role: conversation.Assistant, Blocks: []conversation.Block{call("a", "f", " "), call("b", "f", `{"cut": "o`), call("c", "f", `[1]`), {Kind: conversation.Call, Call: &conversation.ToolCall{ID: "d", Name: "f", Arguments: "SELECT 1", Custom: true}}}}}}},
-		"tool-names":        {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceTool, Name: "a.b"}, Tools: []conversation.Tool{{Name: "a.b"}, {Name: "a:b"}}}, notes: "tool_name"},
+		"tool-names":        {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceTool, Name: "a.b"}, Tools: []conversation.Tool{{Name: "a.b"}, {Name: "a:b"}}}},
 		"choice-none":       {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceNone}, ParallelTools: new(false), Tools: []conversation.Tool{weather}}},
 		"choice-serial":     {r: conversation.Request{Messages: hi, ParallelTools: new(false), Tools: []conversation.Tool{weather}}},
-		"choice-thinking":   {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceRequired}, Reasoning: &conversation.Reasoning{Effort: "low"}, Tools: []conversation.Tool{weather}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}, notes: "tool_choice"},
+		"choice-thinking":   {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceRequired}, Reasoning: &conversation.Reasoning{Effort: "low"}, Tools: []conversation.Tool{weather}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}, notes: "reasoning"},
+		"choice-budget":     {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceTool, Name: "weather"}, Reasoning: &conversation.Reasoning{Effort: "low"}, Tools: []conversation.Tool{weather}, Temperature: "0.2"}, notes: "reasoning"},
 		"choice-allowed":    {r: conversation.Request{Messages: hi, Choice: conversation.ToolChoice{Mode: conversation.ChoiceRequired, Allowed: []string{"weather"}}, Tools: []conversation.Tool{{Name: "other"}, weather}}},
 		"server-tools":      {r: conversation.Request{Messages: hi, Tools: []conversation.Tool{{Name: "web_search_preview", Raw: json.RawMessage(`{}`), Origin: "responses"}, weather}}, notes: "tools.web_search_preview"},
 		"sampling":          {r: conversation.Request{Messages: hi, Temperature: "1.5", TopP: "0.9", TopK: "40.0", Seed: new(int64(1)), PresencePenalty: "0.5", Logprobs: new(true), Stop: []string{"END", "\n"}}, notes: "logprobs seed presence_penalty temperature stop"},
@@ -69,8 +85,36 @@ func TestEncodeRequestAvoidsTheTraps(t *testing.T) {
 		"media":             {r: conversation.Request{Messages: []conversation.Message{{Blocks: []conversation.Block{{Kind: conversation.Image, Media: &conversation.Media{Data: "/9j/AA=="}}, {Kind: conversation.Image, Media: &conversation.Media{URL: "https://x/y"}}, {Kind: conversation.Document, Media: &conversation.Media{MIME: "application/pdf", Data: "JVBERi0=", Filename: "a.pdf"}}, {Kind: conversation.Document, Media: &conversation.Media{MIME: "text/csv", Data: "YSxi"}}, {Kind: conversation.Document, Media: &conversation.Media{Text: "t", Context: "c"}}}}}}},
 		"prefill":           {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), text(conversation.Assistant, "{ \n")}}},
 		"user":              {r: conversation.Request{Messages: hi, User: "u", ServiceTier: "flex", Metadata: json.RawMessage(`{}`), Extra: []conversation.Field{{Name: "logit_bias", Value: json.RawMessage(`{}`)}}, Origin: "chat"}, notes: "logit_bias metadata service_tier"},
+		"text-after-call":   {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), {Role: conversation.Assistant, Blocks: []conversation.Block{{Text: "before"}, call("a", "f", ""), {Text: "after"}}}, {Blocks: []conversation.Block{result("a", "")}}}}},
+		"result-media": {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), {Role: conversation.Assistant, Blocks: []conversation.Block{call("a", "f", "")}}, {Blocks: []conversation.Block{{Kind: conversation.Result, Cache: &conversation.CacheMark{}, Result: &conversation.ToolResult{CallID: "a", IsError: true, Content: []conversation.Block{
+			{Text: " "}, {Text: "see"}, {Kind: conversation.Image, Media: &conversation.Media{MIME: "image/jpg", Data: "AA=="}}, {Kind: conversation.Document, Media: &conversation.Media{URL: "https://x/y.pdf"}}, {Kind: conversation.Opaque, Raw: json.RawMessage(`{"type":"hologram"}`), Origin: "responses"},
+		}}}}}}}, notes: "hologram"},
+		"citations":          {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), {Role: conversation.Assistant, Blocks: []conversation.Block{{Text: "y", Citations: []conversation.Citation{{URL: "https://x"}}}}}, text(conversation.User, "z")}}, notes: "citations"},
+		"media-of-assistant": {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), {Role: conversation.Assistant, Blocks: []conversation.Block{{Text: "y"}, {Kind: conversation.Image, Media: &conversation.Media{Data: "AA=="}}}}, text(conversation.User, "z")}}, notes: "assistant_media"},
+		"participants":       {r: conversation.Request{Messages: []conversation.Message{{Name: "ann", Blocks: []conversation.Block{{Text: "x"}}}}}, notes: "name"},
+		"system-alone":       {r: conversation.Request{Messages: []conversation.Message{text(conversation.System, "You are a potato."), text(conversation.Developer, "Say so.")}}},
+		"free-text":          {r: conversation.Request{Messages: freeText, Tools: []conversation.Tool{{Name: "sql", Description: "Runs SQL.", Custom: true, Grammar: &conversation.Grammar{Syntax: "lark", Definition: "start: /.+/"}, Raw: json.RawMessage(`{"type":"custom"}`), Origin: "responses"}}}},
+		"strict":             {r: conversation.Request{Messages: hi, Tools: []conversation.Tool{{Name: "f", Strict: new(true), Schema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer","minimum":1}}}`)}}}},
+		"strict-refused":     {r: conversation.Request{Messages: hi, Tools: []conversation.Tool{{Name: "f", Strict: new(true), Schema: json.RawMessage(`{"type":"object","additionalProperties":{"type":"string"}}`)}}}, notes: "strict"},
+		"schema-top":         {r: conversation.Request{Messages: hi, Tools: []conversation.Tool{{Name: "f", Schema: json.RawMessage(`{"description":"d","anyOf":[{"required":["a"]},{"required":["b"]}],"type":["object","null"],"properties":{"a":{},"b":{}}}`)}}}},
+		"format-bounds":      {r: conversation.Request{Messages: hi, Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object","properties":{"minimum":{"type":"integer","minimum":1,"description":"how many","maximum":5},"ids":{"type":"array","items":{"type":"string","format":"isbn","pattern":"^x"},"minItems":2,"maxItems":3},"at":{"type":"string","format":"date-time"}},"additionalProperties":true}`)}}},
+		"format-tool":        {r: conversation.Request{Messages: hi, Format: &conversation.Format{Description: "A person.", Schema: json.RawMessage(`{"type":"object","properties":{"age":{"type":"integer","minimum":0}}}`)}}, o: dialects.EncodeOptions{Model: "claude-3-haiku-20240307"}},
+		"format-map":         {r: conversation.Request{Messages: hi, Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object","additionalProperties":{"type":"integer"}}`)}}},
+		"format-recursive":   {r: conversation.Request{Messages: hi, Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object","$defs":{"n":{"type":"object","properties":{"next":{"anyOf":[{"$ref":"#/$defs/m"},{"type":"null"}]}}},"m":{"$ref":"#/$defs/n"}},"properties":{"n":{"$ref":"#/$defs/n"}}}`)}}},
+		"format-hint":        {r: conversation.Request{Messages: hi, Tools: []conversation.Tool{weather}, Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object"}`)}}, o: dialects.EncodeOptions{Model: "claude-3-haiku-20240307"}, notes: "response_format"},
+		"budget-newer":       {r: conversation.Request{Messages: hi, MaxTokens: new(int64(4000)), Reasoning: &conversation.Reasoning{Budget: new(int64(2000))}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}},
+		"adaptive-older":     {r: conversation.Request{Messages: hi, MaxTokens: new(int64(20000)), Reasoning: &conversation.Reasoning{Adaptive: true, Summary: "none"}}},
+		"effort-minimal":     {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "minimal"}}, o: dialects.EncodeOptions{Model: "claude-fable-5"}},
+		"thinking-off":       {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "none"}}},
+		"budget-newer-loop":  {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Budget: new(int64(5000))}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}, notes: "thinking"},
+		"thinking-always":    {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Off: true}}, o: dialects.EncodeOptions{Model: "anthropic.claude-mythos-preview"}, notes: "reasoning"},
+		"budget-prefill":     {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), text(conversation.Assistant, "{")}, Reasoning: &conversation.Reasoning{Effort: "low"}}, notes: "reasoning"},
+		"budget-kept-loop":   {r: conversation.Request{Messages: ownLoop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}},
+		"adaptive-lost-loop": {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}, notes: "thinking"},
+		"foreign-signature":  {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), {Role: conversation.Assistant, Blocks: []conversation.Block{{Kind: conversation.Thinking, Text: "t", Signature: "c2ln", Origin: "gemini"}, {Text: "y"}}}, text(conversation.User, "z")}}, notes: "thinking"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			tt.o.Rewrites = new(conversation.Rewrites)
 			if tt.o.Model == "" {
 				tt.o.Model = "claude-sonnet-4-5"
 			}
@@ -120,6 +164,20 @@ func TestEncodeRequestRefusesWhatCannotBeLeftOut(t *testing.T) {
 	}
 }
 
+func TestManyReferencesAreLookedThroughOnce(t *testing.T) {
+	schema := `{"type":"object","$ref":"#/$defs/d0","$defs":{`
+	for i := range 60 {
+		next := `{"$ref":"#/$defs/d` + strconv.Itoa(i+1) + `"}`
+		schema += `"d` + strconv.Itoa(i) + `":{"anyOf":[` + next + `,` + next + `]},`
+	}
+	if !closable([]byte(schema + `"d60":{"type":"null"}}}`)) {
+		t.Error("a schema that goes nowhere twice was taken for one that refers to itself")
+	}
+	if closable([]byte(schema + `"d60":{"$ref":"#/$defs/d30"}}}`)) {
+		t.Error("a schema that refers to itself was not seen")
+	}
+}
+
 func TestDecodingAndEncodingKeepsARequest(t *testing.T) {
 	for _, members := range []string{
 		`"system":"Be brief.","temperature":0.5,"top_p":0.9,"top_k":5,"stop_sequences":["x"],"stream":true,"metadata":{"user_id":"u"},"service_tier":"standard_only"`,
@@ -150,6 +208,7 @@ func TestVersionsAreReadFromNames(t *testing.T) {
 		"claude-3-7-sonnet-20250219": 37, "claude-sonnet-4-0": 40, "claude-sonnet-4-20250514": 40, "claude-opus-4-6": 46,
 		"us.anthropic.claude-sonnet-4-5-20250929-v1:0": 45, "anthropic/claude-opus-4.8": 48, "claude-sonnet-5": 50,
 		"claude-opus-4-1@20250805": 41, "kimi-k2": 0, "claude-next": 0,
+		"claude-mythos-preview": 47, "claude-mythos-5": 50, "claude-fable-5": 50,
 	} {
 		if got := versionOf(name); got != want {
 			t.Errorf("%s: got %d, want %d", name, got, want)
@@ -166,5 +225,78 @@ func TestRewrittenNamesStayApartAndShort(t *testing.T) {
 	dot, again, colon := toolID("a.b"), toolID("a.b"), toolID("a:b")
 	if toolID("call_9-Z") != "call_9-Z" || dot == colon || dot != again {
 		t.Errorf("got %q, %q and %q", dot, again, colon)
+	}
+}
+
+// TestWhatTheEncoderChangesIsChangedBack lets the model answer with what the request told it.
+func TestWhatTheEncoderChangesIsChangedBack(t *testing.T) {
+	hi := []conversation.Message{text(conversation.User, "hi")}
+	for name, tt := range map[string]struct {
+		r        conversation.Request
+		provider string
+		want     conversation.Choice
+	}{
+		"a name": {
+			conversation.Request{Messages: hi, Tools: []conversation.Tool{{Name: "a.b"}}},
+			`{"type":"tool_use","id":"1","name":"` + toolName("a.b", 45) + `","input":{}}`,
+			conversation.Choice{Stop: conversation.StopToolCalls, Blocks: []conversation.Block{call("1", "a.b", "{}")}},
+		},
+		"a free-text tool": {
+			conversation.Request{Messages: hi, Tools: []conversation.Tool{{Name: "sql", Custom: true}}},
+			`{"type":"tool_use","id":"1","name":"sql","input":{"input":"SELECT 1"}}`,
+			conversation.Choice{Stop: conversation.StopToolCalls, Blocks: []conversation.Block{{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "1", Name: "sql", Arguments: "SELECT 1", Custom: true}}}},
+		},
+		"structured output": {
+			conversation.Request{Messages: hi, Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object","additionalProperties":{}}`)}},
+			`{"type":"text","text":"{\"a\":1}"}`,
+			conversation.Choice{Stop: conversation.StopToolCalls, Blocks: []conversation.Block{{Text: `{"a":1}`}}},
+		},
+		"structured output by a call": {
+			conversation.Request{Messages: hi, Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object","additionalProperties":{"type":"integer"}}`)}},
+			`{"type":"tool_use","id":"1","name":"json_answer","input":{"a": 1}}`,
+			conversation.Choice{Stop: conversation.StopEnd, Blocks: []conversation.Block{{Text: `{"a": 1}`}}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w conversation.Rewrites
+			if _, notes := mustEncode(t, &tt.r, dialects.EncodeOptions{Model: "claude-sonnet-4-5", Rewrites: &w}); len(notes) > 0 {
+				t.Errorf("notes %v", notes)
+			}
+			got, err := Codec{}.DecodeResponse([]byte(`{"id":"m","content":[` + tt.provider + `],"stop_reason":"tool_use"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w.Response(got); !reflect.DeepEqual(got.Choices[0], tt.want) {
+				t.Errorf("got %s, want %s", jsonText(got.Choices[0]), jsonText(tt.want))
+			}
+		})
+	}
+}
+
+func TestCountingAsksForTheInputAlone(t *testing.T) {
+	r, err := Codec{}.DecodeCountRequest([]byte(`{"model":"m","system":"s","tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"any"},"thinking":{"type":"disabled"},"messages":[{"role":"user","content":"hi"}]}`), dialects.Head{Model: "m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.N, r.Temperature, r.Stop, r.User, r.Seed = new(int64(2)), "0.5", []string{"x"}, "u", new(int64(1))
+	got, notes, err := Codec{}.EncodeCount(nil, r, dialects.EncodeOptions{Model: "claude-sonnet-4-5"})
+	const want = `{"model":"claude-sonnet-4-5","tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"any"},"system":"s","messages":[{"role":"user","content":"hi"}],"thinking":{"type":"disabled"}}`
+	if err != nil || len(notes) > 0 || string(got) != want {
+		t.Errorf("%v %v\ngot  %s\nwant %s", err, notes, got, want)
+	}
+	if _, _, err := (Codec{}).EncodeCount(nil, &conversation.Request{}, dialects.EncodeOptions{}); err == nil {
+		t.Error("a conversation without messages can be counted")
+	}
+	if _, err := (Codec{}).DecodeCountRequest([]byte(`{"model":"m"}`), dialects.Head{Model: "m"}); err == nil {
+		t.Error("a request without messages was read")
+	}
+	answer := Codec{}.AppendCount(nil, 19)
+	if n, ok := (Codec{}).DecodeCount(answer); n != 19 || !ok || string(answer) != `{"input_tokens":19}` {
+		t.Errorf("%s was read as %d, %v", answer, n, ok)
+	}
+	for _, none := range []string{`{}`, `{"input_tokens":null}`, `{"input_tokens":-1}`, `[]`, ``} {
+		if n, ok := (Codec{}).DecodeCount([]byte(none)); ok {
+			t.Errorf("%s was read as %d", none, n)
+		}
 	}
 }

@@ -22,17 +22,17 @@ func (Codec) EncodeResponse(dst []byte, r *conversation.Response, requestModel s
 	dst = jsonedit.AppendString(dst, requestModel)
 	dst = append(dst, `,"content":[`...)
 	var scratch jsonedit.Object
-	calls, n := false, 0
+	calls := false
 	for i := range c.Blocks {
 		b := &c.Blocks[i]
 		if !visible(b) {
 			continue
 		}
-		if n++; n > 1 {
-			dst = append(dst, ',')
+		if proof, ok := carried(b); ok {
+			dst = appendBlock(jsonedit.AppendComma(dst), &proof, &scratch)
 		}
 		calls = calls || b.Kind == conversation.Call
-		dst = appendBlock(dst, b, &scratch)
+		dst = appendBlock(jsonedit.AppendComma(dst), b, &scratch)
 	}
 	dst = append(dst, `],`...)
 	dst = appendStop(dst, stopName(c.Stop, calls), c.StopSequence, c.StopDetail)
@@ -74,7 +74,7 @@ func appendBlock(dst []byte, b *conversation.Block, scratch *jsonedit.Object) []
 		}
 		dst = jsonedit.AppendString(dst, b.Text)
 		dst = append(dst, `,"signature":`...)
-		dst = jsonedit.AppendString(dst, signature(b.Signature, b.Origin))
+		dst = jsonedit.AppendString(dst, label(b.Signature, b.Origin))
 	case conversation.Opaque:
 		return append(dst, b.Raw...)
 	default:
@@ -113,17 +113,9 @@ func appendCallHead(dst []byte, c *conversation.ToolCall) []byte {
 func appendThinkingHead(dst []byte, b *conversation.Block) []byte {
 	if b.Redacted {
 		dst = append(dst, `{"type":"redacted_thinking","data":`...)
-		return jsonedit.AppendString(dst, signature(b.Signature, b.Origin))
+		return jsonedit.AppendString(dst, label(b.Signature, b.Origin))
 	}
 	return append(dst, `{"type":"thinking","thinking":`...)
-}
-
-// signature labels the signature of another vendor, so that it is known again when the client replays the block.
-func signature(s, from string) string {
-	if s == "" || from == "" || from == origin {
-		return s
-	}
-	return from + ":" + s
 }
 
 // appendCitation appends a citation. Those of other vendors become search results, the kind that SDKs know how to show.

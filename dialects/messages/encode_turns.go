@@ -5,8 +5,8 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // turn is what one side says before the other speaks again.
@@ -46,8 +46,12 @@ func (e *requestEncoder) planTurns() {
 		}
 	}
 	e.trimPrefill()
-	if len(e.turns) == 0 && e.err == nil {
-		e.err = dialects.BadRequest("messages", "the conversation has no message that can be sent")
+	if len(e.turns) == 0 && len(e.system) > 0 {
+		// Other vendors answer a system prompt alone. Here it has to be the question.
+		e.turns, e.system = append(e.turns, turn{role: conversation.User, blocks: e.system}), nil
+	}
+	if len(e.turns) == 0 {
+		e.refuse("messages", "the conversation has no message that can be sent")
 	}
 }
 
@@ -106,7 +110,7 @@ func (e *requestEncoder) keep(role conversation.Role, b *conversation.Block) boo
 		if b.Origin == origin {
 			return true
 		}
-		e.note("content")
+		e.note(kindOf(b.Raw))
 	case conversation.Image, conversation.Document:
 		if role == conversation.User {
 			e.checkMedia(b)
@@ -119,6 +123,15 @@ func (e *requestEncoder) keep(role conversation.Role, b *conversation.Block) boo
 		e.refuse("messages", "video input is not supported by this model")
 	}
 	return false
+}
+
+// kindOf is what another vendor calls a block.
+func kindOf(raw []byte) string {
+	in := jsonedit.NewReader(raw)
+	if kind := textIn(&in, "type"); kind != "" {
+		return kind
+	}
+	return "content"
 }
 
 // identify gives calls without an id one, and results without one the id of the first call that is still open,

@@ -2,8 +2,7 @@ package messages
 
 import (
 	"net/http"
-
-	"github.com/tidwall/gjson"
+	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
@@ -98,47 +97,45 @@ func (c Codec) AppendErrorEvent(dst []byte, e *conversation.Error, _ dialects.Me
 // ParseError reads an error body. It also understands what proxies in front of the API send.
 func (Codec) ParseError(status int, body []byte) conversation.Error {
 	e := conversation.Error{Status: status}
-	doc := gjson.ParseBytes(body)
-	if !doc.IsObject() {
-		return e
-	}
-	readError(&e, doc)
+	readError(&e, body)
 	return e
 }
 
-// readError fills e from an error document: {"error":{"type","message"}}, {"error":"..."} or {"message":"..."}.
-func readError(e *conversation.Error, doc gjson.Result) {
-	inner := doc.Get("error")
-	if inner.Type == gjson.String {
-		e.Message = inner.Str
+// readError fills e from an error document, of which the end may be missing: {"error":{"type","message"}}, {"error":"..."} or {"message":"..."}.
+func readError(e *conversation.Error, doc []byte) {
+	in := jsonedit.NewReader(doc)
+	start, inner := in.Mark(), in.Get("error")
+	in.Seek(inner)
+	if s, ok := in.Text(); ok {
+		e.Message = s
 		return
 	}
-	if !inner.IsObject() {
-		inner = doc
+	if in.Peek() != '{' {
+		in.Seek(start)
 	}
-	inner.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
 		case "type":
-			if v.Type == gjson.String && v.Str != "error" {
-				e.Type = v.Str
+			if s, ok := in.Text(); ok && s != "error" {
+				e.Type = s
 			}
 		case "message", "Message", "detail":
-			if v.Type == gjson.String {
-				e.Message = v.Str
+			if s, ok := in.Text(); ok {
+				e.Message = s
 			}
 		case "code":
-			e.Code = v.String()
+			e.Code = jsonedit.ScalarText(jsonedit.View(in.Raw()))
 		case "param":
-			e.Param = v.String()
+			e.Param = jsonedit.ScalarText(jsonedit.View(in.Raw()))
 		}
-		return true
-	})
+	}
 }
 
 // streamError reads the error that stands where an answer was due.
-func streamError(doc gjson.Result) *conversation.Error {
+func streamError(doc []byte) *conversation.Error {
 	e := &conversation.Error{}
 	readError(e, doc)
+	e.Type, e.Message = strings.Clone(e.Type), strings.Clone(e.Message)
 	e.Status = errorStatus(e.Type)
 	return e
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -19,7 +17,6 @@ import (
 type eventReader struct {
 	event  event
 	counts counts
-	text   []byte // unescaped text of the last delta
 
 	started, ended bool
 	open           bool // a block is open
@@ -28,10 +25,9 @@ type eventReader struct {
 
 	// A block that only this dialect understands is held back until it is complete.
 	opaque  []byte // as content_block_start has it
-	partial []byte // its deltas: JSON text of the input, or a JSON string's inside for content
+	partial []byte // its deltas: JSON text of the input, or a text for content
 
-	stop                     conversation.StopReason
-	stopSequence, stopDetail string
+	stop stop
 }
 
 // NewEventReader returns a reader for one stream.
@@ -49,11 +45,11 @@ func (r *eventReader) Read(ev sse.Event, out []conversation.Event) ([]conversati
 	case "content_block_delta":
 		out = r.delta(out)
 	case "content_block_start":
-		out = r.blockStart(out, gjson.Parse(r.event.raw("content_block")))
+		out = r.blockStart(out, r.event.read("content_block"))
 	case "content_block_stop":
 		out = r.blockStop(out)
 	case "message_start":
-		out = r.messageStart(out, gjson.Parse(r.event.raw("message")))
+		out = r.messageStart(out, r.event.read("message"))
 	case "message_delta":
 		out = r.messageDelta(out)
 	case "message_stop":
@@ -62,7 +58,7 @@ func (r *eventReader) Read(ev sse.Event, out []conversation.Event) ([]conversati
 		out = append(out, conversation.Event{Type: conversation.EventPing})
 	case "error":
 		r.ended = true
-		out = append(out, conversation.Event{Type: conversation.EventError, Error: streamError(gjson.ParseBytes(ev.Data))})
+		out = append(out, conversation.Event{Type: conversation.EventError, Error: streamError(ev.Data)})
 	}
 	return out, nil
 }
@@ -77,34 +73,45 @@ func (r *eventReader) End(out []conversation.Event) ([]conversation.Event, error
 
 // messageStart reads the head of the message. In turns of programmatic tool calling the whole content is in it, and the
 // stop reason, too.
-func (r *eventReader) messageStart(out []conversation.Event, msg gjson.Result) []conversation.Event {
-	usage := r.event.read("message")
-	usage.Seek(usage.Get("usage"))
-	r.counts.merge(&usage)
+func (r *eventReader) messageStart(out []conversation.Event, in *jsonedit.Reader) []conversation.Event {
+	start := conversation.Event{Type: conversation.EventStart}
+	var content jsonedit.Mark
+	var stop stop
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch key := in.Key(); key {
+		case "id":
+			start.ID = clone(in)
+		case "model":
+			start.Model = clone(in)
+		case "content":
+			content = in.Mark()
+		case "usage":
+			r.counts.merge(in)
+		default:
+			stop.read(key, in)
+		}
+	}
 	if r.started {
 		return out
 	}
 	r.started = true
-	out = append(out, conversation.Event{
-		Type: conversation.EventStart, ID: clone(msg.Get("id")), Model: clone(msg.Get("model")),
-		Usage: r.counts.usage(), UsageKnown: r.counts.known(),
-	})
-	msg.Get("content").ForEach(func(_, b gjson.Result) bool {
-		out = r.blockStart(out, b)
-		out = r.blockStop(out)
-		return true
-	})
-	r.readStop(msg)
+	start.Usage, start.UsageKnown = r.counts.usage(), r.counts.known()
+	out = append(out, start)
+	in.Seek(content)
+	for ok := in.Array(); ok; ok = in.Next() {
+		out = r.blockStop(r.blockStart(out, in))
+	}
+	r.stop.merge(stop)
 	return out
 }
 
 // blockStart opens a block. What it says already goes out as deltas, so that writers need to know but one way.
-func (r *eventReader) blockStart(out []conversation.Event, v gjson.Result) []conversation.Event {
-	if out = r.blockStop(out); !v.IsObject() {
+func (r *eventReader) blockStart(out []conversation.Event, in *jsonedit.Reader) []conversation.Event {
+	if out = r.blockStop(out); in.Peek() != '{' {
 		return out
 	}
 	r.open = true
-	b := responseBlock(v)
+	b := responseBlock(in)
 	r.kind = b.Kind
 	start := conversation.Event{Type: conversation.EventBlockStart, Index: r.index, Block: &b}
 	switch b.Kind {
@@ -143,7 +150,7 @@ func (r *eventReader) blockStart(out []conversation.Event, v gjson.Result) []con
 		return r.say(out, conversation.DeltaSignature, sig)
 	}
 	r.kind = conversation.Opaque
-	r.opaque = append(r.opaque[:0], v.Raw...)
+	r.opaque = append(r.opaque[:0], b.Raw...)
 	r.partial = r.partial[:0]
 	return out
 }
@@ -158,8 +165,8 @@ func (r *eventReader) say(out []conversation.Event, t conversation.DeltaType, te
 
 // delta adds to the open block. Empty deltas say nothing, and neither do those outside of a block.
 func (r *eventReader) delta(out []conversation.Event) []conversation.Event {
-	d, ok := r.event.delta()
-	if !ok || !r.open {
+	d := r.event.delta()
+	if !r.open {
 		return out
 	}
 	if r.kind == conversation.Opaque {
@@ -176,23 +183,17 @@ func (r *eventReader) delta(out []conversation.Event) []conversation.Event {
 	case "signature_delta":
 		t = conversation.DeltaSignature
 	case "citations_delta":
-		c := decodeCitation(gjson.Get(string(d.raw), "citation"))
+		in := r.event.read("delta")
+		in.Seek(d.citation)
+		in = new(jsonedit.NewReader(bytes.Clone(in.Raw()))) // the citation is kept
+		c := decodeCitation(in)
 		return append(out, conversation.Event{
 			Type: conversation.EventDelta, Index: r.index, Delta: conversation.DeltaCitation, Citation: &c,
 		})
 	default:
 		return out
 	}
-	return r.say(out, t, r.unescape(d.text))
-}
-
-// unescape returns the text that a JSON string stands for: the bytes themselves, or the reader's own buffer.
-func (r *eventReader) unescape(text []byte) string {
-	if bytes.IndexByte(text, '\\') < 0 {
-		return view(text)
-	}
-	r.text = appendText(r.text[:0], text)
-	return view(r.text)
+	return r.say(out, t, d.text)
 }
 
 func (r *eventReader) blockStop(out []conversation.Event) []conversation.Event {
@@ -217,12 +218,13 @@ func (r *eventReader) wholeBlock() json.RawMessage {
 	if len(r.partial) == 0 {
 		return append(json.RawMessage(nil), r.opaque...)
 	}
-	key, value := "content", append(append([]byte{'"'}, r.partial...), '"')
-	if gjson.GetBytes(r.opaque, "input").Exists() {
-		key, value = "input", appendText(nil, r.partial)
-		if jsonedit.Scan(value, nil, jsonedit.Limits{}, &r.event.inner) != nil {
-			value = []byte("{}")
-		}
+	in := jsonedit.NewReader(r.opaque)
+	key, value := "input", r.partial
+	switch {
+	case in.Get("input") == 0:
+		key, value = "content", jsonedit.AppendString(nil, r.partial)
+	case jsonedit.Validate(value, jsonedit.Limits{}) != nil:
+		value = []byte("{}")
 	}
 	out := appendWithout(nil, r.opaque, key)
 	out = append(append(append(out[:len(out)-1], `,"`...), key...), `":`...)
@@ -230,23 +232,20 @@ func (r *eventReader) wholeBlock() json.RawMessage {
 }
 
 func (r *eventReader) messageDelta(out []conversation.Event) []conversation.Event {
-	r.readStop(gjson.Parse(r.event.raw("delta")))
+	var stop stop
+	in := r.event.read("delta")
+	for ok := in.Object(); ok; ok = in.Next() {
+		stop.read(in.Key(), in)
+	}
+	r.stop.merge(stop)
 	usage := r.event.read("usage")
 	if usage.Peek() != '{' {
 		return out
 	}
-	r.counts.merge(&usage)
+	r.counts.merge(usage)
 	return append(out, conversation.Event{
 		Type: conversation.EventUsage, Usage: r.counts.usage(), UsageKnown: r.counts.known(),
 	})
-}
-
-func (r *eventReader) readStop(v gjson.Result) {
-	if s := v.Get("stop_reason"); s.Type == gjson.String {
-		r.stop = parseStop(s.Str)
-		r.stopSequence = clone(v.Get("stop_sequence"))
-		r.stopDetail = clone(v.Get("stop_details.explanation"))
-	}
 }
 
 func (r *eventReader) messageStop(out []conversation.Event) []conversation.Event {
@@ -254,22 +253,21 @@ func (r *eventReader) messageStop(out []conversation.Event) []conversation.Event
 	r.ended = true
 	return append(out,
 		conversation.Event{
-			Type: conversation.EventStop, Stop: r.stop, StopSequence: r.stopSequence, StopDetail: r.stopDetail,
+			Type: conversation.EventStop, Stop: r.stop.reason, StopSequence: r.stop.sequence, StopDetail: r.stop.detail,
 		},
 		conversation.Event{Type: conversation.EventEnd})
 }
 
 // clone copies a string out of the buffer of an event.
-func clone(v gjson.Result) string {
-	if v.Type != gjson.String {
-		return ""
-	}
-	return strings.Clone(v.Str)
+func clone(in *jsonedit.Reader) string {
+	s, _ := in.Text()
+	return strings.Clone(s)
 }
 
 // emptyObject recognizes the {} that a streamed call starts with.
 func emptyObject(input string) bool {
-	return input == "" || len(gjson.Parse(input).Map()) == 0
+	in := jsonedit.NewReader([]byte(input))
+	return !in.Object()
 }
 
 var _ dialects.EventReader = (*eventReader)(nil)

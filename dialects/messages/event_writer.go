@@ -102,6 +102,9 @@ func (w *eventWriter) start(dst []byte, id string) []byte {
 // clients send blocks back as they got them, and the API refuses empty ones.
 func (w *eventWriter) blockStart(dst []byte, b *conversation.Block) []byte {
 	w.skip = false
+	if proof, ok := carried(b); ok {
+		dst = w.blockStop(w.blockStart(dst, &proof))
+	}
 	switch b.Kind {
 	case conversation.Text, conversation.Refusal, conversation.Call, conversation.Thinking:
 	case conversation.Opaque:
@@ -206,7 +209,7 @@ func (w *eventWriter) arguments(dst []byte, s string) []byte {
 	}
 	if w.custom {
 		w.scratch = jsonedit.AppendString(w.scratch[:0], s)
-		return w.partial(dst, view(w.scratch[1:len(w.scratch)-1]))
+		return w.partial(dst, jsonedit.View(w.scratch[1:len(w.scratch)-1]))
 	}
 	return w.partial(dst, s)
 }
@@ -234,10 +237,11 @@ func (w *eventWriter) blockStop(dst []byte) []byte {
 	if w.custom {
 		dst = w.partial(dst, `"}`)
 	}
-	if w.kind == conversation.Thinking && len(w.sig) > 0 {
-		dst = append(w.deltaHead(dst), `signature_delta","signature":`...)
-		dst = jsonedit.AppendString(dst, signature(string(w.sig), w.from))
-		dst = append(dst, "}}\n\n"...)
+	if w.kind == conversation.Thinking && (!w.pending || len(w.sig) > 0) {
+		if sig := label(jsonedit.View(w.sig), w.from); sig != "" {
+			dst = append(w.deltaHead(dst), `signature_delta","signature":`...)
+			dst = append(jsonedit.AppendString(dst, sig), "}}\n\n"...)
+		}
 	}
 	w.open, w.custom = false, false
 	if w.pending {

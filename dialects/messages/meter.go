@@ -4,8 +4,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -27,10 +25,10 @@ func (Codec) NewMeter() dialects.Meter { return meters.Get().(*meter) }
 
 // Release gives the meter back. It must not be used afterwards.
 func (m *meter) Release() {
-	outer, inner := m.event.outer, m.event.inner // keep the room for members
+	outer, in := m.event.outer, m.event.in // keep the room for members and texts
 	outer.Reset()
-	inner.Reset()
-	*m = meter{event: event{outer: outer, inner: inner}}
+	in.Reset(nil)
+	*m = meter{event: event{outer: outer, in: in}}
 	meters.Put(m)
 }
 
@@ -46,11 +44,9 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 	case "content_block_delta":
 		return m.delta()
 	case "content_block_start":
-		in := m.event.read("content_block")
-		return m.block(&in)
+		return m.block(m.event.read("content_block"))
 	case "message_start":
-		in := m.event.read("message")
-		return m.message(&in)
+		return m.message(m.event.read("message"))
 	case "message_delta":
 		in := jsonedit.NewReader(ev.Data)
 		m.messageDelta(&in)
@@ -58,7 +54,7 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 		m.obs.UsageFinal = m.obs.UsageKnown
 		return dialects.SignalTerminal
 	case "error":
-		m.err = streamError(gjson.ParseBytes(ev.Data))
+		m.err = streamError(ev.Data)
 		m.obs.Stop = conversation.StopError
 		return dialects.SignalError
 	}
@@ -66,15 +62,11 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 }
 
 func (m *meter) delta() dialects.Signal {
-	d, ok := m.event.delta()
-	if !ok || d.kind == "signature_delta" {
+	kind, n := m.event.deltaLen()
+	if kind == "" || kind == "signature_delta" || n == 0 {
 		return 0
 	}
-	n := textLen(d.text)
 	m.obs.OutputBytes += int64(n)
-	if n == 0 {
-		return 0
-	}
 	return dialects.SignalContent
 }
 
@@ -197,7 +189,7 @@ func (m *meter) Body(body []byte) dialects.Signal {
 		}
 	}
 	if kind == "error" {
-		m.err = streamError(gjson.ParseBytes(body))
+		m.err = streamError(body)
 		m.obs.Stop = conversation.StopError
 		return dialects.SignalError
 	}
@@ -208,16 +200,6 @@ func (m *meter) Body(body []byte) dialects.Signal {
 	m.message(&in)
 	m.obs.UsageFinal = m.obs.UsageKnown
 	return dialects.SignalContent | dialects.SignalTerminal
-}
-
-// textIn reads a text out of an object.
-func textIn(in *jsonedit.Reader, key string) (s string) {
-	for ok := in.Object(); ok; ok = in.Next() {
-		if in.Key() == key {
-			s, _ = in.Text()
-		}
-	}
-	return s
 }
 
 var _ dialects.Meter = (*meter)(nil)

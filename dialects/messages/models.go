@@ -43,7 +43,15 @@ func versionOf(model string) version {
 			return version(major * 10)
 		}
 	}
+	if major < 0 && strings.HasPrefix(rest, "mythos") {
+		return withoutTunings // its first models have no number
+	}
 	return version(max(major, 0) * 10)
+}
+
+// alwaysThinks tells the models that refuse to have thinking turned off.
+func alwaysThinks(model string) bool {
+	return strings.Contains(strings.ToLower(model), "claude-mythos")
 }
 
 // smallNumber reads one or two digits: more are a date.

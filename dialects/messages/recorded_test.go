@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
@@ -143,6 +144,9 @@ func TestRecordedStreamsAreReadWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkGrammar(t, events)
+		if bytewise, err := readStream(t, iotest.OneByteReader(strings.NewReader(rec.Response.Body))); err != nil || !reflect.DeepEqual(bytewise, events) {
+			t.Errorf("byte by byte it reads differently: %v", err)
+		}
 		got := fold(events)
 		in, out := usageOf(want)
 		if got.Usage.TotalInput() != in || got.Usage.TotalOutput() != out || !m.Observation().UsageFinal {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/providers"
 )
 
 func TestDecodeResponseReportsWhatIsNoAnswer(t *testing.T) {
@@ -62,14 +63,14 @@ func TestEncodeResponseGivesOtherVendorsAnswersThisShape(t *testing.T) {
 			{Text: ""},
 			{Text: "see", Citations: []conversation.Citation{{URL: "https://x", Title: "T"}}},
 			{Kind: conversation.Refusal, Text: "I will not."},
-			call("call_1", "f", `{"a": 1}`),
+			{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "call_1", Name: "f", Arguments: `{"a": 1}`}, Signature: "p", Origin: "gemini"},
 			call("call_2", "g", ``),
 		}}, {Blocks: []conversation.Block{{Text: "second"}}}},
 	}
 	sameJSON(t, string(Codec{}.EncodeResponse(nil, r, "alias")), `{"id":"msg_1","type":"message","role":"assistant","model":"alias","content":[
-		{"type":"thinking","thinking":"hm","signature":"gemini:s"},{"type":"redacted_thinking","data":"responses:e"},
+		{"type":"thinking","thinking":"hm","signature":"~gemini:s"},{"type":"redacted_thinking","data":"~responses:e"},
 		{"type":"text","text":"see","citations":[{"type":"web_search_result_location","cited_text":"","url":"https://x","title":"T","encrypted_index":""}]},
-		{"type":"text","text":"I will not."},{"type":"tool_use","id":"call_1","name":"f","input":{"a":1}},{"type":"tool_use","id":"call_2","name":"g","input":{}}],
+		{"type":"text","text":"I will not."},{"type":"thinking","thinking":"","signature":"~gemini:p"},{"type":"tool_use","id":"call_1","name":"f","input":{"a":1}},{"type":"tool_use","id":"call_2","name":"g","input":{}}],
 		"stop_reason":"refusal","stop_sequence":null,"stop_details":{"type":"refusal","category":null,"explanation":"No."},
 		"usage":{"input_tokens":5,"cache_creation_input_tokens":0,"cache_read_input_tokens":2,"output_tokens":7,"output_tokens_details":{"thinking_tokens":4},"service_tier":"standard"}}`)
 }
@@ -84,13 +85,12 @@ func TestIdsThatAreMissingAreMadeUp(t *testing.T) {
 }
 
 func TestSignaturesFindTheirMakerAgain(t *testing.T) {
-	for _, from := range []string{"chat", "responses", "gemini", origin} {
-		b := decodeThinking("t", signature("c2lnbmF0dXJl:x", from))
-		if from == origin {
-			b.Signature = "c2lnbmF0dXJl:x"
-		}
-		if b.Origin != from || b.Signature != "c2lnbmF0dXJl:x" {
-			t.Errorf("%s: got %+v", from, b)
+	for _, from := range append(makers[:], providers.Messages) {
+		for _, signature := range []string{"c2lnbmF0dXJl:x", "~c2ln", ""} {
+			b := decodeThinking("t", label(signature, string(from)))
+			if b.Origin != string(from) || b.Signature != signature {
+				t.Errorf("%s: %q became %+v", from, signature, b)
+			}
 		}
 	}
 }

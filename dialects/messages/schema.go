@@ -1,104 +1,263 @@
 package messages
 
 import (
-	"strings"
+	"slices"
 
-	"github.com/tidwall/gjson"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// appendToolSchema appends the parameters of a tool. Anthropic wants an object schema in any case.
+// appendToolSchema appends the parameters of a tool. Anthropic takes nearly any schema, but at the top it has to be an
+// object's: another type is replaced, and alternatives are said in the description.
 func appendToolSchema(dst []byte, schema []byte) []byte {
-	doc := gjson.Parse(view(schema))
-	if !doc.IsObject() {
+	in := jsonedit.NewReader(schema)
+	switch {
+	case in.Peek() != '{':
 		return append(dst, `{"type":"object","properties":{}}`...)
-	}
-	if doc.Get("type").Exists() {
+	case describesObject(schema):
 		return append(dst, schema...)
 	}
-	dst = append(dst, `{"type":"object"`...)
-	doc.ForEach(func(k, v gjson.Result) bool {
-		dst = append(append(append(dst, ','), k.Raw...), ':')
-		dst = append(dst, v.Raw...)
-		return true
-	})
-	return append(dst, '}')
-}
-
-// appendClosed appends a schema for structured output. Anthropic demands "additionalProperties": false of every object;
-// where a schema says nothing about it, it is added, as the vendor's own SDKs do. Nothing else changes, and keys keep
-// their order.
-func appendClosed(dst []byte, schema gjson.Result) []byte {
-	if !schema.IsObject() {
-		return append(dst, schema.Raw...)
-	}
-	isObject, hasRule, first := false, false, true
-	dst = append(dst, '{')
-	schema.ForEach(func(k, v gjson.Result) bool {
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = append(append(dst, k.Raw...), ':')
-		switch k.Str {
+	s := schemaWriter{dst: append(dst, `{"type":"object"`...)}
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch key := in.Key(); key {
 		case "type":
-			isObject = v.Str == "object" || v.IsArray() && strings.Contains(v.Raw, `"object"`)
-		case "additionalProperties":
-			hasRule = true
-		}
-		switch k.Str {
-		case "properties", "$defs", "definitions":
-			dst = appendEach(dst, v, '{', '}')
-		case "anyOf", "oneOf", "allOf", "prefixItems":
-			dst = appendEach(dst, v, '[', ']')
-		case "items":
-			dst = appendClosed(dst, v)
+		case "anyOf", "oneOf", "allOf":
+			s.move(key, in.Raw())
 		default:
-			dst = append(dst, v.Raw...)
+			s.member(key, in.Raw())
 		}
-		return true
-	})
-	if isObject && !hasRule {
-		dst = append(dst, `,"additionalProperties":false`...)
 	}
-	return append(dst, '}')
+	return s.end()
 }
 
-// appendEach appends an object or array of schemas.
-func appendEach(dst []byte, list gjson.Result, open, end byte) []byte {
-	if list.Raw == "" || list.Raw[0] != open {
-		return append(dst, list.Raw...)
+// describesObject reports whether a schema is that of an object in the first place, and can so stand for the input of a
+// tool as it is.
+func describesObject(schema []byte) bool {
+	var kind string
+	in := jsonedit.NewReader(schema)
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "type":
+			kind, _ = in.Text()
+		case "anyOf", "oneOf", "allOf":
+			return false
+		}
 	}
-	dst = append(dst, open)
-	first := true
-	list.ForEach(func(k, v gjson.Result) bool {
-		if !first {
-			dst = append(dst, ',')
+	return kind == "object"
+}
+
+// appendClosed appends a schema in the subset that Anthropic takes for structured output and strict tools: every object
+// is closed, and bounds are said in the description. The vendor's own SDKs do the same. Nothing else changes, and keys
+// keep their order.
+func appendClosed(dst []byte, in *jsonedit.Reader) []byte {
+	if in.Peek() != '{' {
+		return append(dst, in.Raw()...)
+	}
+	isObject, closed := false, false
+	s := schemaWriter{dst: append(dst, '{')}
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch key := in.Key(); key {
+		case "properties", "$defs", "definitions":
+			s.key(key)
+			s.each(in, '{', '}')
+		case "anyOf", "oneOf", "allOf", "prefixItems":
+			s.key(key)
+			s.each(in, '[', ']')
+		case "items":
+			s.key(key)
+			s.dst = appendClosed(s.dst, in)
+		case "additionalProperties":
+			in.Skip()
+			s.member(key, []byte("false"))
+			closed = true
+		default:
+			raw := in.Raw()
+			if key == "type" {
+				isObject = namesObject(raw)
+			}
+			if refused(key, raw) {
+				s.move(key, raw)
+			} else {
+				s.member(key, raw)
+			}
 		}
-		first = false
-		if open == '{' {
-			dst = append(append(dst, k.Raw...), ':')
+	}
+	if isObject && !closed {
+		s.member("additionalProperties", []byte("false"))
+	}
+	return s.end()
+}
+
+// namesObject reports whether a type, or one of several, is that of objects.
+func namesObject(raw []byte) bool {
+	in := jsonedit.NewReader(raw)
+	if s, ok := in.Text(); ok {
+		return s == "object"
+	}
+	for ok := in.Array(); ok; ok = in.Next() {
+		if s, _ := in.Text(); s == "object" {
+			return true
 		}
-		dst = appendClosed(dst, v)
+	}
+	return false
+}
+
+// formats are the string formats that Anthropic enforces. It refuses others.
+var formats = []string{"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
+
+// refused tells the keywords that Anthropic does not take in structured output.
+func refused(key string, value []byte) bool {
+	switch key {
+	case "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
+		"maxItems", "uniqueItems", "minProperties", "maxProperties":
 		return true
-	})
-	return append(dst, end)
+	case "minItems":
+		return string(value) != "0" && string(value) != "1"
+	case "format":
+		in := jsonedit.NewReader(value)
+		s, ok := in.Text()
+		return ok && !slices.Contains(formats, s)
+	}
+	return false
+}
+
+// schemaWriter writes one schema object.
+type schemaWriter struct {
+	dst         []byte
+	moved       []byte // the keywords that go to the description, as text
+	description string
+	described   bool
+	at, after   int // where the description stands
+}
+
+func (s *schemaWriter) key(key string) {
+	s.dst = append(jsonedit.AppendString(jsonedit.AppendComma(s.dst), key), ':')
+}
+
+func (s *schemaWriter) member(key string, raw []byte) {
+	s.key(key)
+	at := len(s.dst)
+	s.dst = append(s.dst, raw...)
+	if in := jsonedit.NewReader(raw); key == "description" {
+		s.description, s.described = in.Text()
+		s.at, s.after = at, len(s.dst)
+	}
+}
+
+// move puts a keyword into the description.
+func (s *schemaWriter) move(key string, raw []byte) {
+	if len(s.moved) > 0 {
+		s.moved = append(s.moved, ", "...)
+	}
+	s.moved = append(append(s.moved, key...), ": "...)
+	s.moved = append(s.moved, raw...)
+}
+
+// each writes an object or array of schemas.
+func (s *schemaWriter) each(in *jsonedit.Reader, open, end byte) {
+	if in.Peek() != open {
+		s.dst = append(s.dst, in.Raw()...)
+		return
+	}
+	s.dst = append(s.dst, open)
+	if open == '{' {
+		for ok := in.Object(); ok; ok = in.Next() {
+			s.key(in.Key())
+			s.dst = appendClosed(s.dst, in)
+		}
+	} else {
+		for ok := in.Array(); ok; ok = in.Next() {
+			s.dst = appendClosed(jsonedit.AppendComma(s.dst), in)
+		}
+	}
+	s.dst = append(s.dst, end)
+}
+
+func (s *schemaWriter) end() []byte {
+	if len(s.moved) == 0 {
+		return append(s.dst, '}')
+	}
+	text := "{" + string(s.moved) + "}"
+	if s.description != "" {
+		text = s.description + "\n\n" + text
+	}
+	if s.described {
+		s.dst = slices.Replace(s.dst, s.at, s.after, jsonedit.AppendString(nil, text)...)
+	} else {
+		s.member("description", jsonedit.AppendString(nil, text))
+	}
+	return append(s.dst, '}')
+}
+
+// closable reports whether appendClosed can bring a schema into Anthropic's subset. It cannot where objects are maps or
+// where a schema refers to itself.
+func closable(schema []byte) bool {
+	w := schemaWalk{refs: map[string][]string{}, open: map[string]bool{}}
+	in := jsonedit.NewReader(schema)
+	w.walk(&in, "#")
+	return !w.maps && !w.recursive("#")
+}
+
+// schemaWalk collects what closable has to know.
+type schemaWalk struct {
+	maps bool
+	refs map[string][]string // from a definition to those that it refers to
+	open map[string]bool     // the definitions that recursive came by; false for those that it is done with
+}
+
+// walk reads a schema that is part of the definition named at.
+func (w *schemaWalk) walk(in *jsonedit.Reader, at string) {
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch key := in.Key(); key {
+		case "$ref":
+			if s, ok := in.Text(); ok {
+				w.refs[at] = append(w.refs[at], s)
+			}
+		case "$defs", "definitions":
+			for ok := in.Object(); ok; ok = in.Next() {
+				w.walk(in, "#/"+key+"/"+in.Key())
+			}
+		case "properties":
+			for ok := in.Object(); ok; ok = in.Next() {
+				in.Key()
+				w.walk(in, at)
+			}
+		case "anyOf", "oneOf", "allOf", "prefixItems":
+			for ok := in.Array(); ok; ok = in.Next() {
+				w.walk(in, at)
+			}
+		case "items":
+			w.walk(in, at)
+		case "patternProperties":
+			w.maps = true
+		case "additionalProperties":
+			value := jsonedit.NewReader(in.Raw())
+			w.maps = w.maps || value.Object() // an empty one says nothing
+		}
+	}
+}
+
+// recursive reports whether a definition refers to itself, be it by others. It looks at each definition once.
+func (w *schemaWalk) recursive(at string) bool {
+	if open, seen := w.open[at]; seen {
+		return open
+	}
+	w.open[at] = true
+	if slices.ContainsFunc(w.refs[at], w.recursive) {
+		return true
+	}
+	w.open[at] = false
+	return false
 }
 
 // appendWithout appends an object less one member.
-func appendWithout(dst []byte, doc []byte, key string) []byte {
+func appendWithout(dst []byte, doc []byte, without string) []byte {
+	in := jsonedit.NewReader(doc)
 	dst = append(dst, '{')
-	first := true
-	gjson.Parse(view(doc)).ForEach(func(k, v gjson.Result) bool {
-		if k.Str == key {
-			return true
+	for ok := in.Object(); ok; ok = in.Next() {
+		if key := in.Key(); key != without {
+			dst = append(jsonedit.AppendString(jsonedit.AppendComma(dst), key), ':')
+			dst = append(dst, in.Raw()...)
 		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = append(append(dst, k.Raw...), ':')
-		dst = append(dst, v.Raw...)
-		return true
-	})
+	}
 	return append(dst, '}')
 }

@@ -1,8 +1,40 @@
 package messages
 
 import (
+	"strings"
+
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
+
+// stop is why an answer ended. It does not alias what it was read from.
+type stop struct {
+	known            bool
+	reason           conversation.StopReason
+	sequence, detail string
+}
+
+// read reads a member of a message, or of the delta of one, if it is one of those that say why it ended.
+func (s *stop) read(key string, in *jsonedit.Reader) {
+	switch key {
+	case "stop_reason":
+		var name string
+		if name, s.known = in.Text(); s.known {
+			s.reason = parseStop(name)
+		}
+	case "stop_sequence":
+		s.sequence = clone(in)
+	case "stop_details":
+		s.detail = strings.Clone(textIn(in, "explanation"))
+	}
+}
+
+// merge takes over what was read of a later event, if that says anything.
+func (s *stop) merge(later stop) {
+	if later.known {
+		*s = later
+	}
+}
 
 // parseStop reads a stop_reason. A reason from the future counts as an ordinary end, since the turn did end.
 func parseStop(s string) conversation.StopReason {

@@ -192,7 +192,15 @@ func TestTheWriterKeepsAnthropicsOrder(t *testing.T) {
 		},
 		"another vendor's signature": {
 			foreign(block(conversation.Block{Kind: conversation.Thinking, Origin: "gemini"}), delta(conversation.DeltaSignature, "s"), delta(conversation.DeltaThinking, "t"), end, stop, usage, done),
-			"M msg_9 0/1\n0 thinking\n0 thinking_delta \"t\"\n0 signature_delta \"gemini:s\"\n0 stop\n" + finish,
+			"M msg_9 0/1\n0 thinking\n0 thinking_delta \"t\"\n0 signature_delta \"~gemini:s\"\n0 stop\n" + finish,
+		},
+		"thinking that nobody signed": {
+			foreign(block(conversation.Block{Kind: conversation.Thinking, Origin: "chat"}), delta(conversation.DeltaThinking, "t"), end, stop, usage, done),
+			"M msg_9 0/1\n0 thinking\n0 thinking_delta \"t\"\n0 signature_delta \"~chat:\"\n0 stop\n" + finish,
+		},
+		"another vendor's signature of a call": {
+			foreign(block(conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "c", Name: "f"}, Signature: "s", Origin: "gemini"}), end, usage, done),
+			"M msg_9 0/1\n0 thinking\n0 signature_delta \"~gemini:s\"\n0 stop\n1 tool_use\n1 stop\nD tool_use 3/5\nS\n",
 		},
 		"free text for arguments": {
 			foreign(block(conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "c", Name: "f", Custom: true}}), delta(conversation.DeltaArguments, "a\"b"), end, stop, usage, done),

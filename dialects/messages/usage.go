@@ -8,9 +8,6 @@ import (
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// maxCount bounds a token count that is believed. No request comes near it, and a thousand of them fit an int64 price.
-const maxCount = 1_000_000_000
-
 // counts collects the usage objects of one response. Those of message_start are preliminary; those of message_delta
 // are cumulative and overwrite, member by member.
 type counts struct {
@@ -93,8 +90,8 @@ func (c *counts) mergeIterations(in *jsonedit.Reader) {
 			}
 		}
 		if kind == "compaction" {
-			c.compactedIn = min(c.compactedIn+input, maxCount)
-			c.compactedOut = min(c.compactedOut+output, maxCount)
+			c.compactedIn = min(c.compactedIn+input, jsonedit.MaxCount)
+			c.compactedOut = min(c.compactedOut+output, jsonedit.MaxCount)
 		}
 	}
 }
@@ -127,13 +124,7 @@ func (c *counts) billed() conversation.Usage {
 
 // read reads a token count, if what comes next is one.
 func read(n *int64, in *jsonedit.Reader) bool {
-	var raw string
-	if in.Peek() == '0' {
-		raw = view(in.Raw())
-	} else {
-		raw, _ = in.Text()
-	}
-	x, ok := count(raw)
+	x, ok := jsonedit.Count(jsonedit.View(in.Raw()))
 	if ok {
 		*n = x
 	}
@@ -147,26 +138,6 @@ func readIn(n *int64, in *jsonedit.Reader, key string) {
 			read(n, in)
 		}
 	}
-}
-
-// count is a token count: an integer, or what sloppy servers make of one (7.0, 1e3, "7"). It refuses what cannot be a
-// count.
-func count(raw string) (int64, bool) {
-	if raw == "" {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(raw, 10, 64)
-	if err != nil {
-		if !strings.ContainsAny(raw, ".eE") {
-			return 0, false
-		}
-		f, err := strconv.ParseFloat(raw, 64)
-		if err != nil || !(f >= 0 && f <= maxCount) || f != float64(int64(f)) {
-			return 0, false
-		}
-		n = int64(f)
-	}
-	return n, n >= 0 && n <= maxCount
 }
 
 // appendUsage appends the usage object of a response.

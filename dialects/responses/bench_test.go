@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -104,5 +105,20 @@ func BenchmarkReadDelta(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		out, _ = r.Read(ev, out[:0])
+	}
+}
+
+func BenchmarkSplice(b *testing.B) {
+	doc := longRequest()
+	obj := scan(b, string(doc))
+	h, err := Codec{}.Head(doc, obj)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var arr [4]jsonedit.Edit
+	b.SetBytes(int64(len(doc)))
+	b.ReportAllocs()
+	for b.Loop() {
+		Codec{}.Splice(doc, obj, h, dialects.SpliceOptions{Model: h.Model}, arr[:0])
 	}
 }

@@ -1,6 +1,7 @@
 package responses
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -15,8 +16,11 @@ func init() { dialects.Register(Codec{}) }
 // origin marks what only this dialect understands in the neutral form.
 const origin = string(providers.Responses)
 
-// includeReasoning asks for reasoning in a form that can be sent back without being stored.
-const includeReasoning = "reasoning.encrypted_content"
+// What a request can ask to have in its answer.
+const (
+	includeReasoning = "reasoning.encrypted_content" // reasoning in a form that can be sent back without being stored
+	includeLogprobs  = "message.output_text.logprobs"
+)
 
 // Codec is the Responses dialect.
 type Codec struct{}
@@ -65,12 +69,19 @@ func (Codec) Head(doc []byte, obj *jsonedit.Object) (dialects.Head, error) {
 	return h, nil
 }
 
-// Splice replaces the model. Streams report their usage unasked.
+// Splice replaces the model, and takes reasoning out that a vendor of another dialect has signed: OpenAI refuses what it
+// has not encrypted itself. Streams report their usage unasked.
 func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialects.SpliceOptions, edits []jsonedit.Edit) dialects.Splice {
 	if m, ok := obj.Get("model"); ok && h.Model != o.Model {
 		edits = append(edits, jsonedit.ReplaceValue(m, jsonedit.AppendString(nil, o.Model)))
 	}
-	return dialects.Splice{Edits: edits}
+	s := dialects.Splice{Edits: edits}
+	if in, ok := obj.Get("input"); ok && bytes.Contains(doc[in.Start:in.End], []byte(labelPrefix)) {
+		if s.Edits = removeForeign(doc, in, edits); len(s.Edits) > len(edits) {
+			s.Notes = []string{includeReasoning}
+		}
+	}
+	return s
 }
 
 // AppendKeepAlive appends an SSE comment. The dialect has no ping event, and clients that insist on rising sequence

@@ -63,6 +63,23 @@ func TestHead(t *testing.T) {
 	}
 }
 
+func TestReasoningOfAnotherVendorIsNotSentOn(t *testing.T) {
+	foreign := `{"type":"reasoning","summary":[],"encrypted_content":"~llmgateway:gemini:c2ln"}`
+	for _, c := range []struct{ body, want string }{
+		{`{"model":"m","input":[ ` + foreign + ` , {"role":"user","content":"x"}]}`, `{"model":"m","input":[ {"role":"user","content":"x"}]}`},
+		{`{"model":"m","input":[{"role":"user","content":"x"},` + foreign + `,` + foreign + `]}`, `{"model":"m","input":[{"role":"user","content":"x"}]}`},
+		{`{"model":"m","input":[{"type":"reasoning","encrypted_content":"own"},` + foreign + `,{"a":1}]}`, `{"model":"m","input":[{"type":"reasoning","encrypted_content":"own"},{"a":1}]}`},
+		{`{"model":"m","input":[{"role":"user","content":"~llmgateway:gemini:c2ln"}]}`, `{"model":"m","input":[{"role":"user","content":"~llmgateway:gemini:c2ln"}]}`},
+		{`{"model":"m","input":"~llmgateway:gemini:c2ln"}`, `{"model":"m","input":"~llmgateway:gemini:c2ln"}`},
+	} {
+		doc, obj := []byte(c.body), scan(t, c.body)
+		s := Codec{}.Splice(doc, obj, dialects.Head{Model: "m"}, dialects.SpliceOptions{Model: "m"}, nil)
+		if got := string(jsonedit.Apply(nil, doc, s.Edits)); got != c.want {
+			t.Errorf("got %s, want %s", got, c.want)
+		}
+	}
+}
+
 func TestSpliceReplacesTheModelOnly(t *testing.T) {
 	for _, c := range []struct{ body, want string }{
 		{`{ "input": "model", "model" : "alias" , "stream":true}`, `{ "input": "model", "model" : "gpt-\"x\"" , "stream":true}`},

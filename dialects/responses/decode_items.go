@@ -2,11 +2,9 @@ package responses
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
-	"github.com/caddy-llm/llmgateway/providers"
 )
 
 // wireItem is an input item as it stands, its members found in one pass.
@@ -15,10 +13,13 @@ type wireItem struct {
 	kind, role   string
 	content      jsonedit.Mark
 	callID, name string
+	namespace    string
+	execution    string // who does it: the client, or the vendor
 	arguments    string
 	badArguments bool
 	input        string
 	output       jsonedit.Mark
+	tools        jsonedit.Mark
 }
 
 // input reads the conversation: one text of the user, or a list of items.
@@ -72,8 +73,16 @@ func (d *requestDecoder) wireItem() wireItem {
 			w.input = d.text()
 		case "output":
 			w.output = d.in.Mark()
+		case "namespace":
+			w.namespace = d.text()
+		case "execution":
+			w.execution = d.text()
+		case "tools":
+			w.tools = d.in.Mark()
 		}
 	}
+	w.name = inNamespace(w.namespace, w.name)
+	d.grouped = d.grouped || w.namespace != ""
 	return w
 }
 
@@ -89,18 +98,9 @@ func (d *requestDecoder) item(p *place, w *wireItem) {
 		d.in.Seek(w.start)
 		d.assistant(readThinking(&d.in))
 	case "item_reference":
-		d.fail(p, "item_reference refers to an item stored at another vendor than the one that answers here; send the item itself")
-	default: // only this dialect understands it
-		d.in.Seek(w.start)
-		b := conversation.Block{Kind: conversation.Opaque, Raw: d.in.Raw(), Origin: origin}
-		if w.callID != "" && strings.HasSuffix(w.kind, "_call") {
-			d.foreign = append(d.foreign, w.callID)
-		}
-		if strings.HasSuffix(w.kind, "_output") || strings.HasSuffix(w.kind, "_response") {
-			d.answer(b)
-		} else {
-			d.assistant(b)
-		}
+		d.fail(p, "item_reference refers to an item stored at another vendor than the one that answers here: send the item itself, and set store to false")
+	default:
+		d.hostedItem(p, w)
 	}
 }
 
@@ -141,33 +141,57 @@ func (d *requestDecoder) separate() bool {
 			return false
 		}
 	}
-	return last.Blocks[len(last.Blocks)-1].Kind == conversation.Text
+	text := &last.Blocks[len(last.Blocks)-1]
+	return text.Kind == conversation.Text && len(text.Raw) == 0
 }
 
 // assistant adds blocks to the assistant's turn, and begins one if the last message is of somebody else.
 func (d *requestDecoder) assistant(blocks ...conversation.Block) {
-	d.add(conversation.Assistant, blocks)
-}
-
-// answer adds a block to the results of tools.
-func (d *requestDecoder) answer(b conversation.Block) {
-	d.add(conversation.User, []conversation.Block{b})
-}
-
-func (d *requestDecoder) add(role conversation.Role, blocks []conversation.Block) {
-	if n := len(d.req.Messages) - 1; n > 0 {
-		last := &d.req.Messages[n]
-		if last.Role == role && (role == conversation.Assistant || isResults(last)) {
-			last.Blocks = append(last.Blocks, blocks...)
-			return
-		}
+	n := len(d.req.Messages) - 1
+	if last := &d.req.Messages[n]; n > 0 && last.Role == conversation.Assistant {
+		last.Blocks = append(last.Blocks, blocks...)
+		return
 	}
-	d.req.Messages = append(d.req.Messages, conversation.Message{Role: role, Blocks: blocks})
+	d.req.Messages = append(d.req.Messages, conversation.Message{Role: conversation.Assistant, Blocks: blocks})
 }
 
-// isResults reports whether a message was made of the results of tools: those of the user hold none.
+// answer adds what a tool gave back to the message right after the turn that called it: other dialects demand it there,
+// and results first in it. Here something may have been said in between.
+func (d *requestDecoder) answer(b conversation.Block) {
+	at := len(d.req.Messages)
+	if b.Kind == conversation.Result {
+		for i := at - 1; i > 0; i-- {
+			if calls(&d.req.Messages[i], b.Result.CallID) {
+				at = i + 1
+				break
+			}
+		}
+	} else if isResults(&d.req.Messages[at-1]) {
+		at--
+	}
+	if at == len(d.req.Messages) || !isResults(&d.req.Messages[at]) {
+		d.req.Messages = slices.Insert(d.req.Messages, at, conversation.Message{Blocks: []conversation.Block{b}})
+		return
+	}
+	m := &d.req.Messages[at]
+	i := len(m.Blocks)
+	for b.Kind == conversation.Result && i > 0 && m.Blocks[i-1].Kind != conversation.Result {
+		i--
+	}
+	m.Blocks = slices.Insert(m.Blocks, i, b)
+}
+
+// calls reports whether a message makes the call of an ID.
+func calls(m *conversation.Message, id string) bool {
+	return m.Role == conversation.Assistant && slices.ContainsFunc(m.Blocks, func(b conversation.Block) bool {
+		return b.Kind == conversation.Call && b.Call.ID == id
+	})
+}
+
+// isResults reports whether a message was made of what tools gave back: those of the user hold no item.
 func isResults(m *conversation.Message) bool {
-	return len(m.Blocks) > 0 && m.Blocks[0].Kind == conversation.Result
+	return m.Role == conversation.User && len(m.Blocks) > 0 &&
+		(m.Blocks[0].Kind == conversation.Result || len(m.Blocks[0].Raw) > 0 && m.Blocks[0].Kind != conversation.Opaque)
 }
 
 func (d *requestDecoder) call(p *place, w *wireItem) {
@@ -200,8 +224,7 @@ func (d *requestDecoder) result(p *place, w *wireItem) {
 		return
 	}
 	if slices.Contains(d.foreign, w.callID) { // it must go where its call goes
-		d.in.Seek(w.start)
-		d.answer(conversation.Block{Kind: conversation.Opaque, Raw: d.in.Raw(), Origin: origin})
+		d.answer(d.readable(w, hostedItems["function_call_output"].members))
 		return
 	}
 	r := &conversation.ToolResult{CallID: w.callID, Name: d.names[w.callID]}
@@ -261,30 +284,3 @@ func joinTexts(in *jsonedit.Reader) (all string) {
 
 // paragraph separates the parts of a summary.
 const paragraph = "\n\n"
-
-// redactedLabel marks a signature that is all there is of the reasoning.
-const redactedLabel = "redacted:"
-
-// unlabel finds out whose the signature of a Thinking block is: a foreign one was labelled on its way to the client.
-func unlabel(b *conversation.Block) {
-	maker, rest, ok := strings.Cut(b.Signature, ":")
-	if !ok {
-		return
-	}
-	switch providers.Dialect(maker) {
-	case providers.Chat, providers.Messages, providers.Gemini:
-		b.Origin = maker
-		b.Signature, b.Redacted = strings.CutPrefix(rest, redactedLabel)
-	}
-}
-
-// label is the inverse of unlabel.
-func label(b *conversation.Block) string {
-	switch {
-	case b.Signature == "" || b.Origin == "" || b.Origin == origin:
-		return b.Signature
-	case b.Redacted:
-		return b.Origin + ":" + redactedLabel + b.Signature
-	}
-	return b.Origin + ":" + b.Signature
-}

@@ -16,6 +16,9 @@ type requestDecoder struct {
 	instructions string
 	names        map[string]string // of tools by the ID of their calls, for the results
 	foreign      []string          // the IDs of calls that only this dialect understands
+	late         []conversation.Tool
+	grouped      bool // a call names a namespace
+	choiceOfNone bool // tool_choice allows none of the tools that others can be given
 	err          error
 }
 
@@ -37,6 +40,9 @@ func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, 
 	if len(d.req.Messages) == 1 {
 		d.fail(&place{key: "input"}, "input must be a string or an array of at least one item")
 	}
+	d.joinLate()
+	d.settleNames()
+	d.checkChoice()
 	if d.err != nil {
 		return nil, d.err
 	}
@@ -70,13 +76,17 @@ func (d *requestDecoder) member(p *place) {
 	case "input":
 		d.input(p)
 	case "previous_response_id", "conversation":
-		d.fail(p, "%s refers to a conversation stored at another vendor than the one that answers here; send the whole conversation in input", p.key)
+		if s, ok := d.in.Text(); !ok || s != "" {
+			d.fail(p, "%s refers to a conversation stored at another vendor than the one that answers here: send the whole conversation in input, and set store to false", p.key)
+		}
 	case "prompt":
 		d.fail(p, "prompt refers to a template stored at another vendor than the one that answers here; send its text in instructions and input")
 	case "background":
 		if b := d.boolean(p); b != nil && *b {
 			d.fail(p, "a background response is stored at the vendor, and cannot be had from the one that answers here; leave background out")
 		}
+	case "include":
+		d.include(p)
 	case "tools":
 		d.tools(p)
 	case "tool_choice":
@@ -105,30 +115,43 @@ func (d *requestDecoder) member(p *place) {
 }
 
 // extra keeps a member for targets of this dialect, unless it says no more than what happens anyway: nothing is stored
-// or cut where the dialect is translated, and reasoning always comes in a form that can be sent back.
+// or cut where the dialect is translated, and no event is padded.
 func (d *requestDecoder) extra(key string) {
 	raw := d.in.Raw()
 	switch {
-	case key == "store" && string(raw) == "false",
-		key == "truncation" && string(raw) == `"disabled"`,
-		key == "include" && isReasoningOnly(raw):
-		return
+	case key == "store" && string(raw) == "false", key == "truncation" && string(raw) == `"disabled"`, key == "stream_options":
+	default:
+		d.keep(key, raw)
 	}
-	d.req.Extra = append(d.req.Extra, conversation.Field{Name: key, Value: raw})
 }
 
-// isReasoningOnly reports whether a list of things to include names no other than encrypted reasoning.
-func isReasoningOnly(raw []byte) bool {
+// keep notes what other dialects cannot be given.
+func (d *requestDecoder) keep(name string, value []byte) {
+	d.req.Extra = append(d.req.Extra, conversation.Field{Name: name, Value: value})
+}
+
+// include reads what the answer is to hold besides. Reasoning always comes in a form that can be sent back.
+func (d *requestDecoder) include(p *place) {
+	raw := d.in.Raw()
 	in := jsonedit.NewReader(raw)
 	if in.Peek() != '[' {
-		return false
+		d.fail(p, "include must be an array")
+		return
 	}
+	rest := []byte{'['}
 	for ok := in.Array(); ok; ok = in.Next() {
-		if s, _ := in.Text(); s != includeReasoning {
-			return false
+		switch s, _ := in.Text(); s {
+		case includeReasoning:
+		case includeLogprobs:
+			yes := true
+			d.req.Logprobs = &yes
+		default:
+			rest = jsonedit.AppendString(jsonedit.AppendComma(rest), s)
 		}
 	}
-	return true
+	if len(rest) > 1 {
+		d.keep("include", append(rest, ']'))
+	}
 }
 
 // text reads a string, or "" for anything else.

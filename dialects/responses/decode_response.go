@@ -1,13 +1,16 @@
 package responses
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/providers"
 )
 
 var errNoOutput = errors.New("the provider's answer has no output")
@@ -23,9 +26,20 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 		return nil, f.failure
 	}
 	if !f.hasOutput {
-		return nil, errNoOutput
+		return chatCompletion(body)
 	}
 	return f.response, nil
+}
+
+// chatCompletion reads an answer of the other dialect: Azure has been seen to give one to a request of this dialect.
+func chatCompletion(body []byte) (*conversation.Response, error) {
+	in := jsonedit.NewReader(body)
+	if in.Seek(in.Get("choices")); in.Peek() == '[' {
+		if chat, ok := dialects.Lookup(providers.Chat).(dialects.Encoder); ok {
+			return chat.DecodeResponse(body)
+		}
+	}
+	return nil, errNoOutput
 }
 
 // final is a response object.
@@ -43,6 +57,7 @@ func readFinal(body []byte) final {
 	f := final{response: r}
 	c := &r.Choices[0]
 	var status string
+	var logprobs []byte
 	for ok := in.Object(); ok; ok = in.Next() {
 		switch in.Key() {
 		case "id":
@@ -59,7 +74,9 @@ func readFinal(body []byte) final {
 			f.hasOutput, f.output = in.Peek() == '[', in.Mark()
 			for ok := in.Array(); ok; ok = in.Next() {
 				if in.Peek() == '{' {
-					c.Blocks = appendItem(c.Blocks, in.Raw())
+					item := in.Raw()
+					c.Blocks = appendItem(c.Blocks, item)
+					logprobs = appendLogprobs(logprobs, item)
 				}
 			}
 		case "usage":
@@ -70,6 +87,9 @@ func readFinal(body []byte) final {
 				readError(raw, f.failure)
 			}
 		}
+	}
+	if len(logprobs) > 0 {
+		c.Logprobs = append(append([]byte(`{"content":[`), logprobs...), ']', '}')
 	}
 	if status == "failed" && f.failure == nil {
 		f.failure = &conversation.Error{Message: "the provider failed to answer"}
@@ -110,6 +130,29 @@ func appendItem(blocks []conversation.Block, item []byte) []conversation.Block {
 		}
 	}
 	return append(blocks, conversation.Block{Kind: conversation.Opaque, Raw: item, Origin: origin})
+}
+
+// appendLogprobs appends the log probabilities of the tokens of a message: those of its parts are one list elsewhere.
+func appendLogprobs(dst, item []byte) []byte {
+	if !bytes.Contains(item, []byte(`"logprobs"`)) {
+		return dst
+	}
+	in := jsonedit.NewReader(item)
+	in.Seek(in.Get("content"))
+	for ok := in.Array(); ok; ok = in.Next() {
+		for ok := in.Object(); ok; ok = in.Next() {
+			if in.Key() != "logprobs" || in.Peek() != '[' {
+				continue
+			}
+			if list := in.Raw(); len(list) > len("[]") {
+				if len(dst) > 0 {
+					dst = append(dst, ',')
+				}
+				dst = append(dst, bytes.TrimSpace(list[1:len(list)-1])...)
+			}
+		}
+	}
+	return dst
 }
 
 // appendParts appends the texts and refusals of a message.

@@ -1,46 +1,207 @@
 package responses
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
+// namespaceMark stands between the namespace and the name of a tool where the two are one name, as they are outside of
+// this dialect. No wire allows it in a name, so encoders replace it, and the answer has it again.
+const namespaceMark = "\x1f"
+
 func (d *requestDecoder) tools(p *place) {
-	e := p.at(0)
-	for ok := d.array(p); ok; ok = d.next(&e) {
-		start := d.in.Mark()
-		if kind := d.kindOf(&e); kind != "function" && d.err == nil {
-			end := d.in.Mark()
-			d.in.Seek(start)
-			d.req.Tools = append(d.req.Tools, conversation.Tool{Name: kind, Raw: d.in.Raw(), Origin: origin})
-			d.in.Seek(end)
-			continue
-		}
-		end := d.in.Mark()
-		d.in.Seek(start)
-		d.req.Tools = append(d.req.Tools, d.function(&e))
-		d.in.Seek(end)
-	}
+	d.req.Tools = append(d.req.Tools, d.toolList(p, "")...)
 }
 
-// kindOf reads the type of an object, which must have one.
-func (d *requestDecoder) kindOf(p *place) string {
-	var kind string
+// toolList reads declarations of tools, those of a namespace included.
+func (d *requestDecoder) toolList(p *place, namespace string) (list []conversation.Tool) {
+	e := p.at(0)
+	for ok := d.array(p); ok; ok = d.next(&e) {
+		w := d.wireTool(&e)
+		end := d.in.Mark()
+		switch w.kind {
+		case "function":
+			d.in.Seek(w.start)
+			list = append(list, d.function(&e, namespace))
+		case "custom":
+			list = append(list, d.custom(&e, &w, namespace))
+		case "namespace":
+			list = append(list, d.namespace(&e, &w)...)
+		case "tool_search":
+			if w.execution == "client" { // else the tools that it would find are all given at once
+				list = append(list, d.clientSearch(&w))
+			}
+		default:
+			list = append(list, d.hosted(&w))
+		}
+		d.in.Seek(end)
+	}
+	return list
+}
+
+// wireTool holds the members of a declaration that tell what it is.
+type wireTool struct {
+	start                              jsonedit.Mark
+	kind, name, description, execution string
+	format, tools, parameters          jsonedit.Mark
+}
+
+func (d *requestDecoder) wireTool(p *place) wireTool {
+	w := wireTool{start: d.in.Mark()}
 	for ok := d.object(p); ok; ok = d.in.Next() {
-		if d.in.Key() == "type" {
-			kind = d.text()
+		switch d.in.Key() {
+		case "type":
+			w.kind = d.text()
+		case "name":
+			w.name = d.text()
+		case "description":
+			w.description = d.text()
+		case "execution":
+			w.execution = d.text()
+		case "format":
+			w.format = d.in.Mark()
+		case "tools":
+			w.tools = d.in.Mark()
+		case "parameters":
+			w.parameters = d.in.Mark()
 		}
 	}
-	if kind == "" {
+	if w.kind == "" {
 		in := p.in("type")
 		d.fail(&in, "%s must be a string", in.path())
 	}
-	return kind
+	return w
+}
+
+// hosted keeps a tool that the vendor runs, or that its models alone know.
+func (d *requestDecoder) hosted(w *wireTool) conversation.Tool {
+	d.in.Seek(w.start)
+	return conversation.Tool{Name: w.kind, Raw: d.in.Raw(), Origin: origin}
+}
+
+// clientSearch is the name of the search for tools that the client does itself. For other dialects it is a function, and
+// what the client has found is declared from then on.
+const clientSearch = namespaceMark + "tool_search"
+
+func (d *requestDecoder) clientSearch(w *wireTool) conversation.Tool {
+	t := conversation.Tool{Name: clientSearch, Description: w.description}
+	if d.in.Seek(w.parameters); d.in.Peek() == '{' {
+		t.Schema = d.in.Raw()
+	}
+	return t
+}
+
+// custom reads a free-text tool.
+func (d *requestDecoder) custom(p *place, w *wireTool, namespace string) conversation.Tool {
+	if w.name == "" {
+		in := p.in("name")
+		d.fail(&in, "a custom tool must have a name")
+	}
+	t := d.hosted(w)
+	t.Custom, t.Name, t.Description = true, inNamespace(namespace, w.name), w.description
+	d.in.Seek(w.format)
+	var g conversation.Grammar
+	for ok := d.in.Object(); ok; ok = d.in.Next() {
+		switch d.in.Key() {
+		case "syntax":
+			g.Syntax = d.text()
+		case "definition":
+			g.Definition = d.text()
+		}
+	}
+	if g.Definition != "" {
+		t.Grammar = &g
+	}
+	if namespace != "" {
+		t.Raw, t.Origin = nil, ""
+	}
+	return t
+}
+
+// namespace reads a group of tools. Other dialects have no groups: each tool is told what its group is for.
+func (d *requestDecoder) namespace(p *place, w *wireTool) []conversation.Tool {
+	if w.name == "" {
+		in := p.in("name")
+		d.fail(&in, "a namespace must have a name")
+		return nil
+	}
+	in := p.in("tools")
+	d.in.Seek(w.tools)
+	list := d.toolList(&in, w.name)
+	for i := range list {
+		if t := &list[i]; (t.Raw == nil || t.Custom) && w.description != "" {
+			t.Description = strings.TrimSuffix(w.description+paragraph+t.Description, paragraph)
+		}
+	}
+	return list
+}
+
+// inNamespace is the one name that stands for a namespace and a name in it.
+func inNamespace(namespace, name string) string {
+	if namespace == "" || name == "" {
+		return name
+	}
+	return namespace + namespaceMark + name
+}
+
+// declare adds tools that were handed out in the course of the conversation, unless the request declares them as well.
+func (d *requestDecoder) declare(p *place, tools jsonedit.Mark) (list []conversation.Tool) {
+	d.in.Seek(tools)
+	if d.in.Peek() != '[' {
+		return nil
+	}
+	in := p.in("tools")
+	list = d.toolList(&in, "")
+	d.late = append(d.late, list...)
+	return list
+}
+
+func (d *requestDecoder) joinLate() {
+	for i := range d.late {
+		if t := &d.late[i]; !d.declared(t.Name) {
+			d.req.Tools = append(d.req.Tools, *t)
+		}
+	}
+}
+
+// settleNames takes the namespace off the calls of tools that were not declared in it: a model names one for every tool
+// that was loaded late, in a namespace or not.
+func (d *requestDecoder) settleNames() {
+	if !d.grouped {
+		return
+	}
+	settle := func(name *string) {
+		namespace, inner, ok := strings.Cut(*name, namespaceMark)
+		if ok && namespace != "" && !d.declared(*name) && (namespace == inner || d.declared(inner)) {
+			*name = inner
+		}
+	}
+	for i := range d.req.Messages {
+		for _, b := range d.req.Messages[i].Blocks {
+			switch b.Kind {
+			case conversation.Call:
+				settle(&b.Call.Name)
+			case conversation.Result:
+				settle(&b.Result.Name)
+			}
+		}
+	}
+	settle(&d.req.Choice.Name)
+	for i := range d.req.Choice.Allowed {
+		settle(&d.req.Choice.Allowed[i])
+	}
+}
+
+func (d *requestDecoder) declared(name string) bool {
+	return slices.ContainsFunc(d.req.Tools, func(t conversation.Tool) bool { return t.Name == name })
 }
 
 // function reads a function. Unlike chat completions, the dialect is strict unless told otherwise; a schema that strict
 // mode would have to rewrite first is taken as it is, and not strictly, because other vendors refuse it otherwise.
-func (d *requestDecoder) function(p *place) (t conversation.Tool) {
+func (d *requestDecoder) function(p *place, namespace string) (t conversation.Tool) {
 	for ok := d.object(p); ok; ok = d.in.Next() {
 		key := d.in.Key()
 		if d.in.Peek() == 'n' {
@@ -49,7 +210,7 @@ func (d *requestDecoder) function(p *place) (t conversation.Tool) {
 		in := p.in(key)
 		switch key {
 		case "name":
-			t.Name = d.str(&in)
+			t.Name = inNamespace(namespace, d.str(&in))
 		case "description":
 			t.Description = d.str(&in)
 		case "parameters":
@@ -59,6 +220,9 @@ func (d *requestDecoder) function(p *place) (t conversation.Tool) {
 			t.Schema = d.in.Raw()
 		case "strict":
 			t.Strict = d.boolean(&in)
+		case "type", "defer_loading": // a tool that is not loaded later is given at once
+		default:
+			d.keep("tools."+key, d.in.Raw())
 		}
 	}
 	if t.Name == "" {
@@ -118,7 +282,7 @@ func isStrict(in *jsonedit.Reader) bool {
 	return strict && (properties < 0 || closed && required == properties)
 }
 
-// toolChoice reads tool_choice. A choice of a server-side tool means something to this dialect alone.
+// toolChoice reads tool_choice. One of a tool that the vendor runs cannot be kept by another vendor.
 func (d *requestDecoder) toolChoice(p *place) {
 	c := &d.req.Choice
 	if s, ok := d.in.Text(); ok {
@@ -127,8 +291,7 @@ func (d *requestDecoder) toolChoice(p *place) {
 		}
 		return
 	}
-	start := d.in.Mark()
-	var kind, name, mode string
+	var kind, name, namespace, mode string
 	var tools jsonedit.Mark
 	for ok := d.object(p); ok; ok = d.in.Next() {
 		switch d.in.Key() {
@@ -136,6 +299,8 @@ func (d *requestDecoder) toolChoice(p *place) {
 			kind = d.text()
 		case "name":
 			name = d.text()
+		case "namespace":
+			namespace = d.text()
 		case "mode":
 			mode = d.text()
 		case "tools":
@@ -154,22 +319,49 @@ func (d *requestDecoder) toolChoice(p *place) {
 		in := p.in("tools")
 		d.allowed(&in)
 	case name != "" && (kind == "function" || kind == "custom"):
-		c.Mode, c.Name = conversation.ChoiceTool, name
+		c.Mode, c.Name = conversation.ChoiceTool, inNamespace(namespace, name)
+		d.grouped = d.grouped || namespace != ""
 	case kind == "" || kind == "function" || kind == "custom":
 		d.fail(p, "tool_choice must name a tool")
 		return
 	default:
-		d.in.Seek(start)
-		d.req.Extra = append(d.req.Extra, conversation.Field{Name: "tool_choice", Value: d.in.Raw()})
+		d.fail(p, "tool_choice demands the tool %s, which the provider of this model does not have; leave tool_choice out or choose a function", kind)
 	}
 	d.in.Seek(end)
 }
 
+// allowed reads the tools that may be called. Of those that the vendor runs there is none to be called elsewhere.
 func (d *requestDecoder) allowed(p *place) {
+	c := &d.req.Choice
 	for ok := d.array(p); ok; ok = d.in.Next() {
-		if name := d.textIn("name"); name != "" {
-			d.req.Choice.Allowed = append(d.req.Choice.Allowed, name)
+		var name, namespace string
+		for ok := d.in.Object(); ok; ok = d.in.Next() {
+			switch d.in.Key() {
+			case "name":
+				name = d.text()
+			case "namespace":
+				namespace = d.text()
+			}
 		}
+		if name != "" {
+			c.Allowed = append(c.Allowed, inNamespace(namespace, name))
+			d.grouped = d.grouped || namespace != ""
+		}
+	}
+	if len(c.Allowed) == 0 && c.Mode == conversation.ChoiceAuto {
+		c.Mode = conversation.ChoiceNone
+	}
+	d.choiceOfNone = len(c.Allowed) == 0
+}
+
+// checkChoice refuses a demand for a call where the provider of the model can be given no tool to call.
+func (d *requestDecoder) checkChoice() {
+	if d.req.Choice.Mode != conversation.ChoiceRequired {
+		return
+	}
+	callable := func(t conversation.Tool) bool { return t.Raw == nil || t.Custom }
+	if d.choiceOfNone || len(d.req.Tools) > 0 && !slices.ContainsFunc(d.req.Tools, callable) {
+		d.fail(&place{key: "tool_choice"}, "tool_choice demands a call of tools that the provider of this model does not have; leave tool_choice out")
 	}
 }
 

@@ -37,7 +37,7 @@ func (e *requestEncoder) user(blocks []conversation.Block) {
 		case b.Kind == conversation.Result:
 			e.result(b)
 		case isItem(b):
-			e.dst = append(appendComma(e.dst), b.Raw...)
+			e.dst = append(jsonedit.AppendComma(e.dst), b.Raw...)
 		default:
 			rest = append(rest, *b)
 		}
@@ -49,17 +49,19 @@ func (e *requestEncoder) user(blocks []conversation.Block) {
 
 // isItem tells items that only this dialect understands from parts of that kind.
 func isItem(b *conversation.Block) bool {
+	if len(b.Raw) == 0 || b.Origin != origin {
+		return false
+	}
 	kind := rawType(b)
-	return b.Kind == conversation.Opaque && b.Origin == origin &&
-		(strings.HasSuffix(kind, "_output") || strings.HasSuffix(kind, "_response"))
+	return strings.HasSuffix(kind, "_output") || strings.HasSuffix(kind, "_response")
 }
 
 // spoken writes a message that is not the model's: its content is a string where one text is all there is, else an array
 // of parts. One whose blocks all had to be dropped is left out.
 func (e *requestEncoder) spoken(role string, blocks []conversation.Block) {
 	start := len(e.dst)
-	e.dst = append(appendComma(e.dst), '{')
-	e.dst = appendKey(appendStringMember(e.dst, "role", role), "content")
+	e.dst = append(jsonedit.AppendComma(e.dst), '{')
+	e.dst = jsonedit.AppendKey(jsonedit.AppendStringMember(e.dst, "role", role), "content")
 	if len(blocks) == 1 && blocks[0].Kind == conversation.Text && blocks[0].Cache == nil {
 		e.dst = append(jsonedit.AppendString(e.dst, blocks[0].Text), '}')
 		return
@@ -89,9 +91,14 @@ func (e *requestEncoder) assistant(blocks []conversation.Block) {
 	open := false
 	for i := range blocks {
 		b := &blocks[i]
-		said := (b.Kind == conversation.Text || b.Kind == conversation.Refusal) && b.Text != ""
-		if open && !said && b.Kind != conversation.Text {
+		item := len(b.Raw) > 0 && b.Origin == origin
+		said := !item && (b.Kind == conversation.Text || b.Kind == conversation.Refusal) && b.Text != ""
+		if open && !said && (item || b.Kind != conversation.Text) {
 			e.dst, open = append(e.dst, ']', '}'), false
+		}
+		if item {
+			e.dst = append(jsonedit.AppendComma(e.dst), b.Raw...)
+			continue
 		}
 		switch b.Kind {
 		case conversation.Text, conversation.Refusal:
@@ -99,25 +106,17 @@ func (e *requestEncoder) assistant(blocks []conversation.Block) {
 				continue
 			}
 			if !open {
-				e.dst = append(appendComma(e.dst), `{"type":"message","role":"assistant","content":[`...)
+				e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"message","role":"assistant","content":[`...)
 				open = true
 			}
 			e.said(b)
 		case conversation.Call:
 			e.call(b.Call)
 		case conversation.Thinking:
-			e.thinking(b, i == len(blocks)-1)
+			e.thinking(b, slices.ContainsFunc(blocks[i+1:], isOutput))
 		case conversation.Opaque:
-			if b.Origin != origin {
-				e.note(rawType(b))
-				continue
-			}
-			e.dst = append(appendComma(e.dst), b.Raw...)
+			e.note(rawType(b))
 		default:
-			if b.Origin == origin && len(b.Raw) > 0 {
-				e.dst = append(appendComma(e.dst), b.Raw...)
-				continue
-			}
 			e.note("assistant media")
 		}
 	}
@@ -131,20 +130,31 @@ func (e *requestEncoder) said(b *conversation.Block) {
 	e.noteIf("cache_control", b.Cache != nil)
 	e.noteIf("citations", len(b.Citations) > 0)
 	if b.Kind == conversation.Refusal {
-		e.dst = append(appendComma(e.dst), `{"type":"refusal","refusal":`...)
+		e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"refusal","refusal":`...)
 	} else {
-		e.dst = append(appendComma(e.dst), `{"type":"output_text","text":`...)
+		e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"output_text","text":`...)
 	}
 	e.dst = append(jsonedit.AppendString(e.dst, b.Text), '}')
 }
 
-// thinking replays reasoning that this dialect has encrypted. The API refuses reasoning that nothing follows.
-func (e *requestEncoder) thinking(b *conversation.Block, last bool) {
-	if b.Origin != origin || b.Signature == "" || last || e.rules.openai && !e.rules.reasoningModel {
+// isOutput reports whether a block of the assistant is written as something that it said or did.
+func isOutput(b conversation.Block) bool {
+	switch b.Kind {
+	case conversation.Text, conversation.Refusal:
+		return b.Text != ""
+	case conversation.Call:
+		return true
+	}
+	return b.Origin == origin && len(b.Raw) > 0
+}
+
+// thinking replays reasoning that this dialect has encrypted. The API refuses reasoning that no output follows.
+func (e *requestEncoder) thinking(b *conversation.Block, followed bool) {
+	if b.Origin != origin || b.Signature == "" || !followed || e.rules.openai && !e.rules.reasoningModel {
 		e.note("thinking")
 		return
 	}
-	e.dst = append(appendComma(e.dst), `{"type":"reasoning","summary":[`...)
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"reasoning","summary":[`...)
 	if b.Text != "" {
 		e.dst = append(e.dst, `{"type":"summary_text","text":`...)
 		e.dst = append(jsonedit.AppendString(e.dst, b.Text), '}')
@@ -167,15 +177,15 @@ func (e *requestEncoder) call(c *conversation.ToolCall) {
 		kind, key = "custom_tool_call", "input"
 		e.custom = append(e.custom, id)
 	case c.Custom:
-		arguments = string(append(appendStringMember([]byte{'{'}, "input", arguments), '}'))
+		arguments = conversation.FreeTextArguments(arguments)
 	case arguments == "":
 		arguments = "{}" // some servers parse it
 	}
-	e.dst = append(appendComma(e.dst), '{')
-	e.dst = appendStringMember(e.dst, "type", kind)
-	e.dst = appendStringMember(e.dst, "call_id", callID(id))
-	e.dst = appendStringMember(e.dst, "name", e.toolName(c.Name))
-	e.dst = append(appendStringMember(e.dst, key, arguments), '}')
+	e.dst = append(jsonedit.AppendComma(e.dst), '{')
+	e.dst = jsonedit.AppendStringMember(e.dst, "type", kind)
+	e.dst = jsonedit.AppendStringMember(e.dst, "call_id", callID(id))
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", toolName(c.Name))
+	e.dst = append(jsonedit.AppendStringMember(e.dst, key, arguments), '}')
 }
 
 // result writes the output of a tool: a string, or parts where it holds more than text. An error has no mark of its own.
@@ -187,10 +197,10 @@ func (e *requestEncoder) result(b *conversation.Block) {
 	if slices.Contains(e.custom, id) {
 		kind = "custom_tool_call_output"
 	}
-	e.dst = append(appendComma(e.dst), '{')
-	e.dst = appendStringMember(e.dst, "type", kind)
-	e.dst = appendStringMember(e.dst, "call_id", callID(id))
-	e.dst = appendKey(e.dst, "output")
+	e.dst = append(jsonedit.AppendComma(e.dst), '{')
+	e.dst = jsonedit.AppendStringMember(e.dst, "type", kind)
+	e.dst = jsonedit.AppendStringMember(e.dst, "call_id", callID(id))
+	e.dst = jsonedit.AppendKey(e.dst, "output")
 	texts, plain := make([]string, 0, 4), true
 	for i := range r.Content {
 		c := &r.Content[i]

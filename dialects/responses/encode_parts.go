@@ -26,7 +26,7 @@ func (e *requestEncoder) part(b *conversation.Block) {
 			e.note(rawType(b))
 			return
 		}
-		e.dst = append(appendComma(e.dst), b.Raw...)
+		e.dst = append(jsonedit.AppendComma(e.dst), b.Raw...)
 		return // it holds its own cache mark
 	}
 	switch {
@@ -52,18 +52,18 @@ func (e *requestEncoder) media(b *conversation.Block) {
 }
 
 func (e *requestEncoder) textPart(s string) {
-	e.dst = append(appendComma(e.dst), `{"type":"input_text","text":`...)
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"input_text","text":`...)
 	e.dst = append(jsonedit.AppendString(e.dst, s), '}')
 }
 
 func (e *requestEncoder) image(m *conversation.Media) {
-	e.dst = append(appendComma(e.dst), `{"type":"input_image"`...)
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"input_image"`...)
 	if m.FileID != "" {
 		e.fileID(m)
 	} else {
-		e.dst = appendMediaURL(appendKey(e.dst, "image_url"), m)
+		e.dst = appendMediaURL(jsonedit.AppendKey(e.dst, "image_url"), m)
 	}
-	e.dst = append(appendText(e.dst, "detail", m.Detail), '}')
+	e.dst = append(jsonedit.AppendTextMember(e.dst, "detail", m.Detail), '}')
 }
 
 // document writes a file part. Plain text needs none.
@@ -82,15 +82,15 @@ func (e *requestEncoder) document(m *conversation.Media) {
 		e.textPart(jsonedit.View(s))
 		return
 	}
-	e.dst = append(appendComma(e.dst), `{"type":"input_file"`...)
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"input_file"`...)
 	switch {
 	case m.FileID != "":
 		e.fileID(m)
 	case m.URL != "":
-		e.dst = appendStringMember(e.dst, "file_url", m.URL)
+		e.dst = jsonedit.AppendStringMember(e.dst, "file_url", m.URL)
 	default:
-		e.dst = appendStringMember(e.dst, "filename", filename(m))
-		e.dst = appendMediaURL(appendKey(e.dst, "file_data"), m)
+		e.dst = jsonedit.AppendStringMember(e.dst, "filename", filename(m))
+		e.dst = appendMediaURL(jsonedit.AppendKey(e.dst, "file_data"), m)
 	}
 	e.dst = append(e.dst, '}')
 }
@@ -101,7 +101,7 @@ func (e *requestEncoder) fileID(m *conversation.Media) {
 	if m.Origin != origin && !(m.Origin == string(providers.Chat) && e.rules.openai) {
 		e.refuse("input", "the provider does not know the file that the request refers to: send the file itself")
 	}
-	e.dst = appendStringMember(e.dst, "file_id", m.FileID)
+	e.dst = jsonedit.AppendStringMember(e.dst, "file_id", m.FileID)
 }
 
 // filename is a name for a document that came without one; the wire demands it.
@@ -130,9 +130,9 @@ func (e *requestEncoder) audio(m *conversation.Media) {
 		e.refuse("input", "the provider takes audio as base64 data in wav or mp3 only")
 		return
 	}
-	e.dst = append(appendComma(e.dst), `{"type":"input_audio","input_audio":{`...)
-	e.dst = appendStringMember(e.dst, "data", m.Data)
-	e.dst = append(appendStringMember(e.dst, "format", format), '}', '}')
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"input_audio","input_audio":{`...)
+	e.dst = jsonedit.AppendStringMember(e.dst, "data", m.Data)
+	e.dst = append(jsonedit.AppendStringMember(e.dst, "format", format), '}', '}')
 }
 
 // appendMediaURL appends the URL of a medium as a JSON string; inline data becomes a data: URL. The data, which may be

@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
@@ -24,8 +25,12 @@ type requestEncoder struct {
 	r     *conversation.Request
 	rules vendorRules
 	model string
-	notes []string
-	err   error
+	// rewrites notes what has to be changed back in the answer.
+	rewrites *conversation.Rewrites
+	notes    []string
+	err      error
+	hasTools bool // of those that were asked for at least one is given
+	logprobs bool // log probabilities are asked for
 	// custom are the ids of calls of free-text tools, whose results are of another type.
 	custom []string
 	// pending are the calls that came without an id and have not been answered yet.
@@ -37,26 +42,39 @@ type openCall struct{ id, name string }
 
 // EncodeRequest implements [dialects.Encoder]. Nothing is stored at the vendor: the conversation is the client's.
 func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.EncodeOptions) ([]byte, []string, error) {
-	e := requestEncoder{dst: dst, r: r, rules: rulesFor(o.Vendor, o.Model), model: o.Model}
-	e.dst = append(e.dst, '{')
-	e.dst = appendStringMember(e.dst, "model", o.Model)
-	rest := e.instructions(r.Messages)
-	e.dst = append(appendKey(e.dst, "input"), '[')
+	e := newEncoder(dst, r, &o)
+	e.conversation()
+	e.limits(o.MaxOutput)
+	e.sampling()
+	e.textOptions()
+	e.include()
+	e.reasoning()
+	e.identity()
+	e.extra()
+	if e.r.Stream {
+		e.dst = append(jsonedit.AppendKey(e.dst, "stream"), "true"...)
+	}
+	return e.finish(dst)
+}
+
+func newEncoder(dst []byte, r *conversation.Request, o *dialects.EncodeOptions) *requestEncoder {
+	return &requestEncoder{dst: append(dst, '{'), r: r, rules: rulesFor(o.Vendor, o.Model), model: o.Model, rewrites: o.Rewrites}
+}
+
+// conversation writes what counts as input: who said what, and the tools.
+func (e *requestEncoder) conversation() {
+	e.dst = jsonedit.AppendStringMember(e.dst, "model", e.model)
+	rest := e.instructions(e.r.Messages)
+	e.dst = append(jsonedit.AppendKey(e.dst, "input"), '[')
 	for i := range rest {
 		e.message(&rest[i])
 	}
 	e.dst = append(e.dst, ']')
 	e.tools()
 	e.toolChoice()
-	e.limits(o.MaxOutput)
-	e.sampling()
-	e.textOptions()
-	e.reasoning()
-	e.identity()
-	e.extra()
-	if e.r.Stream {
-		e.dst = append(appendKey(e.dst, "stream"), "true"...)
-	}
+}
+
+func (e *requestEncoder) finish(dst []byte) ([]byte, []string, error) {
 	if e.err != nil {
 		return dst, nil, e.err
 	}
@@ -101,7 +119,7 @@ func (e *requestEncoder) instructions(all []conversation.Message) []conversation
 		}
 		text += b.Text
 	}
-	e.dst = appendText(e.dst, "instructions", text)
+	e.dst = jsonedit.AppendTextMember(e.dst, "instructions", text)
 	return all[1:]
 }
 
@@ -111,7 +129,7 @@ func (e *requestEncoder) limits(maxOutput int64) {
 		if maxOutput > 0 {
 			n = min(n, maxOutput)
 		}
-		e.dst = appendIntMember(e.dst, "max_output_tokens", n)
+		e.dst = jsonedit.AppendIntMember(e.dst, "max_output_tokens", n)
 	}
 	if n := e.r.N; n != nil && *n != 1 {
 		e.refuse("n", "the provider gives one answer at a time, not %d", *n)
@@ -126,20 +144,44 @@ func (e *requestEncoder) sampling() {
 		e.dst = appendNumberMember(e.dst, "temperature", r.Temperature)
 		e.dst = appendNumberMember(e.dst, "top_p", r.TopP)
 	} else {
-		e.noteIf("temperature", r.Temperature != "")
-		e.noteIf("top_p", r.TopP != "")
+		e.noteIf("temperature", r.Temperature != "" && r.Temperature.Float() != 1) // 1 is what they do unasked
+		e.noteIf("top_p", r.TopP != "" && r.TopP.Float() != 1)
 	}
 	e.noteIf("top_k", r.TopK != "")
 	e.noteIf("frequency_penalty", r.FrequencyPenalty != "")
 	e.noteIf("presence_penalty", r.PresencePenalty != "")
 	e.noteIf("seed", r.Seed != nil)
 	switch {
-	case r.TopLogprobs == nil:
-		e.noteIf("logprobs", r.Logprobs != nil && *r.Logprobs)
-	case allowed:
-		e.dst = appendIntMember(e.dst, "top_logprobs", *r.TopLogprobs)
-	default:
+	case !e.wantsLogprobs():
+	case !allowed:
 		e.note("logprobs")
+	case r.TopLogprobs != nil:
+		e.dst = jsonedit.AppendIntMember(e.dst, "top_logprobs", *r.TopLogprobs)
+	}
+	e.logprobs = allowed && e.wantsLogprobs()
+}
+
+func (e *requestEncoder) wantsLogprobs() bool {
+	return e.r.TopLogprobs != nil || e.r.Logprobs != nil && *e.r.Logprobs
+}
+
+// include asks for what an answer holds only when asked: reasoning in a form that can be sent back, log probabilities.
+func (e *requestEncoder) include() {
+	r := e.r.Reasoning
+	list := []byte{'['}
+	if e.rules.encrypted && (r == nil || !r.Off) && (r != nil || e.rules.reasoningModel) {
+		list = append(list, `"`+includeReasoning+`"`...)
+	}
+	if e.logprobs {
+		list = append(jsonedit.AppendComma(list), `"`+includeLogprobs+`"`...)
+	}
+	for _, f := range e.r.Extra {
+		if f.Name == "include" && e.r.Origin == origin && len(f.Value) > len("[]") {
+			list = append(jsonedit.AppendComma(list), f.Value[1:len(f.Value)-1]...)
+		}
+	}
+	if len(list) > 1 {
+		e.dst = append(jsonedit.AppendRawMember(e.dst, "include", list), ']')
 	}
 }
 
@@ -155,31 +197,27 @@ func (e *requestEncoder) textOptions() {
 	if f == nil && verbosity == nil {
 		return
 	}
-	e.dst = append(appendKey(e.dst, "text"), '{')
+	e.dst = append(jsonedit.AppendKey(e.dst, "text"), '{')
 	switch {
 	case f == nil:
 	case f.Schema == nil:
 		e.dst = append(e.dst, `"format":{"type":"json_object"}`...)
 	default:
 		e.dst = append(e.dst, `"format":{"type":"json_schema"`...)
-		e.dst = appendStringMember(e.dst, "name", orElse(f.Name, "response")) // the wire demands one
-		e.dst = appendText(e.dst, "description", f.Description)
-		e.dst = appendRawMember(e.dst, "schema", f.Schema)
-		e.dst = append(appendBoolMember(e.dst, "strict", f.Strict), '}')
+		e.dst = jsonedit.AppendStringMember(e.dst, "name", orElse(f.Name, "response")) // the wire demands one
+		e.dst = jsonedit.AppendTextMember(e.dst, "description", f.Description)
+		e.dst = jsonedit.AppendRawMember(e.dst, "schema", f.Schema)
+		e.dst = append(jsonedit.AppendBoolMember(e.dst, "strict", f.Strict), '}')
 	}
 	if verbosity != nil {
-		e.dst = appendRawMember(e.dst, "verbosity", verbosity)
+		e.dst = jsonedit.AppendRawMember(e.dst, "verbosity", verbosity)
 	}
 	e.dst = append(e.dst, '}')
 }
 
-// reasoning writes how much the model is to think, and asks for its thoughts in a form that can be sent back.
+// reasoning writes how much the model is to think.
 func (e *requestEncoder) reasoning() {
 	r := e.r.Reasoning
-	off := r != nil && r.Off
-	if e.rules.encrypted && !off && (r != nil || e.rules.reasoningModel) {
-		e.dst = append(appendKey(e.dst, "include"), `["`+includeReasoning+`"]`...)
-	}
 	if r == nil {
 		return
 	}
@@ -200,9 +238,9 @@ func (e *requestEncoder) reasoning() {
 	if effort == "" && summary == "" {
 		return
 	}
-	e.dst = append(appendKey(e.dst, "reasoning"), '{')
-	e.dst = appendText(e.dst, "effort", effort)
-	e.dst = append(appendText(e.dst, "summary", summary), '}')
+	e.dst = append(jsonedit.AppendKey(e.dst, "reasoning"), '{')
+	e.dst = jsonedit.AppendTextMember(e.dst, "effort", effort)
+	e.dst = append(jsonedit.AppendTextMember(e.dst, "summary", summary), '}')
 }
 
 // identity writes who asks and how the provider is to treat it.
@@ -212,17 +250,17 @@ func (e *requestEncoder) identity() {
 	if e.rules.openai && len(user) > maxUser {
 		user = "user_" + hashID(user, 16)
 	}
-	e.dst = appendText(e.dst, "user", user)
+	e.dst = jsonedit.AppendTextMember(e.dst, "user", user)
 	tier := r.ServiceTier
 	if tier == "standard_only" { // Anthropic's name for it
 		tier = "default"
 	}
-	e.dst = appendText(e.dst, "service_tier", tier)
-	e.dst = appendText(e.dst, "prompt_cache_key", r.CacheKey)
+	e.dst = jsonedit.AppendTextMember(e.dst, "service_tier", tier)
+	e.dst = jsonedit.AppendTextMember(e.dst, "prompt_cache_key", r.CacheKey)
 	switch {
 	case len(r.Metadata) == 0:
 	case r.Origin == origin, r.Origin == string(providers.Chat):
-		e.dst = appendRawMember(e.dst, "metadata", r.Metadata)
+		e.dst = jsonedit.AppendRawMember(e.dst, "metadata", r.Metadata)
 	case r.Origin != string(providers.Messages): // Anthropic's holds nothing but the user
 		e.note("metadata")
 	}
@@ -237,16 +275,15 @@ func (e *requestEncoder) extra() {
 		case f.Name == "verbosity" && (e.r.Origin == origin || e.r.Origin == string(providers.Chat)):
 		case e.r.Origin != origin:
 			e.noteIf(f.Name, f.Name != "store" || string(f.Value) != "false")
-		case f.Name == "include" && e.rules.encrypted: // written already, and more useful than what it would replace
-			e.noteIf(f.Name, !isReasoningOnly(f.Value))
+		case f.Name == "include", strings.Contains(f.Name, "."): // written already, as a part of something else
 		default:
 			stored = stored || f.Name == "store"
-			e.dst = jsonedit.AppendString(appendComma(e.dst), f.Name)
+			e.dst = jsonedit.AppendString(jsonedit.AppendComma(e.dst), f.Name)
 			e.dst = append(append(e.dst, ':'), f.Value...)
 		}
 	}
 	if !stored {
-		e.dst = append(appendKey(e.dst, "store"), "false"...)
+		e.dst = append(jsonedit.AppendKey(e.dst, "store"), "false"...)
 	}
 }
 
@@ -281,7 +318,7 @@ func callID(id string) string {
 
 // toolName makes a name that the wire accepts: at most 64 letters, digits, underscores and hyphens. Names that are
 // already so stay as they are; two that differ stay different.
-func (e *requestEncoder) toolName(name string) string {
+func toolName(name string) string {
 	good := len(name) <= maxToolName
 	for i := 0; i < len(name) && good; i++ {
 		good = isWordByte(name[i])
@@ -289,7 +326,6 @@ func (e *requestEncoder) toolName(name string) string {
 	if good {
 		return name
 	}
-	e.note("tools.name")
 	clean := make([]byte, 0, maxToolName)
 	for i := 0; i < len(name) && len(clean) < maxToolName-9; i++ {
 		if c := name[i]; isWordByte(c) {

@@ -50,11 +50,13 @@ func (w *eventWriter) response(dst []byte, status string) []byte {
 	dst = strconv.AppendInt(append(dst, `","object":"response","created_at":`...), w.created, 10)
 	dst = append(append(dst, `,"status":"`...), status...)
 	dst = append(dst, `","background":false,"error":`...)
-	if status == "failed" {
-		dst = append(dst, `{"code":"server_error","message":`...)
-		dst = append(jsonedit.AppendString(dst, orElse(w.detail, "The model failed to answer.")), '}')
-	} else {
+	switch {
+	case status != "failed":
 		dst = append(dst, "null"...)
+	case w.failure != nil:
+		dst = appendFailure(dst, w.failure)
+	default:
+		dst = appendFailure(dst, &conversation.Error{Code: "server_error", Message: orElse(w.detail, "The model failed to answer.")})
 	}
 	switch {
 	case status != "incomplete":

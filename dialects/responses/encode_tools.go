@@ -1,13 +1,16 @@
 package responses
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 func (e *requestEncoder) tools() {
 	start := len(e.dst)
-	e.dst = append(appendKey(e.dst, "tools"), '[')
+	e.dst = append(jsonedit.AppendKey(e.dst, "tools"), '[')
 	empty := len(e.dst)
 	for i := range e.r.Tools {
 		e.tool(&e.r.Tools[i])
@@ -18,45 +21,85 @@ func (e *requestEncoder) tools() {
 		return
 	}
 	e.dst = append(e.dst, ']')
-	e.dst = appendBoolMember(e.dst, "parallel_tool_calls", e.r.ParallelTools)
+	e.hasTools = true
+	e.dst = jsonedit.AppendBoolMember(e.dst, "parallel_tool_calls", e.r.ParallelTools)
 }
 
 // tool writes a function. Unlike everywhere else, silence about strict means yes here, and so it is always said.
 func (e *requestEncoder) tool(t *conversation.Tool) {
-	if t.Raw != nil {
-		if t.Origin != origin {
-			e.note(t.Name)
-			return
-		}
-		e.dst = append(appendComma(e.dst), t.Raw...)
+	name := toolName(t.Name)
+	switch {
+	case t.Raw != nil && t.Origin == origin && (!t.Custom || e.rules.openai):
+		e.dst = append(jsonedit.AppendComma(e.dst), t.Raw...)
+		return
+	case t.Raw != nil && !t.Custom:
+		e.note(t.Name)
 		return
 	}
 	e.noteIf("cache_control", t.Cache != nil)
-	e.dst = append(appendComma(e.dst), `{"type":"function"`...)
-	e.dst = appendStringMember(e.dst, "name", e.toolName(t.Name))
-	e.dst = appendText(e.dst, "description", t.Description)
-	schema := t.Schema
+	e.rewrites.Rename(t.Name, name)
+	if t.Custom && e.rules.openai {
+		e.customTool(t, name)
+		return
+	}
+	description, schema := t.Description, t.Schema
+	if t.Custom {
+		e.rewrites.FreeText(name)
+		description, schema = describeGrammar(t), []byte(conversation.FreeTextSchema)
+	}
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"function"`...)
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
+	e.dst = jsonedit.AppendTextMember(e.dst, "description", description)
 	if schema == nil {
 		schema = []byte(`{"type":"object","properties":{}}`)
 	}
-	e.dst = appendRawMember(e.dst, "parameters", schema)
+	e.dst = jsonedit.AppendRawMember(e.dst, "parameters", schema)
 	strict := t.Strict != nil && *t.Strict
-	e.dst = append(appendBoolMember(e.dst, "strict", &strict), '}')
+	e.dst = append(jsonedit.AppendBoolMember(e.dst, "strict", &strict), '}')
+}
+
+// customTool writes a free-text tool.
+func (e *requestEncoder) customTool(t *conversation.Tool, name string) {
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"custom"`...)
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
+	e.dst = jsonedit.AppendTextMember(e.dst, "description", t.Description)
+	if g := t.Grammar; g != nil {
+		e.dst = append(e.dst, `,"format":{"type":"grammar"`...)
+		e.dst = jsonedit.AppendStringMember(e.dst, "syntax", g.Syntax)
+		e.dst = append(jsonedit.AppendStringMember(e.dst, "definition", g.Definition), '}')
+	}
+	e.dst = append(e.dst, '}')
+}
+
+// describeGrammar is the description of a function that stands for a free-text tool: nothing but words can say there what
+// its input has to look like.
+func describeGrammar(t *conversation.Tool) string {
+	if t.Grammar == nil {
+		return t.Description
+	}
+	rule := "The input must match this " + t.Grammar.Syntax + " grammar:\n" + t.Grammar.Definition
+	return strings.TrimPrefix(t.Description+paragraph+rule, paragraph)
 }
 
 func (e *requestEncoder) toolChoice() {
 	c := e.r.Choice
-	if c.Mode == conversation.ChoiceUnset || len(e.r.Tools) == 0 {
+	switch {
+	case c.Mode == conversation.ChoiceUnset:
+		return
+	case !e.hasTools:
+		if len(e.r.Tools) > 0 && (c.Mode == conversation.ChoiceRequired || c.Mode == conversation.ChoiceTool) {
+			e.refuse("tool_choice", "the request demands a call of tools that the provider of this model does not have")
+		}
 		return
 	}
-	e.dst = appendKey(e.dst, "tool_choice")
+	e.dst = jsonedit.AppendKey(e.dst, "tool_choice")
 	switch {
 	case len(c.Allowed) > 0:
 		e.dst = append(e.dst, `{"type":"allowed_tools"`...)
-		e.dst = appendStringMember(e.dst, "mode", choiceWord(c.Mode))
-		e.dst = append(appendKey(e.dst, "tools"), '[')
+		e.dst = jsonedit.AppendStringMember(e.dst, "mode", choiceWord(c.Mode))
+		e.dst = append(jsonedit.AppendKey(e.dst, "tools"), '[')
 		for _, name := range c.Allowed {
-			e.dst = e.namedTool(appendComma(e.dst), name)
+			e.dst = e.namedTool(jsonedit.AppendComma(e.dst), name)
 		}
 		e.dst = append(e.dst, ']', '}')
 	case c.Mode == conversation.ChoiceTool:
@@ -67,8 +110,12 @@ func (e *requestEncoder) toolChoice() {
 }
 
 func (e *requestEncoder) namedTool(dst []byte, name string) []byte {
-	dst = append(dst, `{"type":"function","name":`...)
-	return append(jsonedit.AppendString(dst, e.toolName(name)), '}')
+	kind := "function"
+	if e.rules.openai && slices.ContainsFunc(e.r.Tools, func(t conversation.Tool) bool { return t.Custom && t.Name == name }) {
+		kind = "custom"
+	}
+	dst = jsonedit.AppendStringMember(append(dst, '{'), "type", kind)
+	return append(jsonedit.AppendStringMember(dst, "name", toolName(name)), '}')
 }
 
 func choiceWord(m conversation.ChoiceMode) string {

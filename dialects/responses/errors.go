@@ -35,9 +35,24 @@ func (Codec) AppendErrorEvent(dst []byte, e *conversation.Error, seen dialects.M
 	if m.ended {
 		return dst
 	}
-	kind, code := words(e)
+	dst = appendErrorEvent(dst, e, m.next)
+	dst = append(dst, "event: response.failed\ndata: {\"type\":\"response.failed\",\"sequence_number\":"...)
+	dst = strconv.AppendInt(dst, m.next+1, 10)
+	dst = append(dst, `,"response":{"id":`...)
+	dst = jsonedit.AppendString(dst, m.obs.ID)
+	dst = append(dst, `,"object":"response","created_at":`...)
+	dst = strconv.AppendInt(dst, m.created, 10)
+	dst = append(dst, `,"status":"failed","error":`...)
+	dst = appendFailure(dst, e)
+	dst = append(dst, `,"incomplete_details":null,"model":`...)
+	dst = jsonedit.AppendString(dst, m.obs.Model)
+	return append(dst, ",\"output\":[],\"usage\":null}}\n\n"...)
+}
+
+func appendErrorEvent(dst []byte, e *conversation.Error, sequence int64) []byte {
+	_, code := words(e)
 	dst = append(dst, "event: error\ndata: {\"type\":\"error\",\"sequence_number\":"...)
-	dst = strconv.AppendInt(dst, m.next, 10)
+	dst = strconv.AppendInt(dst, sequence, 10)
 	dst = append(dst, `,"error":`...)
 	dst = appendErrorObject(dst, e)
 	dst = append(dst, `,"code":`...)
@@ -46,23 +61,15 @@ func (Codec) AppendErrorEvent(dst []byte, e *conversation.Error, seen dialects.M
 	dst = jsonedit.AppendString(dst, e.Message)
 	dst = append(dst, `,"param":`...)
 	dst = appendOrNull(dst, e.Param)
+	return append(dst, "}\n\n"...)
+}
 
-	dst = append(dst, "}\n\nevent: response.failed\ndata: {\"type\":\"response.failed\",\"sequence_number\":"...)
-	dst = strconv.AppendInt(dst, m.next+1, 10)
-	dst = append(dst, `,"response":{"id":`...)
-	dst = jsonedit.AppendString(dst, m.obs.ID)
-	dst = append(dst, `,"object":"response","created_at":`...)
-	dst = strconv.AppendInt(dst, m.created, 10)
-	dst = append(dst, `,"status":"failed","error":{"code":`...)
-	if code == "" {
-		code = kind
-	}
-	dst = jsonedit.AppendString(dst, code)
-	dst = append(dst, `,"message":`...)
-	dst = jsonedit.AppendString(dst, e.Message)
-	dst = append(dst, `},"incomplete_details":null,"model":`...)
-	dst = jsonedit.AppendString(dst, m.obs.Model)
-	return append(dst, ",\"output\":[],\"usage\":null}}\n\n"...)
+// appendFailure appends the error of a response object, which always has a code.
+func appendFailure(dst []byte, e *conversation.Error) []byte {
+	kind, code := words(e)
+	dst = jsonedit.AppendString(append(dst, `{"code":`...), orElse(code, kind))
+	dst = jsonedit.AppendString(append(dst, `,"message":`...), e.Message)
+	return append(dst, '}')
 }
 
 func appendErrorObject(dst []byte, e *conversation.Error) []byte {

@@ -32,6 +32,7 @@ type eventReader struct {
 	block conversation.Kind
 	open  bool // a block is open
 	empty bool // nothing was added to it
+	cited int  // the sources of the open text so far
 }
 
 // NewEventReader implements [dialects.Encoder].
@@ -42,6 +43,7 @@ type streamed struct {
 	kind, delta                   string
 	output, part                  int
 	item, response, failure, note jsonedit.Mark
+	logprobs                      []byte // the elements of the array
 }
 
 // Read implements [dialects.EventReader]. Events of types that it does not know are skipped.
@@ -68,10 +70,6 @@ func (r *eventReader) Read(ev sse.Event, out []conversation.Event) ([]conversati
 		}
 	case "response.output_text.annotation.added":
 		return r.citation(out, &s), nil
-	case "response.content_part.done":
-		if r.item == s.output && r.block != conversation.Call && !r.empty {
-			out = r.close(out)
-		}
 	case "response.output_item.added":
 		return r.added(out, &s), nil
 	case "response.output_item.done":
@@ -113,6 +111,10 @@ func (r *eventReader) members() (s streamed) {
 			s.failure = r.in.Mark()
 		case "annotation":
 			s.note = r.in.Mark()
+		case "logprobs":
+			if list := r.in.Raw(); len(list) > len("[]") && list[0] == '[' {
+				s.logprobs = bytes.TrimSpace(list[1 : len(list)-1])
+			}
 		}
 	}
 	return s
@@ -196,6 +198,10 @@ func (r *eventReader) done(out []conversation.Event, output int, item jsonedit.M
 			out = r.say(out, conversation.DeltaArguments, last.Call.Arguments)
 		case r.block == conversation.Thinking:
 			out = r.say(out, conversation.DeltaSignature, last.Signature)
+		case r.block == conversation.Text:
+			for i := r.cited; i < len(last.Citations); i++ { // some servers name them only now
+				out = r.cite(out, &last.Citations[i])
+			}
 		}
 	}
 	return r.close(out)
@@ -273,10 +279,12 @@ func (r *eventReader) text(out []conversation.Event, s *streamed) []conversation
 		kind = conversation.Refusal
 	}
 	if !r.open || r.block != kind || r.part != s.part {
-		r.part = s.part
+		r.part, r.cited = s.part, 0
 		out = r.begin(out, conversation.Block{Kind: kind})
 	}
-	return r.say(out, conversation.DeltaText, s.delta)
+	out = r.say(out, conversation.DeltaText, s.delta)
+	out[len(out)-1].Logprobs = s.logprobs
+	return out
 }
 
 // thought adds to the reasoning. Parts of a summary are paragraphs of one block.
@@ -303,10 +311,19 @@ func (r *eventReader) citation(out []conversation.Event, s *streamed) []conversa
 	if r.item != s.output || !r.open || r.block != conversation.Text || s.note == 0 {
 		return out
 	}
+	if r.part != s.part {
+		return out // too late
+	}
 	in := jsonedit.NewReader(r.raw(s.note))
 	c := readCitation(&in)
+	return r.cite(out, &c)
+}
+
+// cite adds a source to the open text.
+func (r *eventReader) cite(out []conversation.Event, c *conversation.Citation) []conversation.Event {
+	r.cited++
 	return append(out, conversation.Event{
-		Type: conversation.EventDelta, Index: r.index, Delta: conversation.DeltaCitation, Citation: &c,
+		Type: conversation.EventDelta, Index: r.index, Delta: conversation.DeltaCitation, Citation: c,
 	})
 }
 

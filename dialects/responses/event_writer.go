@@ -32,6 +32,7 @@ type eventWriter struct {
 	usageKnown bool
 	stop       conversation.StopReason
 	detail     string
+	failure    *conversation.Error
 }
 
 // NewEventWriter implements [dialects.Decoder].
@@ -59,6 +60,9 @@ func (w *eventWriter) Append(dst []byte, ev *conversation.Event) []byte {
 	case conversation.EventDelta:
 		dst = w.delta(dst, ev)
 	case conversation.EventBlockStop:
+		if b := ev.Block; b != nil && b.Signature != "" && (w.item.kind == reasoningItem || w.item.kind == pendingReasoning) {
+			w.item.signature, w.item.origin = append(w.item.signature[:0], b.Signature...), b.Origin
+		}
 		dst = w.blockStop(dst)
 	case conversation.EventStop:
 		w.stop, w.detail = ev.Stop, ev.StopDetail
@@ -70,14 +74,23 @@ func (w *eventWriter) Append(dst []byte, ev *conversation.Event) []byte {
 	return dst
 }
 
-// fail ends the stream with an error that continues its numbering.
+// fail ends the stream with an error that continues its numbering, and with the response as far as it came. A call that
+// is not complete is not in it: a client might act on it.
 func (w *eventWriter) fail(dst []byte, e *conversation.Error) []byte {
 	w.finished = true
-	m := meter{next: w.sequence, created: w.created}
-	if w.started {
-		m.obs.ID, m.obs.Model = "resp_"+jsonedit.View(w.tail), w.o.Model
+	if !w.started {
+		return Codec{}.AppendErrorEvent(dst, e, nil)
 	}
-	return Codec{}.AppendErrorEvent(dst, e, &m)
+	dst = appendErrorEvent(dst, e, w.sequence)
+	w.sequence++
+	w.failure = e
+	if w.item.kind == messageItem || w.item.kind == reasoningItem {
+		w.unary = true // the item is for the response alone
+		w.partDone(nil)
+		w.keepItem("incomplete")
+	}
+	dst = append(w.event(dst, "response.failed"), `,"response":`...)
+	return w.close(w.response(dst, "failed"))
 }
 
 // start writes the two events that every stream begins with.
@@ -163,17 +176,21 @@ func (w *eventWriter) blockStart(dst []byte, b *conversation.Block) []byte {
 		}
 		w.refused = w.refused || b.Kind == conversation.Refusal
 		dst = w.partAdded(dst, b.Kind == conversation.Refusal)
-		dst = w.say(dst, b.Text)
+		dst = w.say(dst, b.Text, nil)
 		for i := range b.Citations {
 			dst = w.citation(dst, &b.Citations[i])
 		}
 	case reasoningItem: // begins with what it holds, which may be nothing
 		w.item = itemState{kind: pendingReasoning, signature: append(w.item.signature[:0], b.Signature...), origin: b.Origin, redacted: b.Redacted}
-		dst = w.say(dst, b.Text)
-	case callItem, customItem:
+		dst = w.say(dst, b.Text, nil)
+	case callItem, customItem, searchItem:
+		if b.Signature != "" && b.Origin != origin { // nothing but reasoning can hold it for the time it comes back
+			w.item = itemState{kind: pendingReasoning, signature: append(w.item.signature[:0], b.Signature...), origin: b.Origin}
+			dst = w.itemDone(dst)
+		}
 		dst = w.itemAdded(dst, itemState{kind: kind, call: *b.Call})
 		w.part.open, w.part.text = true, w.part.text[:0]
-		dst = w.say(dst, b.Call.Arguments)
+		dst = w.say(dst, b.Call.Arguments, nil)
 	case imageItem, opaqueItem:
 		dst = w.itemAdded(dst, itemState{kind: kind, whole: b})
 		dst = w.itemDone(dst)
@@ -187,15 +204,15 @@ func (w *eventWriter) delta(dst []byte, ev *conversation.Event) []byte {
 	switch ev.Delta {
 	case conversation.DeltaText:
 		if kind == messageItem && w.part.open {
-			return w.say(dst, ev.Text)
+			return w.say(dst, ev.Text, ev.Logprobs)
 		}
 	case conversation.DeltaThinking:
 		if kind == reasoningItem || kind == pendingReasoning {
-			return w.say(dst, ev.Text)
+			return w.say(dst, ev.Text, ev.Logprobs)
 		}
 	case conversation.DeltaArguments:
-		if kind == callItem || kind == customItem {
-			return w.say(dst, ev.Text)
+		if kind == callItem || kind == customItem || kind == searchItem {
+			return w.say(dst, ev.Text, ev.Logprobs)
 		}
 	case conversation.DeltaSignature:
 		w.item.signature = append(w.item.signature, ev.Text...)
@@ -207,14 +224,25 @@ func (w *eventWriter) delta(dst []byte, ev *conversation.Event) []byte {
 	return dst
 }
 
-// say writes a delta of whatever is open, and keeps its text, escaped, for the events that repeat it.
-func (w *eventWriter) say(dst []byte, s string) []byte {
-	if s == "" {
+// say writes a delta of whatever is open, and keeps its text, escaped, for the events that repeat it. A text may come
+// with log probabilities: the elements of an array.
+func (w *eventWriter) say(dst []byte, s string, logprobs []byte) []byte {
+	if s == "" && len(logprobs) == 0 {
 		return dst
 	}
-	if w.item.kind == pendingReasoning {
+	switch w.item.kind {
+	case pendingReasoning:
 		dst = w.beginReasoning(dst)
 		dst = w.partAdded(dst, false)
+	case searchItem: // has no deltas; its arguments are no text but an object
+		w.part.text = append(w.part.text, s...)
+		return dst
+	}
+	if len(logprobs) > 0 {
+		if len(w.part.logprobs) > 0 {
+			w.part.logprobs = append(w.part.logprobs, ',')
+		}
+		w.part.logprobs = appendOneLine(w.part.logprobs, logprobs)
 	}
 	if w.unary {
 		w.part.text = appendInside(w.part.text, s)
@@ -231,7 +259,7 @@ func (w *eventWriter) say(dst []byte, s string) []byte {
 	dst = jsonedit.AppendString(dst, s)
 	w.part.text = append(w.part.text, dst[start+1:len(dst)-1]...)
 	if w.item.kind == messageItem && !w.part.refusal {
-		dst = append(dst, `,"logprobs":[]`...)
+		dst = append(appendOneLine(append(dst, `,"logprobs":[`...), logprobs), ']')
 	}
 	return w.close(dst)
 }

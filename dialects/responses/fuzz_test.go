@@ -93,6 +93,9 @@ func FuzzDecodeRequest(f *testing.F) {
 	f.Add(`{"model":"m","instructions":"i","input":[{"type":"reasoning","summary":[],"encrypted_content":"s"},{"role":"assistant","content":[{"type":"refusal","refusal":"r"}]}]}`)
 	f.Add(`{"model":"m","input":[{"type":"function_call","call_id":"c","name":"f.x","arguments":{}},{"type":"function_call_output","call_id":"c","output":[{"type":"input_text","text":"t"}]}],"tools":[{"type":"function","name":"f"}]}`)
 	f.Add(`{"model":"m","input":[{"type":"x_call","call_id":"c"},{"type":"function_call_output","call_id":"c"}],"text":{"format":{"type":"json_schema","schema":{}}}}`)
+	f.Add(`{"model":"m","input":[{"type":"shell_call","call_id":"s","action":{}},{"type":"shell_call_output","call_id":"s","output":[]},{"type":"computer_call_output","output":{"image_url":"https://x/y"}},{"type":"mcp_call","name":"n","output":"o"}],"include":["a","message.output_text.logprobs"]}`)
+	f.Add(`{"model":"m","input":[{"type":"function_call","call_id":"c","name":"f","namespace":"n","arguments":"{}"},{"role":"user","content":"u"},{"type":"function_call_output","call_id":"c","output":"o"}],"tools":[{"type":"namespace","name":"n","tools":[{"type":"function","name":"f"},{"type":"custom","name":"g","format":{"type":"grammar","syntax":"lark","definition":"d"}}]}],"tool_choice":{"type":"custom","name":"g","namespace":"n"}}`)
+	f.Add(`{"model":"m","input":[{"type":"tool_search_call","execution":"client","call_id":"c","arguments":{}},{"type":"tool_search_output","call_id":"c","tools":[{"type":"function","name":"f"}]},{"type":"additional_tools","tools":[{"type":"custom","name":"g"}]}],"tools":[{"type":"tool_search","execution":"client","parameters":{}}],"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"mcp"}]}}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		r, err := decode(body)
 		if err != nil {

@@ -85,9 +85,37 @@ func TestConversationsAreDecoded(t *testing.T) {
 			"user image:https://x/y image:f1 document:text/plainaQ==a.txt document:https://x/z audio:audio/mpegaQ==\n",
 		},
 		{
-			"what only this dialect understands stays as it is, with its results",
-			`"input":[{"type":"web_search_call","id":"w"},{"type":"tool_search_call","call_id":"s"},{"type":"function_call_output","call_id":"s","output":"o"},{"type":"future_thing"}]`,
-			"assistant opaque:web_search_call opaque:tool_search_call\nuser opaque:function_call_output\nassistant opaque:future_thing\n",
+			"what only this dialect understands stays as it is",
+			`"input":[{"type":"web_search_call","id":"w"},{"type":"compaction","encrypted_content":"x"},{"type":"future_output"},{"type":"future_thing"}]`,
+			"assistant opaque:web_search_call opaque:compaction\nuser opaque:future_output\nassistant opaque:future_thing\n",
+		},
+		{
+			"what hosted tools did is told in words, in the turn of the one who did it",
+			`"input":[{"type":"web_search_call","id":"w","status":"completed","action":{"type":"search","query":"q"}},
+			{"type":"code_interpreter_call","id":"ci","code":"1+1","container_id":"c","outputs":null},
+			{"type":"mcp_call","id":"m","server_label":"s","name":"n","arguments":"{}","output":"o","error":null},
+			{"type":"shell_call","call_id":"s1","action":{"commands":["ls"]}},{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},
+			{"type":"shell_call_output","call_id":"s1","output":[{"stdout":"x"}]},{"type":"function_call_output","call_id":"c1","output":"y"},
+			{"type":"computer_call_output","call_id":"cc","output":{"type":"computer_screenshot","image_url":"data:image/png;base64,aQ=="}}]`,
+			`assistant text:[web_search_call {"action":{"type":"search","query":"q"}}] text:[code_interpreter_call {"code":"1+1"}]` +
+				` text:[mcp_call {"server_label":"s","name":"n","arguments":"{}","output":"o"}] text:[shell_call {"action":{"commands":["ls"]}}] call:c1:f:{}` + "\n" +
+				`user result:c1:f[text:y] text:[shell_call_output {"output":[{"stdout":"x"}]}] image:image/pngaQ==` + "\n",
+		},
+		{
+			"a function's output for a call of a hosted tool is told in words as well",
+			`"input":[{"type":"local_shell_call","call_id":"s","action":{"command":["ls"]}},{"type":"function_call_output","call_id":"s","output":"o"}]`,
+			`assistant text:[local_shell_call {"action":{"command":["ls"]}}]` + "\n" + `user text:[function_call_output {"output":"o"}]` + "\n",
+		},
+		{
+			"results go right behind their calls, whatever was said in between",
+			`"input":[{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"function_call","call_id":"c2","name":"g","arguments":"{}"},
+			{"type":"function_call_output","call_id":"c1","output":"1"},{"role":"developer","content":"d"},{"type":"function_call_output","call_id":"c2","output":"2"},{"role":"user","content":"u"}]`,
+			"assistant call:c1:f:{} call:c2:g:{}\nuser result:c1:f[text:1] result:c2:g[text:2]\ndeveloper text:d\nuser text:u\n",
+		},
+		{
+			"searches for tools say nothing: what they find is declared",
+			`"input":[{"role":"user","content":"u"},{"type":"tool_search_call","call_id":null,"execution":"server","arguments":{}},{"type":"tool_search_output","call_id":null,"tools":[]},{"type":"additional_tools","role":"developer","tools":[]}]`,
+			"user text:u\n",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -122,12 +150,19 @@ func TestRequestsThatCannotBeContinuedElsewhereAreRefused(t *testing.T) {
 		`"input":"x","tools":[{"type":"function"}]`:                            "tools[0].name",
 		`"input":"x","tools":[{"type":"function","name":"f","parameters":[]}]`: "tools[0].parameters",
 		`"input":"x","tool_choice":"some"`:                                     "tool_choice",
-		`"input":"x","tool_choice":{"type":"function"}`:                        "tool_choice",
-		`"input":"x","tool_choice":{"type":"allowed_tools","mode":"none"}`:     "tool_choice.mode",
-		`"input":"x","text":{"format":{"type":"xml"}}`:                         "text.format.type",
-		`"input":"x","text":{"format":{"type":"json_schema"}}`:                 "text.format.schema",
-		`"input":"x","temperature":"hot"`:                                      "temperature",
-		`"input":"x","reasoning":"high"`:                                       "reasoning",
+		`"input":"x","tool_choice":{"type":"web_search"}`:                      "tool_choice",
+		`"input":"x","tools":[{"type":"web_search"}],"tool_choice":"required"`: "tool_choice",
+		`"input":"x","tools":[{"type":"function","name":"f"}],"tool_choice":{"type":"allowed_tools","mode":"required","tools":[{"type":"mcp","server_label":"s"}]}`: "tool_choice",
+		`"input":"x","tools":[{"type":"custom"}]`:                                             "tools[0].name",
+		`"input":"x","tools":[{"type":"namespace","tools":[]}]`:                               "tools[0].name",
+		`"input":"x","tools":[{"type":"namespace","name":"n","tools":[{"type":"function"}]}]`: "tools[0].tools[0].name",
+		`"input":"x","include":"all"`:                                                         "include",
+		`"input":"x","tool_choice":{"type":"function"}`:                                       "tool_choice",
+		`"input":"x","tool_choice":{"type":"allowed_tools","mode":"none"}`:                    "tool_choice.mode",
+		`"input":"x","text":{"format":{"type":"xml"}}`:                                        "text.format.type",
+		`"input":"x","text":{"format":{"type":"json_schema"}}`:                                "text.format.schema",
+		`"input":"x","temperature":"hot"`:                                                     "temperature",
+		`"input":"x","reasoning":"high"`:                                                      "reasoning",
 	} {
 		_, err := decode(`{"model":"m",` + body + `}`)
 		var e *dialects.RequestError
@@ -159,7 +194,11 @@ func TestToolsAreStrictUnlessTheySayOtherwise(t *testing.T) {
 
 func TestOptionsSurviveDecodingAndEncoding(t *testing.T) {
 	for _, c := range []struct{ name, body, want string }{
-		{"limits", `"max_output_tokens":100,"temperature":0.5,"top_p":0.9,"top_logprobs":3`, `"max_output_tokens":100,"temperature":0.5,"top_p":0.9,"top_logprobs":3`},
+		{"limits", `"max_output_tokens":100,"temperature":0.5,"top_p":0.9`, `"max_output_tokens":100,"temperature":0.5,"top_p":0.9`},
+		{
+			"log probabilities", `"top_logprobs":3,"include":["message.output_text.logprobs","x.y"]`,
+			`"top_logprobs":3,"include":["message.output_text.logprobs","x.y"]`,
+		},
 		{"reasoning", `"reasoning":{"effort":"high","summary":"auto"}`, `"reasoning":{"effort":"high","summary":"auto"}`},
 		{"identity", `"safety_identifier":"u","prompt_cache_key":"k","service_tier":"flex","metadata":{"a":"b"}`, `"user":"u","prompt_cache_key":"k","service_tier":"flex","metadata":{"a":"b"}`},
 		{
@@ -208,7 +247,7 @@ func TestConversationsAreEncoded(t *testing.T) {
 		{Role: conversation.Assistant, Blocks: []conversation.Block{foreign, own, text(""), text("yes"), call, nameless}},
 		{Blocks: []conversation.Block{result("c", "f", text("1"), text("2")), result("", "g", text("see"), image), text("go on")}},
 		{Role: conversation.Developer, Blocks: []conversation.Block{text("brief")}},
-		{Role: conversation.Assistant, Blocks: []conversation.Block{text("done"), own}},
+		{Role: conversation.Assistant, Blocks: []conversation.Block{text("done"), own, text("")}},
 	}}
 	got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: "gpt-5.1", Vendor: "openai"})
 	id := gjson.Get(got, "input.4.call_id").String()
@@ -242,6 +281,7 @@ func TestReasoningModelsAreNotSampled(t *testing.T) {
 		notes         []string
 	}{
 		{"gpt-5", "openai", `"reasoning":{"effort":"low"},"include":["reasoning.encrypted_content"]`, []string{"stop", "temperature", "top_k"}},
+		{"gpt-5.5", "azure", `"reasoning":{"effort":"low"},"include":["reasoning.encrypted_content"]`, []string{"stop", "temperature", "top_k"}},
 		{"gpt-4o", "openai", `"temperature":0.5`, []string{"stop", "top_k", "reasoning.effort"}},
 		{"grok-4", "xai", `"temperature":0.5,"reasoning":{"effort":"low"},"include":["reasoning.encrypted_content"]`, []string{"stop", "top_k"}},
 		{"local", "", `"temperature":0.5,"reasoning":{"effort":"low"}`, []string{"stop", "top_k"}},
@@ -251,6 +291,14 @@ func TestReasoningModelsAreNotSampled(t *testing.T) {
 		if !slices.Equal(notes, c.notes) {
 			t.Errorf("%s: dropped %q, want %q", c.model, notes, c.notes)
 		}
+	}
+}
+
+func TestWhatReasoningModelsDoUnaskedIsNotNoted(t *testing.T) {
+	r := &conversation.Request{Temperature: "1.0", TopP: "1"}
+	got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: "gpt-5", Vendor: "openai"})
+	if gjson.Get(got, "temperature").Exists() || gjson.Get(got, "top_p").Exists() || len(notes) > 0 {
+		t.Errorf("got %s, dropped %q", got, notes)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // whole is an answer with every kind of item, and wholeStream the stream that it comes in.
 var (
 	reasoningDone = `{"id":"rs_1","type":"reasoning","summary":[{"type":"summary_text","text":"Hm.\n"},{"type":"summary_text","text":"So."}],"encrypted_content":"c2ln"}`
-	messageDone   = `{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","annotations":[{"type":"url_citation","start_index":0,"end_index":4,"url":"https://x","title":"T"}],"text":"Grüß 😀"},{"type":"refusal","refusal":"No."}]}`
+	messageDone   = `{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","annotations":[{"type":"url_citation","start_index":0,"end_index":4,"url":"https://x","title":"T"}],"logprobs":[{"token":"Grüß ","logprob":-0.10,"bytes":null,"top_logprobs":[]},{"token":"😀","logprob":0,"bytes":null,"top_logprobs":[]}],"text":"Grüß 😀"},{"type":"refusal","refusal":"No."}]}`
 	searchDone    = `{"id":"ws_1","type":"web_search_call","status":"completed","action":{"type":"search","query":"q"}}`
 	callDone      = `{"id":"fc_1","type":"function_call","status":"completed","arguments":"{\"n\": 1.50}","call_id":"call_1","name":"f"}`
 	customDone    = `{"id":"ctc_1","type":"custom_tool_call","status":"completed","input":"a\nb","call_id":"call_2","name":"patch"}`
@@ -31,8 +31,8 @@ var (
 		`{"type":"response.reasoning_summary_text.delta","output_index":0,"summary_index":1,"delta":"So."}`,
 		`{"type":"response.output_item.done","output_index":0,"item":`+reasoningDone+`}`,
 		`{"type":"response.output_item.added","output_index":1,"item":{"id":"msg_1","type":"message","content":[]}}`,
-		`{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"Gr\u00fc\u00df "}`,
-		`{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"\ud83d\ude00"}`,
+		`{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"Gr\u00fc\u00df ","logprobs":[{"token":"Grüß ","logprob":-0.10,"bytes":null,"top_logprobs":[]}]}`,
+		`{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"\ud83d\ude00","logprobs":[{"token":"😀","logprob":0,"bytes":null,"top_logprobs":[]}]}`,
 		`{"type":"response.output_text.annotation.added","output_index":1,"content_index":0,"annotation":{"type":"url_citation","start_index":0,"end_index":4,"url":"https://x","title":"T"}}`,
 		`{"type":"response.content_part.done","output_index":1,"content_index":0}`,
 		`{"type":"response.refusal.delta","output_index":1,"content_index":1,"delta":"No."}`,
@@ -260,6 +260,37 @@ func TestAnErrorContinuesTheNumbering(t *testing.T) {
 	}
 }
 
+func TestAFailedAnswerHasWhatCameBefore(t *testing.T) {
+	start := func(i int, b conversation.Block) conversation.Event {
+		return conversation.Event{Type: conversation.EventBlockStart, Index: i, Block: &b}
+	}
+	failed := conversation.Event{Type: conversation.EventError, Error: &conversation.Error{Status: 500, Message: "broken"}}
+	call := start(1, conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "c", Name: "f", Arguments: `{"a"`}})
+	text := []conversation.Event{{Type: conversation.EventStart}, start(0, conversation.Block{Kind: conversation.Text}), {Type: conversation.EventDelta, Text: "par"}}
+	for name, c := range map[string]struct {
+		events []conversation.Event
+		want   []string // type, status and text of each item
+	}{
+		"a text that is cut off": {append(slices.Clone(text), failed), []string{"message incomplete par"}},
+		"a call that is cut off": {append(slices.Clone(text), conversation.Event{Type: conversation.EventBlockStop}, call, failed), []string{"message completed par"}},
+		"nothing has come":       {[]conversation.Event{{Type: conversation.EventStart}, failed}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var last gjson.Result
+			eachFrame(t, strings.NewReader(write(dialects.WriterOptions{Model: "m"}, c.events...)), func(ev sse.Event) {
+				last = gjson.ParseBytes(bytesOf(ev))
+			})
+			var got []string
+			for _, item := range last.Get("response.output").Array() {
+				got = append(got, item.Get("type").String()+" "+item.Get("status").String()+" "+item.Get("content.0.text").String())
+			}
+			if !slices.Equal(got, c.want) || last.Get("response.error.message").String() != "broken" {
+				t.Errorf("got %q, want %q: %s", got, c.want, last.Raw)
+			}
+		})
+	}
+}
+
 func TestTheReaderRepairsWhatServersGetWrong(t *testing.T) {
 	done := func(i, item string) string {
 		return `{"type":"response.output_item.done","output_index":` + i + `,"item":` + item + `}`
@@ -268,6 +299,7 @@ func TestTheReaderRepairsWhatServersGetWrong(t *testing.T) {
 		return `{"type":"response.completed","response":{"id":"r","model":"m","status":"completed","output":[` + strings.Join(items, ",") + `]}}`
 	}
 	hello := `{"type":"message","content":[{"type":"output_text","text":"hello"}]}`
+	cited := `{"type":"message","content":[{"type":"output_text","text":"hello","annotations":[{"type":"url_citation","url":"https://a"},{"type":"url_citation","url":"https://b"}]}]}`
 	f := `{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}`
 	g := `{"type":"function_call","call_id":"d","name":"g","arguments":"{\"a\":1}"}`
 	for _, c := range []struct {
@@ -289,6 +321,31 @@ func TestTheReaderRepairsWhatServersGetWrong(t *testing.T) {
 			[]string{"f{}", `g{"a":1}`},
 			nil,
 		},
+		{
+			"sources named after their text was closed, or only when all is done",
+			bare(
+				`{"type":"response.output_item.added","output_index":0,"item":{"type":"message"}}`,
+				`{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"hello"}`,
+				`{"type":"response.content_part.done","output_index":0,"content_index":0}`,
+				`{"type":"response.output_text.annotation.added","output_index":0,"content_index":0,"annotation":{"type":"url_citation","url":"https://a"}}`,
+				done("0", cited), completed(cited),
+			),
+			[]string{"hello https://a https://b"},
+			nil,
+		},
+		{
+			"an answer in OpenRouter's manner, and reasoning in LM Studio's",
+			bare(
+				`{"type":"response.output_item.added","output_index":0,"item":{"type":"reasoning"}}`,
+				`{"type":"response.reasoning_text.delta","output_index":0,"content_index":0,"delta":"hm"}`,
+				done("0", `{"type":"reasoning","summary":[],"content":[{"type":"reasoning_text","text":"hm"}]}`),
+				`{"type":"response.output_item.added","output_index":1,"item":{"type":"message"}}`,
+				`{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"hello"}`,
+				done("1", hello), completed(hello),
+			) + "data: [DONE]\n\n",
+			[]string{"hm", "hello"},
+			nil,
+		},
 		{"[DONE] after the end", bare(completed(hello)) + "data: [DONE]\n\n", []string{"hello"}, nil},
 		{"[DONE] alone is no end", "data: [DONE]\n\n", nil, dialects.ErrTruncated},
 		{"no end", bare(done("0", hello)), []string{"hello"}, dialects.ErrTruncated},
@@ -303,6 +360,9 @@ func TestTheReaderRepairsWhatServersGetWrong(t *testing.T) {
 			for _, b := range fold(events).Choices[0].Blocks {
 				if b.Kind == conversation.Call {
 					b.Text = b.Call.Name + b.Call.Arguments
+				}
+				for _, source := range b.Citations {
+					b.Text += " " + source.URL
 				}
 				got = append(got, b.Text)
 			}

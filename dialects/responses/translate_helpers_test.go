@@ -1,6 +1,7 @@
 package responses
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"reflect"
@@ -81,7 +82,7 @@ func readStream(t testing.TB, src io.Reader) ([]conversation.Event, error) {
 		}
 		buf, failed = reader.Read(ev, buf[:0])
 		for _, e := range buf {
-			e.Text = strings.Clone(e.Text)
+			e.Text, e.Logprobs = strings.Clone(e.Text), bytes.Clone(e.Logprobs)
 			all = append(all, e)
 		}
 	})
@@ -126,7 +127,11 @@ func checkGrammar(t testing.TB, events []conversation.Event) {
 func fold(events []conversation.Event) *conversation.Response {
 	r := &conversation.Response{Origin: origin}
 	var c conversation.Choice
+	var logprobs []string
 	for _, e := range events {
+		if len(e.Logprobs) > 0 {
+			logprobs = append(logprobs, string(e.Logprobs))
+		}
 		switch e.Type {
 		case conversation.EventStart:
 			r.ID, r.Model, r.Created, r.Usage, r.UsageKnown = e.ID, e.Model, e.Created, e.Usage, e.UsageKnown
@@ -154,6 +159,9 @@ func fold(events []conversation.Event) *conversation.Response {
 		case conversation.EventStop:
 			c.Stop, c.StopSequence, c.StopDetail = e.Stop, e.StopSequence, e.StopDetail
 		}
+	}
+	if logprobs != nil {
+		c.Logprobs = json.RawMessage(`{"content":[` + strings.Join(logprobs, ",") + `]}`)
 	}
 	r.Choices = []conversation.Choice{c}
 	return r

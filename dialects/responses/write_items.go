@@ -2,6 +2,7 @@ package responses
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -17,6 +18,7 @@ const (
 	pendingReasoning // a reasoning item of which nothing was written yet
 	callItem
 	customItem // a call of a free-text tool
+	searchItem // a search for tools that the client does
 	imageItem
 	opaqueItem
 )
@@ -40,6 +42,12 @@ type partState struct {
 	text          []byte // escaped, without quotes
 	citations     int
 	annotations   []byte
+	logprobs      []byte // the elements of the array
+}
+
+// next is the state of a new part, with the memory of this one.
+func (p *partState) next(refusal bool) partState {
+	return partState{open: true, refusal: refusal, text: p.text[:0], annotations: p.annotations[:0], logprobs: p.logprobs[:0]}
 }
 
 // itemOf tells which item a block belongs to; noItem for what has no place in an answer of this dialect.
@@ -50,8 +58,11 @@ func itemOf(b *conversation.Block) itemKind {
 	case conversation.Thinking:
 		return reasoningItem
 	case conversation.Call:
-		if b.Call.Custom {
+		switch {
+		case b.Call.Custom:
 			return customItem
+		case b.Call.Name == clientSearch:
+			return searchItem
 		}
 		return callItem
 	}
@@ -85,6 +96,8 @@ func (w *eventWriter) itemID(dst []byte) []byte {
 		dst = append(dst, "fc_"...)
 	case customItem:
 		dst = append(dst, "ctc_"...)
+	case searchItem:
+		dst = append(dst, "tsc_"...)
 	case imageItem:
 		dst = append(dst, "ig_"...)
 	}
@@ -96,7 +109,8 @@ func (w *eventWriter) itemID(dst []byte) []byte {
 func (w *eventWriter) itemAdded(dst []byte, s itemState) []byte {
 	s.done, s.signature = w.item.done[:0], append(w.item.signature[:0], s.signature...)
 	w.item = s
-	w.part = partState{text: w.part.text[:0], annotations: w.part.annotations[:0]}
+	w.part = w.part.next(false)
+	w.part.open = false
 	if w.unary {
 		return dst
 	}
@@ -140,6 +154,15 @@ func (w *eventWriter) itemObject(dst []byte, status string) []byte {
 	case customItem:
 		dst = append(dst, `custom_tool_call","input":"`...)
 		dst = w.callTail(append(dst, w.part.text...))
+	case searchItem:
+		dst = append(dst, `tool_search_call","execution":"client"`...)
+		dst = w.callID(dst)
+		dst = append(dst, `,"arguments":`...)
+		if jsonedit.Validate(w.part.text, jsonedit.Limits{}) == nil {
+			dst = appendOneLine(dst, w.part.text)
+		} else {
+			dst = append(dst, '{', '}')
+		}
 	case imageItem:
 		dst = append(dst, `image_generation_call","result":`...)
 		if status == "completed" {
@@ -152,17 +175,26 @@ func (w *eventWriter) itemObject(dst []byte, status string) []byte {
 	return append(dst, '"', '}')
 }
 
-// callTail appends what calls of both kinds have in common. A call without an id, as Gemini's models make them, is given
-// one that no other call of the conversation has.
-func (w *eventWriter) callTail(dst []byte) []byte {
-	dst = append(dst, `","call_id":`...)
+// callID appends the id of the open call. One without, as Gemini's models make them, is given one that no other call of
+// the conversation has.
+func (w *eventWriter) callID(dst []byte) []byte {
+	dst = append(dst, `,"call_id":`...)
 	if c := &w.item.call; c.ID != "" {
-		dst = jsonedit.AppendString(dst, c.ID)
-	} else {
-		dst = append(append(dst, `"call_`...), w.tail...)
-		dst = append(strconv.AppendInt(append(dst, '_'), int64(w.index), 10), '"')
+		return jsonedit.AppendString(dst, c.ID)
 	}
-	return jsonedit.AppendString(append(dst, `,"name":`...), w.item.call.Name)
+	dst = append(append(dst, `"call_`...), w.tail...)
+	return append(strconv.AppendInt(append(dst, '_'), int64(w.index), 10), '"')
+}
+
+// callTail appends what calls of functions and of free-text tools have in common.
+func (w *eventWriter) callTail(dst []byte) []byte {
+	dst = w.callID(append(dst, '"'))
+	name := w.item.call.Name
+	if namespace, inner, ok := strings.Cut(name, namespaceMark); ok {
+		dst = jsonedit.AppendString(append(dst, `,"namespace":`...), namespace)
+		name = inner
+	}
+	return jsonedit.AppendString(append(dst, `,"name":`...), name)
 }
 
 // itemDone closes the open item, if there is one, with what is still to be said about it.
@@ -178,27 +210,35 @@ func (w *eventWriter) itemDone(dst []byte) []byte {
 		dst = w.beginReasoning(dst)
 	case callItem:
 		if len(w.part.text) == 0 {
-			dst = w.say(dst, "{}") // clients parse it
+			dst = w.say(dst, "{}", nil) // clients parse it
 		}
 		dst = w.textDone(dst, "response.function_call_arguments.done", "arguments")
 	case customItem:
 		dst = w.textDone(dst, "response.custom_tool_call_input.done", "input")
+	case searchItem:
+		w.part.open = false
 	}
 	dst = w.partDone(dst)
-	if len(w.output) > 0 {
-		w.output = append(w.output, ',')
-	}
-	start := len(w.output)
-	w.output = w.itemObject(w.output, "completed")
+	item := w.keepItem("completed")
 	if !w.unary {
 		dst = w.event(dst, "response.output_item.done")
 		dst = strconv.AppendInt(append(dst, `,"output_index":`...), int64(w.index), 10)
-		dst = append(append(dst, `,"item":`...), w.output[start:]...)
+		dst = append(append(dst, `,"item":`...), item...)
 		dst = w.close(dst)
 	}
 	w.item.kind = noItem
 	w.index++
 	return dst
+}
+
+// keepItem keeps the open item for the final event, and returns it.
+func (w *eventWriter) keepItem(status string) []byte {
+	if len(w.output) > 0 {
+		w.output = append(w.output, ',')
+	}
+	start := len(w.output)
+	w.output = w.itemObject(w.output, status)
+	return w.output[start:]
 }
 
 // textDone repeats what the deltas of an item said.
@@ -214,7 +254,7 @@ func (w *eventWriter) textDone(dst []byte, name, key string) []byte {
 
 // partAdded opens a part of the open item.
 func (w *eventWriter) partAdded(dst []byte, refusal bool) []byte {
-	w.part = partState{open: true, refusal: refusal, text: w.part.text[:0], annotations: w.part.annotations[:0]}
+	w.part = w.part.next(refusal)
 	if w.unary {
 		return dst
 	}
@@ -235,7 +275,8 @@ func (w *eventWriter) partObject(dst []byte) []byte {
 		dst = append(dst, `{"type":"refusal","refusal":"`...)
 	default:
 		dst = append(append(dst, `{"type":"output_text","annotations":[`...), w.part.annotations...)
-		dst = append(dst, `],"logprobs":[],"text":"`...)
+		dst = append(append(dst, `],"logprobs":[`...), w.part.logprobs...)
+		dst = append(dst, `],"text":"`...)
 	}
 	dst = append(dst, w.part.text...)
 	return append(dst, '"', '}')
@@ -254,15 +295,19 @@ func (w *eventWriter) partDone(dst []byte) []byte {
 	start := len(s.done)
 	s.done = w.partObject(s.done)
 	if !w.unary {
-		text, part, key := "response.output_text.done", "response.content_part.done", `,"logprobs":[],"text":"`
+		text, part, key := "response.output_text.done", "response.content_part.done", `,"text":"`
 		switch {
 		case s.kind == reasoningItem:
-			text, part, key = "response.reasoning_summary_text.done", "response.reasoning_summary_part.done", `,"text":"`
+			text, part = "response.reasoning_summary_text.done", "response.reasoning_summary_part.done"
 		case w.part.refusal:
 			text, key = "response.refusal.done", `,"refusal":"`
 		}
 		dst = append(append(w.partEvent(dst, text), key...), w.part.text...)
-		dst = w.close(append(dst, '"'))
+		dst = append(dst, '"')
+		if s.kind == messageItem && !w.part.refusal {
+			dst = append(append(append(dst, `,"logprobs":[`...), w.part.logprobs...), ']')
+		}
+		dst = w.close(dst)
 		dst = append(append(w.partEvent(dst, part), `,"part":`...), s.done[start:]...)
 		dst = w.close(dst)
 	}

@@ -173,6 +173,9 @@ func (r *Reader) Skip() {
 // Mark returns the place of what comes next.
 func (r *Reader) Mark() Mark { return Mark(r.at + 1) }
 
+// Offset returns where in the document the reader stands, in bytes.
+func (r *Reader) Offset() int { return r.at }
+
 // Seek goes to a mark.
 func (r *Reader) Seek(m Mark) {
 	if r.at = int(m) - 1; m == 0 {

@@ -19,15 +19,15 @@ func init() {
 	caddy.RegisterModule(Provider{})
 }
 
-// Provider sends requests to an endpoint that is compatible with OpenAI, Anthropic or Gemini. The API key goes where
-// the dialect's inventor wants it: a bearer token for Chat Completions and Responses, x-api-key for Messages,
-// x-goog-api-key for Gemini. Base URLs mean what they mean to the SDKs of the dialect.
+// Provider sends requests to an endpoint that is compatible with OpenAI, Anthropic or Gemini, or to Cohere's and Ollama's
+// own APIs. The API key goes where the dialect's inventor wants it: x-api-key for Messages, x-goog-api-key for Gemini, a
+// bearer token for all others. Base URLs mean what they mean to the SDKs of the dialect.
 type Provider struct {
 	// Preset names a known vendor or server ("groq", "vllm", ...), which sets the base URL, the environment variable of
 	// the key, the dialects and quirks. Default: none, and then a base URL has to be configured.
 	Preset string `json:"preset,omitempty"`
-	// DialectNames are the dialects that the endpoint speaks, best first: chat, responses, messages, gemini. Default:
-	// the preset's, or chat.
+	// DialectNames are the dialects that the endpoint speaks, best first: chat, responses, messages, gemini,
+	// cohere, ollama. Default: the preset's, or chat.
 	DialectNames []providers.Dialect `json:"dialects,omitempty"`
 
 	info PresetInfo
@@ -35,6 +35,7 @@ type Provider struct {
 
 var known = []string{
 	string(providers.Chat), string(providers.Responses), string(providers.Messages), string(providers.Gemini),
+	string(providers.Cohere), string(providers.Ollama),
 }
 
 // CaddyModule returns the Caddy module information.
@@ -92,6 +93,12 @@ func (p *Provider) Defaults() providers.Defaults {
 // Dialects are the configured ones, else the preset's.
 func (p *Provider) Dialects(string) []providers.Dialect { return p.info.Dialects }
 
+// Offers reports whether there is an operation other than Generate in a dialect: vendors with an API of their own offer
+// embeddings and the like in OpenAI's form, too, whatever conversations with them are held in.
+func (p *Provider) Offers(d providers.Dialect, o providers.Operation) bool {
+	return len(p.info.ChatPath) > 0 && d == providers.Chat && o != providers.CountTokens
+}
+
 // Prepare addresses and authenticates a call.
 func (p *Provider) Prepare(ctx context.Context, c *providers.Call) (*http.Request, error) {
 	if !slices.Contains(p.info.Dialects, c.Dialect) && c.Operation == providers.Generate {
@@ -115,6 +122,14 @@ func (p *Provider) Prepare(ctx context.Context, c *providers.Call) (*http.Reques
 }
 
 func (p *Provider) address(c *providers.Call) (*url.URL, error) {
+	if c.Operation == providers.Rerank && len(p.info.RerankPath) > 0 && c.BaseURL != nil {
+		return providers.JoinPath(providers.Root(c.BaseURL), p.info.RerankPath...), nil
+	}
+	if len(p.info.ChatPath) > 0 && c.Dialect == providers.Chat && c.BaseURL != nil && !providers.PathEndsIn(c.BaseURL, "v1") {
+		below := *c
+		below.BaseURL = providers.JoinPath(providers.Root(c.BaseURL), p.info.ChatPath...)
+		return providers.Address(&below)
+	}
 	if p.info.Unversioned && c.Dialect == providers.Chat && c.Operation == providers.Generate && !hasPath(c.BaseURL) {
 		return providers.JoinPath(c.BaseURL, "chat", "completions"), nil
 	}
@@ -127,7 +142,7 @@ func hasPath(u *url.URL) bool { return u != nil && u.Path != "" && u.Path != "/"
 //
 //	compatible {
 //		preset  <name>
-//		dialect chat|responses|messages|gemini...
+//		dialect chat|responses|messages|gemini|cohere|ollama...
 //	}
 func (p *Provider) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the kind
@@ -185,4 +200,5 @@ var (
 	_ caddyfile.Unmarshaler = (*Provider)(nil)
 	_ providers.Provider    = (*Provider)(nil)
 	_ providers.Defaulter   = (*Provider)(nil)
+	_ providers.Offerer     = (*Provider)(nil)
 )

@@ -70,8 +70,8 @@ func TestPresetsAreSound(t *testing.T) {
 			t.Errorf("%s: key would travel in clear text to %s", name, u)
 		case u.RawQuery != "" || u.User != nil || strings.HasSuffix(u.Path, "/"):
 			t.Errorf("%s: odd base URL %s", name, u)
-		case u.Path == "" && !info.Unversioned:
-			t.Errorf("%s: the base URL %s holds no version", name, u)
+		case (u.Path == "") != (info.Unversioned || len(info.ChatPath) > 0):
+			t.Errorf("%s: the version is missing in the base URL %s, or one too many", name, u)
 		case len(info.KeyEnv) == 0 && !info.KeyOptional:
 			t.Errorf("%s: no environment variable for the key", name)
 		case info.Local != (info.KeyOptional && name != "litellm"):
@@ -99,19 +99,53 @@ func TestBaseURLsMeanWhatTheDialectSays(t *testing.T) {
 		{preset: "vllm", base: "http://gpu:8000", dialect: "chat", op: providers.Embeddings, want: "http://gpu:8000/v1/embeddings"},
 		{preset: "perplexity", base: "https://api.perplexity.ai", dialect: "chat", want: "https://api.perplexity.ai/chat/completions"},
 		{preset: "perplexity", base: "http://proxy/pplx", dialect: "chat", want: "http://proxy/pplx/chat/completions"},
+		{preset: "cohere", base: "https://api.cohere.com", dialect: "cohere", want: "https://api.cohere.com/v2/chat"},
+		{preset: "cohere", base: "https://api.cohere.com/v2/", dialect: "cohere", want: "https://api.cohere.com/v2/chat"},
+		{preset: "cohere", base: "https://api.cohere.ai/compatibility/v1", dialect: "cohere", want: "https://api.cohere.ai/v2/chat"},
+		{preset: "cohere", base: "http://proxy/co", dialect: "cohere", want: "http://proxy/co/v2/chat"},
+		{preset: "cohere", base: "https://api.cohere.com", dialect: "chat", want: "https://api.cohere.com/compatibility/v1/chat/completions"},
+		{preset: "cohere", base: "https://api.cohere.ai/compatibility/v1", dialect: "chat", want: "https://api.cohere.ai/compatibility/v1/chat/completions"},
+		{preset: "cohere", base: "https://api.cohere.com/v2", dialect: "chat", op: providers.Embeddings, want: "https://api.cohere.com/compatibility/v1/embeddings"},
+		{preset: "cohere", base: "https://api.cohere.com/compatibility/v1", dialect: "chat", op: providers.Rerank, want: "https://api.cohere.com/v2/rerank"},
+		{preset: "ollama", base: "http://h:11434", dialect: "ollama", want: "http://h:11434/api/chat"},
+		{preset: "ollama", base: "http://h:11434/v1", dialect: "ollama", want: "http://h:11434/api/chat"},
+		{preset: "ollama", base: "http://h:11434/api/", dialect: "ollama", want: "http://h:11434/api/chat"},
+		{preset: "ollama", base: "http://h/a%2Fb/v1", dialect: "ollama", want: "http://h/a%2Fb/api/chat"},
+		{preset: "ollama", base: "http://h:11434", dialect: "chat", want: "http://h:11434/v1/chat/completions"},
+		{preset: "ollama", base: "http://h:11434/v1", dialect: "chat", want: "http://h:11434/v1/chat/completions"},
+		{preset: "ollama", base: "http://h/lane", dialect: "chat", op: providers.Embeddings, want: "http://h/lane/v1/embeddings"},
 		{preset: "openrouter", base: "https://openrouter.ai/api/v1", dialect: "responses", want: "https://openrouter.ai/api/v1/responses"},
 	} {
 		base, err := url.Parse(tc.base)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := provision(t, &Provider{Preset: tc.preset}).Prepare(context.Background(), &providers.Call{
+		r, err := provision(t, &Provider{Preset: tc.preset, DialectNames: []providers.Dialect{tc.dialect}}).Prepare(context.Background(), &providers.Call{
 			Dialect: tc.dialect, Operation: tc.op, Model: "m", BaseURL: base, Header: http.Header{},
 		})
 		if err != nil {
 			t.Errorf("%s: %v", tc.preset, err)
 		} else if r.URL.String() != tc.want {
 			t.Errorf("got %s, want %s", r.URL, tc.want)
+		}
+	}
+}
+
+func TestVendorsWithAnAPIOfTheirOwnOfferOpenAIsOtherOperations(t *testing.T) {
+	for _, tc := range []struct {
+		preset  string
+		dialect providers.Dialect
+		op      providers.Operation
+		want    bool
+	}{
+		{"cohere", providers.Chat, providers.Embeddings, true},
+		{"ollama", providers.Chat, providers.Completions, true},
+		{"ollama", providers.Gemini, providers.Embeddings, false},
+		{"ollama", providers.Chat, providers.CountTokens, false},
+		{"groq", providers.Chat, providers.Embeddings, false},
+	} {
+		if got := provision(t, &Provider{Preset: tc.preset}).Offers(tc.dialect, tc.op); got != tc.want {
+			t.Errorf("%+v: got %v", tc, got)
 		}
 	}
 }
@@ -132,6 +166,9 @@ func TestOptionsAreParsed(t *testing.T) {
 		{input: "compatible", dialects: []providers.Dialect{"chat"}},
 		{input: "compatible {\npreset xai\n}", dialects: []providers.Dialect{"chat", "responses"}},
 		{input: "compatible {\npreset vllm\ndialect responses\ndialect messages\n}", dialects: []providers.Dialect{"responses", "messages"}},
+		{input: "compatible {\npreset ollama\n}", dialects: []providers.Dialect{"ollama", "chat"}},
+		{input: "compatible {\npreset ollama\ndialect chat\n}", dialects: []providers.Dialect{"chat"}},
+		{input: "compatible {\npreset cohere\n}", dialects: []providers.Dialect{"cohere"}},
 		{input: "compatible {\npreset vlm\n}", err: "did you mean 'vllm'?"},
 		{input: "compatible {\npreset nothing-like-it\n}", err: "unknown preset 'nothing-like-it'"},
 		{input: "compatible {\npreset xai\npreset xai\n}", err: "already specified"},

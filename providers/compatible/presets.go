@@ -21,6 +21,11 @@ type PresetInfo struct {
 	Dialects []providers.Dialect
 	// PriceBook is the vendor's name in the price book where it is not the name of the preset.
 	PriceBook string
+	// ChatPath are the segments below the vendor's own API where its Chat Completions are. It is set for those who have
+	// an API of their own, too: Dialects then begins with that, and BaseURL holds no version.
+	ChatPath []string
+	// RerankPath are the segments below the vendor's own API where /rerank is, if it is not among the others.
+	RerankPath []string
 	// Unversioned says that a base URL without a path really has none: no /v1 is added.
 	Unversioned bool
 	// Needless are top-level members of Chat Completions requests that it answers with an error, although it does
@@ -30,15 +35,22 @@ type PresetInfo struct {
 
 var (
 	chatAndResponses = []providers.Dialect{providers.Chat, providers.Responses}
+	// Cohere's own API can do more than its endpoint for OpenAI's clients, Ollama's as well; but what Ollama gets from
+	// clients that speak Chat Completions can stay as it is.
+	cohereOnly    = []providers.Dialect{providers.Cohere}
+	ollamaAndChat = []providers.Dialect{providers.Ollama, providers.Chat}
 
 	presets = map[string]PresetInfo{
 		// Vendors.
-		"alibaba":      {BaseURL: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", KeyEnv: []string{"DASHSCOPE_API_KEY"}},
-		"alibaba-cn":   {BaseURL: "https://dashscope.aliyuncs.com/compatible-mode/v1", KeyEnv: []string{"DASHSCOPE_API_KEY"}},
-		"baseten":      {BaseURL: "https://inference.baseten.co/v1", KeyEnv: []string{"BASETEN_API_KEY"}},
-		"cerebras":     {BaseURL: "https://api.cerebras.ai/v1", KeyEnv: []string{"CEREBRAS_API_KEY"}},
-		"chutes":       {BaseURL: "https://llm.chutes.ai/v1", KeyEnv: []string{"CHUTES_API_KEY"}},
-		"cohere":       {BaseURL: "https://api.cohere.ai/compatibility/v1", KeyEnv: []string{"COHERE_API_KEY", "CO_API_KEY"}},
+		"alibaba":    {BaseURL: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", KeyEnv: []string{"DASHSCOPE_API_KEY"}},
+		"alibaba-cn": {BaseURL: "https://dashscope.aliyuncs.com/compatible-mode/v1", KeyEnv: []string{"DASHSCOPE_API_KEY"}},
+		"baseten":    {BaseURL: "https://inference.baseten.co/v1", KeyEnv: []string{"BASETEN_API_KEY"}},
+		"cerebras":   {BaseURL: "https://api.cerebras.ai/v1", KeyEnv: []string{"CEREBRAS_API_KEY"}},
+		"chutes":     {BaseURL: "https://llm.chutes.ai/v1", KeyEnv: []string{"CHUTES_API_KEY"}},
+		"cohere": {
+			BaseURL: "https://api.cohere.com", KeyEnv: []string{"COHERE_API_KEY", "CO_API_KEY"}, Dialects: cohereOnly,
+			ChatPath: []string{"compatibility", "v1"}, RerankPath: []string{"v2", "rerank"},
+		},
 		"crusoe":       {BaseURL: "https://api.inference.crusoecloud.com/v1", KeyEnv: []string{"CRUSOE_API_KEY"}},
 		"deepinfra":    {BaseURL: "https://api.deepinfra.com/v1/openai", KeyEnv: []string{"DEEPINFRA_API_KEY"}},
 		"deepseek":     {BaseURL: "https://api.deepseek.com/v1", KeyEnv: []string{"DEEPSEEK_API_KEY"}},
@@ -59,7 +71,7 @@ var (
 		"nebius":       {BaseURL: "https://api.tokenfactory.nebius.com/v1", KeyEnv: []string{"NEBIUS_API_KEY"}},
 		"novita":       {BaseURL: "https://api.novita.ai/openai", KeyEnv: []string{"NOVITA_API_KEY"}},
 		"nvidia":       {BaseURL: "https://integrate.api.nvidia.com/v1", KeyEnv: []string{"NVIDIA_API_KEY"}},
-		"ollama-cloud": {BaseURL: "https://ollama.com/v1", KeyEnv: []string{"OLLAMA_API_KEY"}},
+		"ollama-cloud": {BaseURL: "https://ollama.com", KeyEnv: []string{"OLLAMA_API_KEY"}, Dialects: ollamaAndChat, ChatPath: []string{"v1"}},
 		"openrouter":   {BaseURL: "https://openrouter.ai/api/v1", KeyEnv: []string{"OPENROUTER_API_KEY"}, Dialects: chatAndResponses},
 		"ovhcloud":     {BaseURL: "https://oai.endpoints.kepler.ai.cloud.ovh.net/v1", KeyEnv: []string{"OVHCLOUD_API_KEY"}},
 		"perplexity":   {BaseURL: "https://api.perplexity.ai", KeyEnv: []string{"PERPLEXITY_API_KEY"}, Unversioned: true},
@@ -82,7 +94,7 @@ var (
 		"litellm":  {BaseURL: "http://localhost:4000/v1", KeyEnv: []string{"LITELLM_API_KEY"}, KeyOptional: true},
 		"llamacpp": {BaseURL: "http://localhost:8080/v1", KeyEnv: []string{"LLAMA_CPP_API_KEY"}, KeyOptional: true, Local: true},
 		"lmstudio": {BaseURL: "http://localhost:1234/v1", KeyEnv: []string{"LMSTUDIO_API_KEY"}, KeyOptional: true, Local: true, Dialects: chatAndResponses},
-		"ollama":   {BaseURL: "http://localhost:11434/v1", KeyOptional: true, Local: true},
+		"ollama":   {BaseURL: "http://localhost:11434", KeyOptional: true, Local: true, Dialects: ollamaAndChat, ChatPath: []string{"v1"}},
 		"sglang":   {BaseURL: "http://localhost:30000/v1", KeyEnv: []string{"SGLANG_API_KEY"}, KeyOptional: true, Local: true},
 		"vllm":     {BaseURL: "http://localhost:8000/v1", KeyEnv: []string{"VLLM_API_KEY"}, KeyOptional: true, Local: true},
 	}

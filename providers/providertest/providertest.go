@@ -4,6 +4,7 @@ package providertest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -25,6 +26,8 @@ type Subject struct {
 	Model string
 	// CredentialHeader returns the canonical name of the header that holds the key of a dialect; empty for none.
 	CredentialHeader func(providers.Dialect) string
+	// StreamType is the media type that the provider's streams are asked for; empty for text/event-stream.
+	StreamType string
 }
 
 const (
@@ -111,7 +114,7 @@ func checkRequest(t *testing.T, s Subject, d providers.Dialect, stream bool) {
 	if r.Host != r.URL.Host || r.URL.Scheme != base.Scheme || r.URL.Host != base.Host {
 		t.Errorf("addressed to %s (host %s), base %s", r.URL, r.Host, s.BaseURL)
 	}
-	accept := map[bool]string{false: "application/json", true: "text/event-stream"}[stream]
+	accept := map[bool]string{false: "application/json", true: cmp.Or(s.StreamType, "text/event-stream")}[stream]
 	for name, want := range map[string]string{
 		"Content-Type": "application/json", "Accept": accept, "Accept-Encoding": "identity", "User-Agent": providers.UserAgent,
 	} {

@@ -1,0 +1,145 @@
+package cohere
+
+import (
+	"hash/fnv"
+	"slices"
+	"strconv"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+)
+
+// pickTools finds out which tools are sent. The API has no way to allow some of them only, or to force one: the others
+// are left out then, which comes to the same.
+func (e *requestEncoder) pickTools() {
+	c := e.r.Choice
+	allowed := c.Allowed
+	if c.Mode == conversation.ChoiceTool {
+		allowed = []string{c.Name}
+	}
+	for i := range e.r.Tools {
+		t := &e.r.Tools[i]
+		switch {
+		case len(allowed) > 0 && !slices.Contains(allowed, t.Name):
+		case t.Raw != nil && !t.Custom:
+			e.note(t.Name)
+		default:
+			e.tools = append(e.tools, t)
+		}
+	}
+}
+
+func (e *requestEncoder) writeTools() {
+	if len(e.tools) == 0 {
+		return
+	}
+	e.dst = append(jsonedit.AppendKey(e.dst, "tools"), '[')
+	for _, t := range e.tools {
+		e.tool(t)
+	}
+	e.dst = append(e.dst, ']')
+	e.strict()
+	switch e.r.Choice.Mode {
+	case conversation.ChoiceNone:
+		e.dst = jsonedit.AppendStringMember(e.dst, "tool_choice", "NONE")
+	case conversation.ChoiceRequired, conversation.ChoiceTool:
+		e.dst = jsonedit.AppendStringMember(e.dst, "tool_choice", "REQUIRED")
+	}
+	e.noteIf("parallel_tool_calls", e.r.ParallelTools != nil && !*e.r.ParallelTools)
+}
+
+func (e *requestEncoder) tool(t *conversation.Tool) {
+	name, schema, description := e.functionName(t.Name), t.Schema, t.Description
+	if t.Custom {
+		schema = []byte(conversation.FreeTextSchema)
+		description = freeTextDescription(t)
+		e.o.Rewrites.FreeText(name)
+	}
+	if len(schema) == 0 {
+		schema = []byte(`{"type":"object","properties":{}}`)
+	}
+	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"function","function":{`...)
+	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
+	e.dst = jsonedit.AppendTextMember(e.dst, "description", description)
+	e.dst = jsonedit.AppendRawMember(e.dst, "parameters", schema)
+	e.dst = append(e.dst, '}', '}')
+	e.noteIf("cache_control", t.Cache != nil)
+}
+
+// freeTextDescription tells in words what the schema of a free-text tool cannot.
+func freeTextDescription(t *conversation.Tool) string {
+	if t.Grammar == nil {
+		return t.Description
+	}
+	said := "The input has to match this " + t.Grammar.Syntax + " grammar:\n" + t.Grammar.Definition
+	if t.Description == "" {
+		return said
+	}
+	return t.Description + "\n\n" + said
+}
+
+// strict asks for calls that keep to their schemas, which the API has for all tools or none, and only where none of them
+// has nothing but optional parameters.
+func (e *requestEncoder) strict() {
+	asked, all := false, true
+	for _, t := range e.tools {
+		strict := t.Strict != nil && *t.Strict
+		asked = asked || strict
+		all = all && strict && requires(t.Schema)
+	}
+	if asked && all {
+		e.dst = append(jsonedit.AppendKey(e.dst, "strict_tools"), "true"...)
+	} else if asked {
+		e.note("tools.strict")
+	}
+}
+
+func requires(schema []byte) bool {
+	s := gjson.ParseBytes(schema)
+	some := false
+	s.Get("properties").ForEach(func(_, _ gjson.Result) bool { some = true; return false })
+	return !some || s.Get("required.0").Exists()
+}
+
+// functionName makes a name that the API accepts: letters, digits and underscores, no digit first. Names that are
+// already so stay as they are; two that differ stay different.
+func (e *requestEncoder) functionName(name string) string {
+	if isName(name) {
+		return name
+	}
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	sum := strconv.FormatUint(uint64(h.Sum32()), 36)
+	clean := make([]byte, 0, maxFunction)
+	if name == "" || name[0] >= '0' && name[0] <= '9' {
+		clean = append(clean, '_')
+	}
+	for i := 0; i < len(name) && len(clean) < maxFunction-1-len(sum); i++ {
+		if isNameByte(name[i]) {
+			clean = append(clean, name[i])
+		} else {
+			clean = append(clean, '_')
+		}
+	}
+	clean = append(append(clean, '_'), sum...)
+	e.o.Rewrites.Rename(name, string(clean))
+	return string(clean)
+}
+
+func isName(s string) bool {
+	if s == "" || len(s) > maxFunction || s[0] >= '0' && s[0] <= '9' {
+		return false
+	}
+	for i := range len(s) {
+		if !isNameByte(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isNameByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+}

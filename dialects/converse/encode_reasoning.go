@@ -1,0 +1,202 @@
+package converse
+
+import (
+	"math"
+	"strings"
+
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
+
+// The customary numbers of tokens; the vendors have no official ones.
+const (
+	minBudget  = 1024 // smallest budget_tokens that Claude accepts
+	answerRoom = 4096 // tokens left for the answer where maxTokens is ours to choose
+)
+
+// thinks reports whether Claude is asked to think.
+func (e *requestEncoder) thinks() bool {
+	return e.model.family == anthropic && (e.thinking == "enabled" || e.thinking == "adaptive")
+}
+
+// planReasoning decides on thinking and on maxTokens, which bound each other.
+func (e *requestEncoder) planReasoning() {
+	if n := e.r.MaxTokens; n != nil {
+		e.maxTokens = *n
+		if limit := e.o.MaxOutput; limit > 0 && *n > limit {
+			e.maxTokens = limit
+			e.note("max_tokens")
+		}
+	}
+	q := e.r.Reasoning
+	if q == nil {
+		return
+	}
+	off := q.Off || q.Effort == "none" || q.Budget != nil && *q.Budget <= 0
+	if !off && q.Effort == "" && q.Budget == nil && !q.Adaptive {
+		return // a wish about summaries alone asks for no thinking
+	}
+	switch e.model.family {
+	case anthropic:
+		e.planClaude(q, off)
+	case nova:
+		e.planNova(q, off)
+	case gptOSS, qwen, deepSeek:
+		switch {
+		case !off:
+			e.effort = threeLevels(q)
+		case e.model.family == gptOSS:
+			e.effort = "low" // it always thinks
+			e.note("reasoning")
+		}
+		if e.effort != "" && strings.Contains(e.model.id, "deepseek.r1") {
+			e.effort = "" // it always thinks, and as much as it likes
+			e.note("reasoning")
+		}
+	default:
+		if !off {
+			e.note("reasoning")
+		}
+	}
+}
+
+// planNova steers the thinking of Nova 2; there was none before.
+func (e *requestEncoder) planNova(q *conversation.Reasoning, off bool) {
+	switch {
+	case !strings.Contains(e.model.id, "nova-2"):
+		if !off {
+			e.note("reasoning")
+		}
+	case off:
+		e.thinking = "disabled"
+	default:
+		e.thinking, e.effort = "enabled", threeLevels(q)
+	}
+}
+
+// threeLevels is the nearest of the efforts that most makers know.
+func threeLevels(q *conversation.Reasoning) string {
+	effort := q.Effort
+	if q.Budget != nil {
+		effort = effortOf(*q.Budget)
+	}
+	switch effort {
+	case "minimal", "low":
+		return "low"
+	case "high", "xhigh", "max":
+		return "high"
+	}
+	return "medium"
+}
+
+func (e *requestEncoder) planClaude(q *conversation.Reasoning, off bool) {
+	native := e.r.Origin == anthropicOrigin
+	old := e.model.version != 0 && e.model.version < withThinking
+	switch {
+	case off:
+		if !old {
+			e.thinking = "disabled"
+		}
+		if native {
+			e.effort = q.Effort
+		}
+	case native && q.Budget == nil && !q.Adaptive:
+		e.effort = q.Effort // in Anthropic's own dialect, effort alone does not turn thinking on
+	case old:
+		e.note("reasoning")
+	case e.model.version >= withAdaptive && (q.Budget == nil || e.model.version >= withoutTunings):
+		e.thinking = "adaptive"
+		e.planDisplay(q)
+		switch {
+		case q.Budget != nil:
+			e.effort = effortOf(*q.Budget)
+		case q.Effort == "minimal":
+			e.effort = "low"
+		case q.Effort == "xhigh" && e.model.version < withoutTunings:
+			e.effort = "high"
+		default:
+			e.effort = q.Effort
+		}
+	default:
+		e.planBudget(q)
+	}
+}
+
+// planBudget turns thinking on with a number of tokens. It stays off where the answer has no room beside the smallest
+// budget, and where the client's conversation is in the middle of a tool loop whose thinking did not survive another
+// dialect: the model demands that such a turn starts with it.
+func (e *requestEncoder) planBudget(q *conversation.Reasoning) {
+	budget := budgetOf(q.Effort)
+	if q.Budget != nil {
+		budget = *q.Budget
+	}
+	budget = max(budget, minBudget)
+	room := e.maxTokens
+	if room == 0 {
+		if room = e.o.MaxOutput; room == 0 {
+			budget = min(budget, budgetOf("xhigh"))
+			room = budget + answerRoom
+		}
+	}
+	if room <= minBudget || e.loopWithoutThinking() {
+		e.note("reasoning")
+		return
+	}
+	e.maxTokens = room
+	e.thinking, e.budget = "enabled", min(budget, room-1)
+	e.planDisplay(q)
+}
+
+func (e *requestEncoder) planDisplay(q *conversation.Reasoning) {
+	switch q.Summary {
+	case "":
+	case "none":
+		e.display = "omitted"
+	default:
+		e.display = "summarized"
+	}
+}
+
+// loopWithoutThinking reports whether the conversation ends with tool results for a turn that does not start with
+// thinking.
+func (e *requestEncoder) loopWithoutThinking() bool {
+	n := len(e.turns)
+	if n < 2 || e.turns[n-1].blocks[0].Kind != conversation.Result {
+		return false
+	}
+	for i := n - 2; i >= 0; i-- {
+		if t := e.turns[i]; t.role == conversation.Assistant {
+			return t.blocks[0].Kind != conversation.Thinking
+		}
+	}
+	return false
+}
+
+// budgetOf is the budget for an effort. "max" is bounded by maxTokens alone.
+func budgetOf(effort string) int64 {
+	switch effort {
+	case "minimal":
+		return minBudget
+	case "low":
+		return 2048
+	case "high":
+		return 16384
+	case "xhigh":
+		return 32768
+	case "max":
+		return math.MaxInt32
+	}
+	return 8192
+}
+
+// effortOf is the effort for a budget.
+func effortOf(budget int64) string {
+	switch {
+	case budget <= 2048:
+		return "low"
+	case budget <= 8192:
+		return "medium"
+	case budget <= 16384:
+		return "high"
+	}
+	return "xhigh"
+}

@@ -1,0 +1,186 @@
+package converse
+
+import (
+	"slices"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+)
+
+// planTools picks the tools that can be sent. Where the client allows only some of them for this turn, the others are
+// left out, and all of them where it allows none: the dialect has no other way to say so. It demands tools, though, as
+// soon as the conversation holds calls.
+func (e *requestEncoder) planTools() {
+	e.choice = e.r.Choice
+	history := e.hasToolBlocks()
+	if e.choice.Mode == conversation.ChoiceNone {
+		if !history {
+			return
+		}
+		e.note("tool_choice")
+	}
+	for i := range e.r.Tools {
+		t := &e.r.Tools[i]
+		switch {
+		case len(e.choice.Allowed) > 0 && !slices.Contains(e.choice.Allowed, t.Name):
+		case t.Raw != nil && !t.Custom:
+			e.note("tools." + t.Name)
+		default:
+			e.tools = append(e.tools, t)
+		}
+	}
+	if len(e.tools) > 0 || !history {
+		return
+	}
+	if len(e.called) == 0 {
+		e.called = []string{"tool"} // results of calls that are not part of the conversation any more
+	}
+	for i, name := range e.called {
+		if !slices.Contains(e.called[:i], name) {
+			e.tools = append(e.tools, &conversation.Tool{Name: name})
+		}
+	}
+}
+
+// planChoice brings the tool choice into what the model takes.
+func (e *requestEncoder) planChoice() {
+	c := &e.choice
+	thinks := e.thinking == "enabled" || e.thinking == "adaptive"
+	switch {
+	case len(e.tools) == 0:
+		c.Mode = conversation.ChoiceUnset
+	case c.Mode == conversation.ChoiceRequired || c.Mode == conversation.ChoiceTool:
+		// Claude chooses for itself while it thinks, and the models of other makers always do.
+		if thinks || !e.model.is(anthropic, nova, mistral) {
+			e.note("tool_choice")
+			c.Mode = conversation.ChoiceAuto
+		} else if c.Mode == conversation.ChoiceTool && e.model.family == mistral {
+			// Any of one tool is that tool.
+			e.tools = slices.DeleteFunc(e.tools, func(t *conversation.Tool) bool { return t.Name != c.Name })
+			c.Mode = conversation.ChoiceRequired
+		}
+	}
+	if len(e.tools) == 0 || e.r.ParallelTools == nil || *e.r.ParallelTools {
+		return
+	}
+	// Anthropic's own member holds the choice as well, and both must not be there.
+	e.serial = e.model.family == anthropic && (c.Mode == conversation.ChoiceUnset || c.Mode == conversation.ChoiceAuto)
+	if !e.serial {
+		e.note("parallel_tool_calls")
+	}
+}
+
+func (e *requestEncoder) writeTools() {
+	if e.format.tool {
+		e.writeAnswerTool()
+		return
+	}
+	if len(e.tools) == 0 {
+		return
+	}
+	e.key("toolConfig")
+	e.raw(`{"tools":[`)
+	for _, t := range e.tools {
+		e.comma()
+		e.tool(t)
+		if e.model.is(anthropic) { // Nova takes cache points everywhere else
+			e.mark(t.Cache)
+		} else if t.Cache != nil {
+			e.note("cache_control")
+		}
+	}
+	e.raw("]")
+	switch e.choice.Mode {
+	case conversation.ChoiceAuto:
+		if !e.serial {
+			e.raw(`,"toolChoice":{"auto":{}}`)
+		}
+	case conversation.ChoiceRequired:
+		e.raw(`,"toolChoice":{"any":{}}`)
+	case conversation.ChoiceTool:
+		e.raw(`,"toolChoice":{"tool":{`)
+		e.text("name", e.toolName(e.choice.Name))
+		e.raw("}}")
+	}
+	e.raw("}")
+}
+
+func (e *requestEncoder) tool(t *conversation.Tool) {
+	description, schema := t.Description, t.Schema
+	if t.Custom {
+		schema = []byte(conversation.FreeTextSchema)
+		if g := t.Grammar; g != nil {
+			description += "\n\nThe input has to match this " + g.Syntax + " grammar:\n" + g.Definition
+		}
+		e.o.Rewrites.FreeText(acceptable(t.Name))
+	}
+	e.raw(`{"toolSpec":{`)
+	e.text("name", e.toolName(t.Name))
+	if !blank(description) {
+		e.text("description", description)
+	}
+	e.key("inputSchema")
+	e.raw(`{"json":`)
+	e.dst = appendToolSchema(e.dst, schema)
+	e.raw("}")
+	if t.Strict != nil && *t.Strict && !t.Custom {
+		if e.model.formats() {
+			e.raw(`,"strict":true`)
+		} else {
+			e.note("strict")
+		}
+	}
+	e.raw("}}")
+}
+
+// toolName is a name as the model gets it; what was changed is changed back in the answer.
+func (e *requestEncoder) toolName(name string) string {
+	ours := acceptable(name)
+	e.o.Rewrites.Rename(name, ours)
+	return ours
+}
+
+// answerTool is the function that stands for structured output.
+const answerTool = "json_answer"
+
+// writeAnswerTool writes the one tool that the model has to call with its answer.
+func (e *requestEncoder) writeAnswerTool() {
+	f := e.r.Format
+	e.o.Rewrites.Answer(answerTool)
+	e.key("toolConfig")
+	e.raw(`{"tools":[{"toolSpec":{`)
+	e.text("name", answerTool)
+	description := "Give the answer to the user with this tool."
+	if f.Description != "" {
+		description += " " + f.Description
+	}
+	e.text("description", description)
+	e.key("inputSchema")
+	e.raw(`{"json":`)
+	e.dst = appendToolSchema(e.dst, f.Schema)
+	if e.model.family == mistral {
+		e.raw(`}}}],"toolChoice":{"any":{}}}`)
+	} else {
+		e.raw(`}}}],"toolChoice":{"tool":{"name":"` + answerTool + `"}}}`)
+	}
+}
+
+// appendToolSchema appends the parameters of a tool, which have to be an object in any case.
+func appendToolSchema(dst []byte, schema []byte) []byte {
+	doc := gjson.Parse(jsonedit.View(schema))
+	if !doc.IsObject() {
+		return append(dst, `{"type":"object","properties":{}}`...)
+	}
+	if doc.Get("type").Exists() {
+		return append(dst, schema...)
+	}
+	dst = append(dst, `{"type":"object"`...)
+	doc.ForEach(func(k, v gjson.Result) bool {
+		dst = append(append(append(dst, ','), k.Raw...), ':')
+		dst = append(dst, v.Raw...)
+		return true
+	})
+	return append(dst, '}')
+}

@@ -1,0 +1,214 @@
+package converse
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
+
+// turn is what one side says before the other speaks again.
+type turn struct {
+	role   conversation.Role // User or Assistant
+	blocks []*conversation.Block
+}
+
+// opening stands before a conversation that starts with an answer.
+var opening = conversation.Block{Kind: conversation.Text, Text: "…"}
+
+// planTurns brings the conversation into the form that the API accepts: system prompts apart, questions and answers in
+// turn, a question first, results first in it, nothing empty.
+func (e *requestEncoder) planTurns() {
+	blocks := 0
+	for i := range e.r.Messages {
+		blocks += len(e.r.Messages[i].Blocks)
+	}
+	e.blocks, e.turns = make([]*conversation.Block, 0, blocks), make([]turn, 0, len(e.r.Messages)+1)
+	for i := range e.r.Messages {
+		m := &e.r.Messages[i]
+		if m.Name != "" {
+			e.note("name")
+		}
+		if m.Role == conversation.System || m.Role == conversation.Developer {
+			e.planSystem(m)
+		} else {
+			e.planMessage(m)
+		}
+	}
+	for _, t := range e.turns {
+		if t.role == conversation.User {
+			resultsFirst(t.blocks)
+		}
+	}
+	e.trimPrefill()
+	switch {
+	case len(e.turns) == 0 && e.err == nil:
+		e.err = dialects.BadRequest("messages", "the conversation has no message that can be sent")
+	case len(e.turns) > 0 && e.turns[0].role == conversation.Assistant:
+		e.turns = append([]turn{{role: conversation.User, blocks: []*conversation.Block{&opening}}}, e.turns...)
+	}
+}
+
+func (e *requestEncoder) planSystem(m *conversation.Message) {
+	for i := range m.Blocks {
+		switch b := &m.Blocks[i]; {
+		case b.Kind != conversation.Text:
+			e.note("system")
+		case !blank(b.Text):
+			e.system = append(e.system, b)
+		}
+	}
+}
+
+func (e *requestEncoder) planMessage(m *conversation.Message) {
+	for i := range m.Blocks {
+		b := &m.Blocks[i]
+		if !e.keep(m.Role, b) {
+			continue
+		}
+		b = e.identify(b)
+		if n := len(e.turns); n == 0 || e.turns[n-1].role != m.Role {
+			e.turns = append(e.turns, turn{role: m.Role, blocks: e.blocks[len(e.blocks):]})
+		}
+		// The blocks of a turn stand in a row, and there is room for all of them: appending to the turn and to the
+		// whole writes the same place.
+		t := &e.turns[len(e.turns)-1]
+		t.blocks, e.blocks = append(t.blocks, b), append(e.blocks, b)
+	}
+}
+
+// keep decides whether a block can be sent. What is dropped is noted, unless it says nothing.
+func (e *requestEncoder) keep(role conversation.Role, b *conversation.Block) bool {
+	switch b.Kind {
+	case conversation.Text, conversation.Refusal:
+		if len(b.Citations) > 0 {
+			e.note("citations")
+		}
+		return !blank(b.Text)
+	case conversation.Call:
+		return role == conversation.Assistant
+	case conversation.Result:
+		for i := range b.Result.Content {
+			e.checkResult(&b.Result.Content[i])
+		}
+		return role == conversation.User
+	case conversation.Thinking:
+		if role == conversation.Assistant && e.understands(b) {
+			return true
+		}
+		if b.Text != "" || b.Redacted {
+			e.note("thinking")
+		}
+	case conversation.Opaque:
+		e.note("content")
+	case conversation.Image, conversation.Document, conversation.Video:
+		if role == conversation.User {
+			e.checkMedia(b)
+			return true
+		}
+		e.note("assistant_media")
+	case conversation.Audio:
+		e.refuse("messages", "audio input is not supported by this model")
+	}
+	return false
+}
+
+// checkResult looks at what stands in a tool result.
+func (e *requestEncoder) checkResult(b *conversation.Block) {
+	switch b.Kind {
+	case conversation.Text, conversation.Refusal:
+	case conversation.Image, conversation.Document, conversation.Video:
+		e.checkMedia(b)
+	case conversation.Audio:
+		e.refuse("messages", "audio input is not supported by this model")
+	default:
+		e.note("content")
+	}
+}
+
+// understands reports whether the model can be given a piece of thinking. Claude demands its own signature; others have
+// none and recognize only what came through this dialect.
+func (e *requestEncoder) understands(b *conversation.Block) bool {
+	if b.Origin == origin && !e.model.is(anthropic) {
+		return true
+	}
+	return b.Signature != "" && (b.Origin == origin || b.Origin == anthropicOrigin && e.model.is(anthropic))
+}
+
+// identify gives calls without an id one, and results without one the id of the first call that is still open,
+// preferring one of the same name. The made-up ids depend on the order alone, so that they stay the same when the
+// conversation goes on.
+func (e *requestEncoder) identify(b *conversation.Block) *conversation.Block {
+	switch {
+	case b.Kind == conversation.Call:
+		e.called = append(e.called, b.Call.Name)
+		if b.Call.ID != "" {
+			return b
+		}
+		e.madeUp++
+		c := *b.Call
+		c.ID = "tooluse_" + strconv.Itoa(e.madeUp)
+		e.open = append(e.open, &c)
+		out := *b
+		out.Call = &c
+		return &out
+	case b.Kind == conversation.Result && b.Result.CallID == "" && len(e.open) > 0:
+		at := 0
+		for i, c := range e.open {
+			if c.Name == b.Result.Name {
+				at = i
+				break
+			}
+		}
+		r := *b.Result
+		r.CallID = e.open[at].ID
+		e.open = append(e.open[:at], e.open[at+1:]...)
+		out := *b
+		out.Result = &r
+		return &out
+	}
+	return b
+}
+
+// resultsFirst moves tool results to the front, keeping the order otherwise.
+func resultsFirst(blocks []*conversation.Block) {
+	at := 0
+	for i, b := range blocks {
+		if b.Kind != conversation.Result {
+			continue
+		}
+		copy(blocks[at+1:i+1], blocks[at:i])
+		blocks[at] = b
+		at++
+	}
+}
+
+// trimPrefill removes the white space at the end of a prefilled answer, which the API refuses.
+func (e *requestEncoder) trimPrefill() {
+	n := len(e.turns)
+	if n == 0 || e.turns[n-1].role != conversation.Assistant {
+		return
+	}
+	blocks := e.turns[n-1].blocks
+	last := blocks[len(blocks)-1]
+	if text := strings.TrimRightFunc(last.Text, unicode.IsSpace); last.Kind == conversation.Text && text != last.Text {
+		b := *last
+		b.Text = text
+		blocks[len(blocks)-1] = &b
+	}
+}
+
+// hasToolBlocks reports whether the conversation holds calls or results, which need tools to be declared.
+func (e *requestEncoder) hasToolBlocks() bool {
+	for _, b := range e.blocks {
+		if b.Kind == conversation.Call || b.Kind == conversation.Result {
+			return true
+		}
+	}
+	return false
+}
+
+// blank reports whether a text has no visible character. The API refuses such blocks.
+func blank(s string) bool { return strings.TrimSpace(s) == "" }

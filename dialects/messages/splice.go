@@ -1,0 +1,189 @@
+package messages
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+)
+
+// Splice replaces the model name: Anthropic reports usage unasked, so an ordinary request needs nothing else. What the
+// API would refuse because another vendor had a part in the conversation is taken out: thinking blocks with another
+// vendor's signature, and the wish to think where the open tool loop does not begin with Anthropic's own thinking.
+func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialects.SpliceOptions, edits []jsonedit.Edit) dialects.Splice {
+	if m, ok := obj.Get("model"); ok && h.Model != o.Model {
+		edits = append(edits, jsonedit.ReplaceValue(m, jsonedit.AppendString(nil, o.Model)))
+	}
+	s := dialects.Splice{Edits: edits}
+	foreign, budgeted := labelled(doc), thinksByBudget(doc, obj)
+	if !foreign && (!budgeted || bytes.Contains(doc, signatureKey)) {
+		return s
+	}
+	m, ok := present(doc, obj, "messages")
+	if !ok {
+		return s
+	}
+	f := foreigners{in: jsonedit.NewReader(doc), edits: s.Edits}
+	f.in.Seek(jsonedit.Mark(m.Start + 1))
+	for ok := f.in.Array(); ok; ok = f.in.Next() {
+		f.message(doc)
+	}
+	if f.removed {
+		s.Notes = append(s.Notes, "thinking")
+	}
+	if budgeted && f.loop.refused() {
+		if f.rethink(doc, obj, versionOf(o.Model)) {
+			s.Notes = append(s.Notes, "reasoning")
+		}
+	}
+	s.Edits = f.edits
+	return s
+}
+
+var signatureKey = []byte(`"signature"`)
+
+// thinksByBudget reports whether a request turns thinking on with a number of tokens. It is the one case in which the
+// API demands that a turn that calls tools begins with thinking.
+func thinksByBudget(doc []byte, obj *jsonedit.Object) bool {
+	m, ok := obj.Get("thinking")
+	if !ok {
+		return false
+	}
+	in := jsonedit.NewReader(m.Raw(doc))
+	return textIn(&in, "type") == "enabled"
+}
+
+// foreigners finds the blocks that other vendors signed.
+type foreigners struct {
+	in      jsonedit.Reader
+	edits   []jsonedit.Edit
+	removed bool
+
+	loop toolLoop
+}
+
+// toolLoop follows a conversation to find out whether it ends in the middle of a turn: the model called tools and has
+// their results. The API wants such a turn to begin with thinking if the model is to think with a budget. In later
+// steps of the turn the model may have gone without.
+type toolLoop struct {
+	last           string // who spoke last
+	turn, thinking bool   // the model spoke since the last question, and began with thinking
+	open           bool   // and now has the results of its calls
+}
+
+// see takes note of the next message: whether its first block is thinking and whether one is a result.
+func (l *toolLoop) see(role string, thinking, result bool) {
+	switch {
+	case role == "assistant":
+		if !l.turn {
+			l.turn, l.thinking = true, thinking
+		}
+		l.open = false
+	case result:
+		l.open = l.turn
+	case !l.open || l.last != "user": // a question, and not one that comes along with the results
+		l.turn, l.open = false, false
+	}
+	l.last = role
+}
+
+// refused reports whether the API would refuse to think on.
+func (l *toolLoop) refused() bool { return l.open && !l.thinking }
+
+// message looks through one message. One of which no block is left goes as a whole.
+func (f *foreigners) message(doc []byte) {
+	start, role, content := f.in.Mark(), "", jsonedit.Mark(0)
+	for ok := f.in.Object(); ok; ok = f.in.Next() {
+		switch f.in.Key() {
+		case "role":
+			role, _ = f.in.Text()
+		case "content":
+			content = f.in.Mark()
+		}
+	}
+	end := f.in.Mark()
+	f.in.Seek(content)
+	before, kept, thinking, result := len(f.edits), 0, false, false
+	for ok := f.in.Array(); ok; ok = f.in.Next() {
+		at := f.in.Mark()
+		kind, foreign := f.block()
+		if foreign {
+			f.removed = true
+			f.edits = append(f.edits, removal(doc, at, f.in.Mark()))
+			continue
+		}
+		if kept++; kept == 1 {
+			thinking = kind == "thinking" || kind == "redacted_thinking"
+		}
+		result = result || kind == "tool_result"
+	}
+	f.in.Seek(end)
+	if kept == 0 && len(f.edits) > before {
+		f.edits = append(f.edits[:before], removal(doc, start, end))
+		return
+	}
+	f.loop.see(role, thinking, result)
+}
+
+func (f *foreigners) block() (kind string, foreign bool) {
+	var proof string
+	for ok := f.in.Object(); ok; ok = f.in.Next() {
+		switch f.in.Key() {
+		case "type":
+			kind, _ = f.in.Text()
+		case "signature", "data":
+			proof, _ = f.in.Text()
+		}
+	}
+	if kind != "thinking" && kind != "redacted_thinking" {
+		return kind, false
+	}
+	_, from := unlabel(proof)
+	return kind, from != origin
+}
+
+// rethink leaves it to the model whether to think, or turns thinking off for this turn where a model cannot decide that.
+// With it goes the clean-up of thoughts, which the API takes from those who think only. It reports whether thinking is off.
+func (f *foreigners) rethink(doc []byte, obj *jsonedit.Object, v version) (off bool) {
+	m, _ := obj.Get("thinking")
+	if !v.has(withAdaptive) {
+		f.edits = append(f.edits, jsonedit.ReplaceValue(m, []byte(`{"type":"disabled"}`)))
+		f.keepThoughts(obj, doc)
+		return true
+	}
+	var thinking jsonedit.Object
+	if jsonedit.ScanObject(doc, m.Start, m.End, &thinking) != nil {
+		return false // it was scanned with the document
+	}
+	for _, m := range thinking.Members {
+		switch m.Key {
+		case "type":
+			f.edits = append(f.edits, jsonedit.ReplaceValue(m, []byte(`"adaptive"`)))
+		case "budget_tokens":
+			f.edits = append(f.edits, jsonedit.RemoveMember(&thinking, doc, m))
+		}
+	}
+	return false
+}
+
+// keepThoughts removes the wish to clear old thoughts.
+func (f *foreigners) keepThoughts(obj *jsonedit.Object, doc []byte) {
+	m, ok := obj.Get("context_management")
+	if !ok {
+		return
+	}
+	f.in.Seek(jsonedit.Mark(m.Start + 1))
+	f.in.Seek(f.in.Get("edits"))
+	for ok := f.in.Array(); ok; ok = f.in.Next() {
+		at := f.in.Mark()
+		if kind := textIn(&f.in, "type"); strings.HasPrefix(kind, "clear_thinking_") {
+			f.edits = append(f.edits, removal(doc, at, f.in.Mark()))
+		}
+	}
+}
+
+// removal removes an element of an array, which takes its comma with it just as a member does.
+func removal(doc []byte, start, end jsonedit.Mark) jsonedit.Edit {
+	return jsonedit.RemoveMember(nil, doc, jsonedit.Member{KeyStart: int(start) - 1, End: int(end) - 1})
+}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package usertimeout
+
+import (
+	"net"
+	"testing"
+	"time"
+)
+
+func timeoutOf(*testing.T, net.Conn) time.Duration { return 0 }
