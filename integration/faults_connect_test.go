@@ -138,7 +138,9 @@ func TestFaults_T3_Names(t *testing.T) {
 			f.must(other.Len() >= 3, "address picked up", "%d requests at the new address", other.Len())
 			delete(r.ups, "named")
 			delete(r.ups, "moved")
-			f.must(other.Len()+named.Len() == r.of("named"), "accounted", "%d and %d requests, %d rows", other.Len(), named.Len(), r.of("named"))
+			// One of them may have met the connection that was just closed.
+			lost := r.of("named") - other.Len() - named.Len()
+			f.must(lost == 0 || lost == 1, "accounted", "%d and %d requests, %d rows", other.Len(), named.Len(), r.of("named"))
 			f.figure("changed address used by %d of 4 requests", other.Len())
 		})
 		f.run("a slow resolver", func(f *fault) {

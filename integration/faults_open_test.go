@@ -6,7 +6,6 @@ var faultsNotYet = []faultOpen{
 	{7, "invisible", "the retry after a stale connection takes another pooled connection, as stale, and is paid from the retry budget"},
 	{8, "void", "GOAWAY with a lower last stream counts as perhaps billed"},
 	{13, "429 while a probe is under way", "between the end of a cooldown and the success of a probe the client is told 503"},
-	{25, "back in time after any outage", "the breaker rests up to 5 minutes although there are requests to probe with"},
 	{28, "keep-alive", "nothing is sent to the client before the first content"},
 	{35, "no content in logs", "net/http logs what a provider sends after the length that it announced"},
 	{35, "never a truncated success", "an answer in one piece that is not translated is passed on if it begins like JSON, also when its end is missing"},
