@@ -122,12 +122,10 @@ func (x *exchange) rejectBody(err error) error {
 			Status: http.StatusServiceUnavailable, Code: "overloaded",
 			Message: "the gateway holds too many large requests at the moment; try again shortly",
 		})
-	case x.r.Context().Err() != nil:
-		return x.abandon()
 	}
 	return x.reject(&dialects.RequestError{
 		Status: http.StatusBadRequest, Code: "unreadable_body",
-		Message: "the request body could not be read to its end",
+		Message: "the request body ended early or could not be read",
 	})
 }
 
