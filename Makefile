@@ -1,4 +1,4 @@
-.PHONY: build run test race lint fuzz bench faults ci clean
+.PHONY: build run test race lint fuzz bench ci clean
 
 build:
 	go build -trimpath -ldflags '-s -w' -o caddy ./cmd/caddy
@@ -20,10 +20,6 @@ fuzz:
 
 bench:
 	go run ./bench
-
-# The fault table at full size: half an hour on a machine that does nothing else.
-faults:
-	LLMGATEWAY_FAULTS=full go test -count=1 -timeout 90m -run Faults ./integration -faults.table
 
 ci:
 	.ci/run

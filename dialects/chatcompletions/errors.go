@@ -1,7 +1,9 @@
 package chatcompletions
 
 import (
+	"cmp"
 	"strings"
+	"unicode"
 
 	"github.com/tidwall/gjson"
 
@@ -15,14 +17,21 @@ import (
 func (Codec) AppendError(dst []byte, e *conversation.Error, _ string) []byte {
 	dst = append(dst, `{"error":{`...)
 	dst = jsonedit.AppendStringMember(dst, "message", e.Message)
-	kind := e.Type
-	if kind == "" {
-		kind = errorType(e.Status)
-	}
+	kind, code := words(e)
 	dst = jsonedit.AppendStringMember(dst, "type", kind)
 	dst = appendNullable(dst, "param", e.Param)
-	dst = appendNullable(dst, "code", e.Code)
+	dst = appendNullable(dst, "code", code)
 	return append(dst, '}', '}')
+}
+
+// words chooses the type and code of an error. A type with capitals is another vendor's name for it: OpenAI's word for
+// the HTTP status takes its place and it becomes the code, unless there is a better one.
+func words(e *conversation.Error) (kind, code string) {
+	kind, code = e.Type, e.Code
+	if strings.ContainsFunc(kind, unicode.IsUpper) {
+		kind, code = "", cmp.Or(code, kind)
+	}
+	return cmp.Or(kind, errorType(e.Status)), code
 }
 
 // AppendErrorEvent implements [dialects.Codec]. No [DONE] follows an error: SDKs would take the stream for complete.

@@ -45,6 +45,8 @@ func TestErrorsAreWrittenInOpenAIsShape(t *testing.T) {
 		{conversation.Error{Status: 429, Message: "m"}, `{"error":{"message":"m","type":"rate_limit_error","param":null,"code":null}}`},
 		{conversation.Error{Status: 402, Message: "m"}, `{"error":{"message":"m","type":"billing_error","param":null,"code":null}}`},
 		{conversation.Error{Status: 422, Message: "m"}, `{"error":{"message":"m","type":"invalid_request_error","param":null,"code":null}}`},
+		{conversation.Error{Status: 429, Type: "ThrottlingException", Message: "m"}, `{"error":{"message":"m","type":"rate_limit_error","param":null,"code":"ThrottlingException"}}`},
+		{conversation.Error{Status: 400, Type: "INVALID_ARGUMENT", Code: "c", Message: "m"}, `{"error":{"message":"m","type":"invalid_request_error","param":null,"code":"c"}}`},
 		{conversation.Error{Message: "m"}, `{"error":{"message":"m","type":"server_error","param":null,"code":null}}`},
 	} {
 		if got := string(Codec{}.AppendError(nil, &tt.err, "req")); got != tt.want {

@@ -84,6 +84,50 @@ func (d *requestDecoder) turn(p *place) {
 	}
 }
 
+// proven appends a thought of another vendor. Streams brought its words in pieces, which clients replay as they came, as
+// parts or as contents of their own; they become one thought again. Some clients keep what the proof came with and forget
+// the thought: where it is worth nothing alone, it goes, too.
+func (d *requestDecoder) proven(blocks []conversation.Block, w *wirePart) []conversation.Block {
+	b := conversation.Block{Kind: conversation.Thinking, Signature: w.signature, Origin: w.from, Redacted: w.kinship == redactedLabel}
+	if w.thought {
+		b.Text = w.text
+	}
+	if w.kinship == wordedLabel || w.thought && !b.Redacted {
+		var head string
+		if blocks, head = cutUnsigned(blocks); len(blocks) == 0 {
+			head = d.cutUnsigned() + head
+		}
+		b.Text = head + b.Text
+	}
+	if b.Text == "" && w.kinship == wordedLabel {
+		return blocks
+	}
+	return d.add(blocks, b)
+}
+
+// cutUnsigned removes the thoughts without a signature from the end of the conversation and returns their text.
+func (d *requestDecoder) cutUnsigned() (text string) {
+	for n := len(d.req.Messages); n > 0 && d.req.Messages[n-1].Role == conversation.Assistant; n-- {
+		var cut string
+		last := &d.req.Messages[n-1]
+		last.Blocks, cut = cutUnsigned(last.Blocks)
+		text = cut + text
+		if len(last.Blocks) > 0 {
+			break
+		}
+		d.req.Messages = d.req.Messages[:n-1]
+	}
+	return text
+}
+
+func cutUnsigned(blocks []conversation.Block) (rest []conversation.Block, text string) {
+	n := len(blocks)
+	for ; n > 0 && blocks[n-1].Kind == conversation.Thinking && blocks[n-1].Signature == "" && !blocks[n-1].Redacted; n-- {
+		text = blocks[n-1].Text + text
+	}
+	return blocks[:n], text
+}
+
 func rank(b *conversation.Block) int {
 	if b.Kind == conversation.Result {
 		return 0
@@ -145,17 +189,14 @@ func (d *requestDecoder) parts(p *place) (blocks []conversation.Block, results b
 type wirePart struct {
 	text, signature string
 	from            string // whose signature
-	said, thought   bool
-	redacted        bool
+	kinship         string // of another vendor's signature to its thought: redactedLabel, wordedLabel or none
+	thought         bool
 	// kind is the name of what else is in it, payload where it stands.
 	kind    string
 	payload jsonedit.Mark
 }
 
-// part appends the block of one part; none when the part says nothing.
-func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversation.Block {
-	start := d.in.Mark()
-	var w wirePart
+func (d *requestDecoder) wirePart(p *place) (w wirePart) {
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
 		key := d.key()
 		if d.in.Peek() == 'n' {
@@ -164,38 +205,44 @@ func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversat
 		switch key {
 		case "text":
 			in := p.in(key)
-			w.text, w.said = d.str(&in), true
+			w.text = d.str(&in)
 		case "thought":
 			w.thought = d.in.Peek() == 't'
 		case "thoughtSignature":
 			in := p.in(key)
-			w.signature, w.from, w.redacted = replayed(d.str(&in))
+			w.signature, w.from, w.kinship = replayed(d.str(&in))
 		case "videoMetadata", "partMetadata", "mediaResolution":
 			d.lost("parts." + key)
 		default:
 			w.kind, w.payload = key, d.in.Mark()
 		}
 	}
+	return w
+}
+
+// part appends the block of one part; none when the part says nothing.
+func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversation.Block {
+	start := d.in.Mark()
+	w := d.wirePart(p)
 	end := d.in.Mark()
 	if d.err != nil {
 		return blocks
 	}
-	if w.from != origin && !w.thought {
+	foreign := w.signature != "" && w.from != origin
+	if foreign && (w.kind != "" || !w.thought) { // the proof of a thought before it
+		w.thought = false
+		blocks = d.proven(blocks, &w)
 		w.signature = ""
 	}
 	switch in := p.in(w.kind); {
+	case w.kind == "" && w.thought && foreign:
+		blocks = d.proven(blocks, &w)
 	case w.kind == "" && w.thought:
-		if w.text != "" || w.signature != "" {
-			b := conversation.Block{Kind: conversation.Thinking, Text: w.text, Signature: w.signature, Origin: origin, Redacted: w.redacted}
-			if w.signature != "" {
-				b.Origin = w.from
-			}
-			// Streams bring the signature of a thought in a part of its own.
-			if n := len(blocks); n > 0 && b.Text == "" && !b.Redacted && blocks[n-1].Kind == conversation.Thinking && blocks[n-1].Signature == "" {
-				blocks[n-1].Signature, blocks[n-1].Origin = b.Signature, b.Origin
-			} else {
-				blocks = d.add(blocks, b)
-			}
+		// Streams bring the signature of a thought in a part of its own.
+		if n := len(blocks); n > 0 && w.text == "" && blocks[n-1].Kind == conversation.Thinking && blocks[n-1].Signature == "" {
+			blocks[n-1].Signature = w.signature
+		} else if w.text != "" || w.signature != "" {
+			blocks = d.add(blocks, conversation.Block{Kind: conversation.Thinking, Text: w.text, Signature: w.signature, Origin: origin})
 		}
 	case w.kind == "":
 		blocks = d.text(blocks, w.text, w.signature)

@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,6 +72,9 @@ func block(b *conversation.Block) string {
 	return s
 }
 
+// ofMessages is a signature of another vendor, as clients have it.
+var ofMessages = base64.StdEncoding.EncodeToString([]byte(label + "messages:c2ln"))
+
 func ask(parts string) string { return `{"contents":[{"role":"user","parts":[` + parts + `]}]}` }
 
 func TestContentsAreRead(t *testing.T) {
@@ -92,6 +96,19 @@ func TestContentsAreRead(t *testing.T) {
 		"thoughts and signatures": {
 			`{"contents":[{"role":"model","parts":[{"text":"Hm.","thought":true,"thought_signature":"c2ln"},{"text":"a","thoughtSignature":"YQ=="},{"text":"b"},{"text":"","thoughtSignature":"Yg=="},{"text":"c","thoughtSignature":"skip_thought_signature_validator"}]}]}`,
 			"model thinking Hm. signature=c2ln@gemini\nmodel text a signature=YQ==@gemini\nmodel text b signature=Yg==@gemini\nmodel text c",
+		},
+		"a thought of another vendor in the pieces that a stream brought": {
+			`{"contents":[{"role":"model","parts":[{"text":"I ","thought":true}]},{"role":"model","parts":[{"text":"see ","thought":true},{"text":"it.","thought":true,"thoughtSignature":"` + ofMessages + `"},{"text":"It","thought":true}]},` +
+				`{"role":"model","parts":[{"text":" is.","thought":true}]},{"role":"model","parts":[{"thought":true,"thoughtSignature":"` + ofMessages + `"}]},{"role":"model","parts":[{"text":"a"}]}]}`,
+			"model thinking I see it. signature=c2ln@messages\nmodel thinking It is. signature=c2ln@messages\nmodel text a",
+		},
+		"a signature that needs words, without them": {
+			`{"contents":[{"role":"model","parts":[{"text":"a","thoughtSignature":"` + base64.StdEncoding.EncodeToString([]byte(label+"messages:"+wordedLabel+"c2ln")) + `"}]}]}`,
+			"model text a",
+		},
+		"Gemini's own thoughts in pieces": {
+			`{"contents":[{"role":"model","parts":[{"text":"Hm.","thought":true},{"text":"Aha.","thought":true,"thoughtSignature":"c2ln"}]}]}`,
+			"model thinking Hm.\nmodel thinking Aha. signature=c2ln@gemini",
 		},
 		"media in both spellings": {
 			ask(`{"inline_data":{"mime_type":"image/png","data":"_-8"}},{"inlineData":{"mimeType":"application/pdf","data":"JVBERi0="}},{"inlineData":{"mimeType":"audio/wav","data":"UklGRg=="}},{"inlineData":{"mimeType":"text/plain","data":"aGk="},"mediaResolution":{"level":"X"}}`),

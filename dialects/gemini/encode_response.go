@@ -38,16 +38,31 @@ func appendIdentity(dst []byte, id, model string) []byte {
 func appendCandidate(dst []byte, c *conversation.Choice, index int) []byte {
 	dst = append(dst, `{"content":{"parts":[`...)
 	var g grounding
-	first, parts := true, 0
+	first, parts, carry := true, 0, ""
 	for i := range c.Blocks {
-		b, before := &c.Blocks[i], len(dst)
-		dst = appendPart(dst, b, first)
+		b := &c.Blocks[i]
+		if b.Kind == conversation.Thinking && carry != "" {
+			dst, carry = appendProof(dst, carry), ""
+			parts++
+		}
+		if isProof(b) {
+			carry = clientSignature(b)
+			continue
+		}
+		before := len(dst)
+		dst = appendPart(dst, b, first, carry)
 		if len(dst) == before {
 			continue
+		}
+		if carries(b) {
+			carry = ""
 		}
 		g.add(parts, b.Text, b.Citations)
 		first = first && b.Kind != conversation.Call
 		parts++
+	}
+	if carry != "" {
+		dst = appendProof(dst, carry)
 	}
 	dst = append(dst, `],"role":"model"}`...)
 	dst = appendFinish(dst, c.Stop, c.StopDetail)

@@ -30,6 +30,9 @@ type writing struct {
 	call      conversation.ToolCall
 	arguments []byte
 	signature []byte
+	worded    bool   // the open thought has words
+	carry     string // the signature of a thought of another vendor, for the next text or call
+	alone     string // the same, to stand alone
 
 	// Of the open text, for the offsets of citations.
 	said      []byte
@@ -100,6 +103,10 @@ func (w *eventWriter) begin(dst []byte, ev *conversation.Event) []byte {
 	if b.Kind == conversation.Thinking || b.Origin == origin {
 		c.signature = append(c.signature, b.Signature...)
 	}
+	if b.Kind == conversation.Thinking {
+		c.worded = false
+		dst = w.flush(dst, ev.Choice)
+	}
 	switch b.Kind {
 	case conversation.Text, conversation.Refusal, conversation.Thinking:
 		return w.text(dst, ev.Choice, b.Text, nil)
@@ -110,7 +117,7 @@ func (w *eventWriter) begin(dst []byte, ev *conversation.Event) []byte {
 		}
 		return dst
 	}
-	return w.part(dst, ev.Choice, b, false)
+	return w.part(dst, ev.Choice, b, false, "")
 }
 
 // delta adds to the open block. A delta of another kind than the block's has no place in the stream.
@@ -140,7 +147,8 @@ func (w *eventWriter) delta(dst []byte, ev *conversation.Event) []byte {
 	return dst
 }
 
-// end closes the open block. A signature comes with an empty text, as Google sends it in streams.
+// end closes the open block. A signature of Google comes with an empty text, as it does in Google's own streams, that of
+// another vendor with what is written next.
 func (w *eventWriter) end(dst []byte, ev *conversation.Event) []byte {
 	c := w.choice(ev.Choice)
 	b := &c.block
@@ -153,17 +161,23 @@ func (w *eventWriter) end(dst []byte, ev *conversation.Event) []byte {
 		c.sources.add(0, jsonedit.View(c.said), shifted(c.citations, c.said, c.past))
 		c.past = len(c.said)
 		if b.Signature != "" {
-			dst = w.part(dst, ev.Choice, b, false)
+			dst = w.part(dst, ev.Choice, b, false, "")
 		}
 	case conversation.Thinking:
-		if b.Signature != "" {
-			dst = w.part(dst, ev.Choice, b, false)
+		if isProof(b) {
+			if c.alone = clientSignature(b); c.worded {
+				c.carry = labelled(b, wordedLabel)
+			} else {
+				c.carry = c.alone
+			}
+		} else if b.Signature != "" {
+			dst = w.part(dst, ev.Choice, b, false, "")
 		}
 	case conversation.Call:
 		c.call.Arguments = jsonedit.View(c.arguments)
 		b.Call = &c.call
-		dst = w.part(dst, ev.Choice, b, !c.called)
-		c.called = true
+		dst = w.part(dst, ev.Choice, b, !c.called, c.carry)
+		c.called, c.carry = true, ""
 	}
 	c.block, c.call = conversation.Block{Kind: conversation.Opaque}, conversation.ToolCall{}
 	return dst
@@ -181,7 +195,9 @@ func (w *eventWriter) text(dst []byte, choice int, s string, logprobs []byte) []
 	dst = append(dst, `data: {"candidates":[{"content":{"parts":[{"text":`...)
 	dst = jsonedit.AppendString(dst, s)
 	if c.block.Kind == conversation.Thinking {
-		dst = append(dst, `,"thought":true`...)
+		dst, c.worded = append(dst, `,"thought":true`...), true
+	} else if c.carry != "" && s != "" {
+		dst, c.carry = jsonedit.AppendStringMember(dst, "thoughtSignature", c.carry), ""
 	}
 	dst = append(dst, `}],"role":"model"}`...)
 	if len(logprobs) > 0 {
@@ -190,12 +206,23 @@ func (w *eventWriter) text(dst []byte, choice int, s string, logprobs []byte) []
 	return w.close(dst, choice)
 }
 
+// flush writes a signature that found nothing to go with.
+func (w *eventWriter) flush(dst []byte, choice int) []byte {
+	c := w.choice(choice)
+	if c.carry == "" {
+		return dst
+	}
+	dst = appendProof(append(dst, `data: {"candidates":[{"content":{"parts":[`...), c.alone)
+	c.carry = ""
+	return w.close(append(dst, `],"role":"model"}`...), choice)
+}
+
 // part writes a block in one piece.
-func (w *eventWriter) part(dst []byte, choice int, b *conversation.Block, first bool) []byte {
+func (w *eventWriter) part(dst []byte, choice int, b *conversation.Block, first bool, carry string) []byte {
 	before := len(dst)
 	dst = append(dst, `data: {"candidates":[{"content":{"parts":[`...)
 	start := len(dst)
-	if dst = appendPart(dst, b, first); len(dst) == start {
+	if dst = appendPart(dst, b, first, carry); len(dst) == start {
 		return dst[:before]
 	}
 	oneLine(dst[start:])
@@ -220,6 +247,9 @@ func (w *eventWriter) sign(dst []byte) []byte {
 func (w *eventWriter) last(dst []byte) []byte {
 	if len(w.choices) == 0 {
 		w.choice(0)
+	}
+	for i := range w.choices {
+		dst = w.flush(dst, i)
 	}
 	dst = append(dst, `data: {"candidates":[`...)
 	for i, c := range w.choices {

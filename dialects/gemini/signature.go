@@ -18,13 +18,16 @@ const (
 	wireSkipSignature = "skip/thought/signature/validator"
 )
 
-// The proof of another vendor's thought goes to clients as the thoughtSignature of the thought, labelled with the
-// dialect that it is of, and in base64, for it is bytes to them. The length of label is a multiple of three, so that
+// The proof of another vendor's thought goes to clients as the thoughtSignature of the thought, or of the text or call
+// after it where the thought has been written already or has no words, labelled with the dialect that it is of, and in
+// base64, for it is bytes to them. Google's client for Go forgets parts that hold nothing else, some with all of their
+// turn. The length of label is a multiple of three, so that
 // its base64 can be found without decoding; wireLabel holds no character in which the two alphabets differ.
 const (
 	label         = "llm-gateway/signature"
 	wireLabel     = "bGxtLWdhdGV3YXkvc2lnbmF0dXJl"
 	redactedLabel = "redacted:" // there is nothing to the thought but its proof
+	wordedLabel   = "worded:"   // the proof is worth nothing without the thought's words, which stand before it
 )
 
 // ownSignature is the signature of a block that Gemini itself signed.
@@ -41,11 +44,19 @@ func clientSignature(b *conversation.Block) string {
 	if b.Kind != conversation.Thinking || b.Signature == "" || b.Origin == "" || b.Origin == origin {
 		return ownSignature(b)
 	}
-	redacted := ""
 	if b.Redacted {
-		redacted = redactedLabel
+		return labelled(b, redactedLabel)
 	}
-	return base64.StdEncoding.EncodeToString([]byte(label + b.Origin + ":" + redacted + b.Signature))
+	return labelled(b, "")
+}
+
+func labelled(b *conversation.Block, kind string) string {
+	return base64.StdEncoding.EncodeToString([]byte(label + b.Origin + ":" + kind + b.Signature))
+}
+
+// isProof reports whether a block is a thought of another vendor without words.
+func isProof(b *conversation.Block) bool {
+	return b.Kind == conversation.Thinking && b.Text == "" && b.Signature != "" && b.Origin != "" && b.Origin != origin
 }
 
 // callSignature is the signature for a call in an answer to a client. Signatures of other vendors are never passed off
@@ -58,22 +69,26 @@ func callSignature(b *conversation.Block, first bool) string {
 	return wireSkipSignature
 }
 
-// replayed is a signature that a client sent, and whose it is: Gemini's own, that of another vendor, or none when it is
-// the value that stands for none.
-func replayed(signature string) (proof, from string, redacted bool) {
+// replayed is a signature that a client sent, and whose it is: Gemini's own, that of another vendor with its kind, or none
+// when it is the value that stands for none.
+func replayed(signature string) (proof, from, kind string) {
 	switch {
 	case signature == skipSignature || signature == wireSkipSignature:
-		return "", "", false
+		return "", "", ""
 	case !strings.HasPrefix(signature, wireLabel):
-		return signature, origin, false
+		return signature, origin, ""
 	}
 	plain, err := base64.StdEncoding.DecodeString(standardBase64(signature))
 	if err != nil {
-		return "", "", false
+		return "", "", ""
 	}
 	from, proof, _ = strings.Cut(strings.TrimPrefix(jsonedit.View(plain), label), ":")
-	proof, redacted = strings.CutPrefix(proof, redactedLabel)
-	return proof, from, redacted
+	for _, kind := range [...]string{redactedLabel, wordedLabel} {
+		if rest, ok := strings.CutPrefix(proof, kind); ok {
+			return rest, from, kind
+		}
+	}
+	return proof, from, ""
 }
 
 // spliceSignatures appends the edits that take other vendors' thoughts out of a conversation: Google refuses a
@@ -107,8 +122,9 @@ func appendOwnParts(dst []byte, content gjson.Result) []byte {
 		}
 		dst = append(dst, '[')
 		v.ForEach(func(_, part gjson.Result) bool {
-			if !isForeign(part) {
-				dst, empty = append(jsonedit.AppendComma(dst), part.Raw...), false
+			n := len(dst)
+			if dst = appendOwnPart(dst, part); len(dst) > n {
+				empty = false
 			}
 			return true
 		})
@@ -121,7 +137,38 @@ func appendOwnParts(dst []byte, content gjson.Result) []byte {
 	return append(dst, '}')
 }
 
-// isForeign reports whether a part is a thought of another vendor.
+// appendOwnPart appends a part, or nothing when it is a thought of another vendor. A text or a call that carries the
+// signature of one is the client's own: it loses the signature, in whose place a call gets the value for none.
+func appendOwnPart(dst []byte, part gjson.Result) []byte {
+	if !isForeign(part) {
+		return append(jsonedit.AppendComma(dst), part.Raw...)
+	}
+	before, thought, call, said := len(dst), false, false, false
+	dst = append(jsonedit.AppendComma(dst), '{')
+	part.ForEach(func(key, v gjson.Result) bool {
+		switch canonical(key.Str) {
+		case "thoughtSignature":
+			return true
+		case "thought":
+			thought = v.Bool()
+		case "functionCall":
+			call = true
+		case "text":
+			said = v.Str != ""
+		}
+		dst = append(append(append(jsonedit.AppendComma(dst), key.Raw...), ':'), v.Raw...)
+		return true
+	})
+	if thought || !call && !said {
+		return dst[:before]
+	}
+	if call {
+		dst = jsonedit.AppendStringMember(dst, "thoughtSignature", wireSkipSignature)
+	}
+	return append(dst, '}')
+}
+
+// isForeign reports whether a part has the signature of another vendor.
 func isForeign(part gjson.Result) (foreign bool) {
 	part.ForEach(func(key, v gjson.Result) bool {
 		foreign = canonical(key.Str) == "thoughtSignature" && strings.HasPrefix(v.Str, wireLabel)

@@ -54,6 +54,53 @@ func TestThoughtsOfOthersComeBackThroughGeminiClients(t *testing.T) {
 	}
 }
 
+// TestASignatureGoesWithWordsOrACall holds answers of other vendors against Google's client for Go, which forgets parts
+// that have neither.
+func TestASignatureGoesWithWordsOrACall(t *testing.T) {
+	proof := conversation.Block{Kind: conversation.Thinking, Signature: "c2ln", Origin: "messages"}
+	thought := proof
+	thought.Text = "Hm."
+	carrier := `"thoughtSignature":"` + ofMessages + `"`
+	worded := `"thoughtSignature":"` + labelled(&proof, wordedLabel) + `"`
+	for name, c := range map[string]struct {
+		blocks      []conversation.Block
+		whole, last string // the parts of a whole answer, and the part of a stream that has the signature
+		back        string
+	}{
+		"text": {[]conversation.Block{proof, words("so")}, `{"text":"so",` + carrier + `}`, `{"text":"so",` + carrier + `}`, "thinking signature=c2ln@messages\nmodel text so"},
+		"text of a thought": {
+			[]conversation.Block{thought, words("so")},
+			`{"text":"Hm.","thought":true,` + carrier + `},{"text":"so"}`, `{"text":"so",` + worded + `}`, "thinking Hm. signature=c2ln@messages\nmodel text so",
+		},
+		"call": {
+			[]conversation.Block{proof, callOf("x", "f", "{}")},
+			`{"functionCall":{"id":"x","name":"f","args":{}},` + carrier + `}`, `{"functionCall":{"id":"x","name":"f","args":{}},` + carrier + `}`,
+			"thinking signature=c2ln@messages\nmodel call f x {}",
+		},
+		"nothing": {[]conversation.Block{proof}, `{"text":"","thought":true,` + carrier + `}`, `{"text":"","thought":true,` + carrier + `}`, "thinking signature=c2ln@messages"},
+		"each its own": {
+			[]conversation.Block{proof, thought, words("so")},
+			`{"text":"","thought":true,` + carrier + `},{"text":"Hm.","thought":true,` + carrier + `},{"text":"so"}`, `{"text":"so",` + worded + `}`,
+			"thinking signature=c2ln@messages\nmodel thinking Hm. signature=c2ln@messages\nmodel text so",
+		},
+	} {
+		r := &conversation.Response{Choices: []conversation.Choice{{Blocks: c.blocks, Stop: conversation.StopEnd}}}
+		whole := string(Codec{}.EncodeResponse(nil, r, "m"))
+		if !strings.Contains(whole, `"parts":[`+c.whole+`]`) {
+			t.Errorf("%s: the whole answer is %s", name, whole)
+		}
+		streamed := stream(r)
+		if !strings.Contains(streamed, `"parts":[`+c.last+`]`) {
+			t.Errorf("%s: the stream is %s", name, streamed)
+		}
+		for _, body := range []string{history(whole), history(documents(t, streamed)...)} {
+			if got := turns(mustDecode(t, body)); !strings.Contains(got, "model "+c.back) {
+				t.Errorf("%s: what comes back is %s", name, got)
+			}
+		}
+	}
+}
+
 func TestThoughtsOfOthersDoNotReachGoogle(t *testing.T) {
 	sig := clientSignature(&conversation.Block{Kind: conversation.Thinking, Signature: "c2ln", Origin: "messages"})
 	const before = `[{"role":"user", "parts":[{"text":"hi"}]},{"role":"model","parts":[`
@@ -62,9 +109,17 @@ func TestThoughtsOfOthersDoNotReachGoogle(t *testing.T) {
 	alone := `{"role":"model","parts":[{"thoughtSignature":"` + sig + `","text":"","thought":true}]},`
 	body := `{"contents":` + before + foreign + after + `}`
 	for name, tt := range map[string]struct{ body, want string }{
-		"in a turn":       {body, `{"contents":` + before + after + `}`},
-		"as a turn":       {`{"contents":[` + alone + `{"parts":[{"text":"on"}]}],"x":1}`, `{"contents":[{"parts":[{"text":"on"}]}],"x":1}`},
-		"in a question":   {`{"generateContentRequest":` + body + `}`, `{"generateContentRequest":{"contents":` + before + after + `}}`},
+		"in a turn":     {body, `{"contents":` + before + after + `}`},
+		"as a turn":     {`{"contents":[` + alone + `{"parts":[{"text":"on"}]}],"x":1}`, `{"contents":[{"parts":[{"text":"on"}]}],"x":1}`},
+		"in a question": {`{"generateContentRequest":` + body + `}`, `{"generateContentRequest":{"contents":` + before + after + `}}`},
+		"with a text": {
+			`{"contents":` + before + `{"text":"a","thoughtSignature":"` + sig + `"},` + after + `}`,
+			`{"contents":` + before + `{"text":"a"},` + after + `}`,
+		},
+		"with a call": {
+			`{"contents":` + before + `{"thoughtSignature":"` + sig + `","functionCall":{"name":"f"}}]}]}`,
+			`{"contents":` + before + `{"functionCall":{"name":"f"},"thoughtSignature":"skip/thought/signature/validator"}]}]}`,
+		},
 		"own stay":        {`{"contents":[ {"parts":[{"text":"a","thought":true,"thoughtSignature":"c2ln"}]} ]}`, `{"contents":[ {"parts":[{"text":"a","thought":true,"thoughtSignature":"c2ln"}]} ]}`},
 		"text that looks": {`{"contents":[{"parts":[{"text":"` + wireLabel + `"}]}]}`, `{"contents":[{"parts":[{"text":"` + wireLabel + `"}]}]}`},
 	} {

@@ -14,12 +14,15 @@ var pieces = []string{"Herons ", "are “grey”, ", "white 🐦 ", "or \\blue\\
 
 func says(question) reply { return reply{text: pieces} }
 
-func checkAnswer(t *testing.T, got answer, err error) {
+func checkAnswer(t *testing.T, l lane, got answer, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := answer{text: joined(pieces), input: inputTokens, output: outputTokens, ended: true}
+	want := answer{text: joined(pieces), input: inputTokens, cached: cachedTokens, output: outputTokens, stop: atWill}
+	if l.dialect == ollamaDialect {
+		want.cached = 0 // nobody says
+	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -32,7 +35,7 @@ func checkAsked(t *testing.T, u *upstream, stream bool) {
 	if len(asked) != 1 {
 		t.Fatalf("the upstream was asked %d times, want once", len(asked))
 	}
-	if q := asked[0]; q.model != "heron-1" || q.prompt != secretPrompt || q.stream != stream || stream && !q.wantsUsage {
+	if q := asked[0]; q.prompt != secretPrompt || q.stream != stream || stream && !q.wantsUsage {
 		t.Errorf("the upstream was asked %+v", q)
 	}
 }
@@ -40,8 +43,8 @@ func checkAsked(t *testing.T, u *upstream, stream bool) {
 func TestAnAnswerArrivesInOnePiece(t *testing.T) {
 	onEveryLane(t, func(t *testing.T, l lane) {
 		c, u := l.connect(t, says)
-		got, err := c.ask(t.Context(), turn{model: "bird"})
-		checkAnswer(t, got, err)
+		got, err := c.ask(t.Context(), turn{model: u.model})
+		checkAnswer(t, l, got, err)
 		checkAsked(t, u, false)
 	})
 }
@@ -50,8 +53,8 @@ func TestAStreamAddsUpToTheAnswer(t *testing.T) {
 	onEveryLane(t, func(t *testing.T, l lane) {
 		c, u := l.connect(t, says)
 		var heard []string
-		got, err := c.ask(t.Context(), turn{model: "bird", stream: true, onText: func(piece string) { heard = append(heard, piece) }})
-		checkAnswer(t, got, err)
+		got, err := c.ask(t.Context(), turn{model: u.model, stream: true, onText: func(piece string) { heard = append(heard, piece) }})
+		checkAnswer(t, l, got, err)
 		checkAsked(t, u, true)
 		if !slices.Equal(heard, pieces) {
 			t.Errorf("the text came as %q, want %q", heard, pieces)
@@ -66,9 +69,9 @@ func TestEveryPieceArrivesBeforeTheNextOneIsMade(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		step := make(chan struct{}, len(pieces))
-		c, _ := l.connect(t, func(question) reply { return reply{text: pieces, step: step} })
-		got, err := c.ask(ctx, turn{model: "bird", stream: true, onText: func(string) { step <- struct{}{} }})
-		checkAnswer(t, got, err)
+		c, u := l.connect(t, func(question) reply { return reply{text: pieces, step: step} })
+		got, err := c.ask(ctx, turn{model: u.model, stream: true, onText: func(string) { step <- struct{}{} }})
+		checkAnswer(t, l, got, err)
 	})
 }
 
@@ -78,7 +81,7 @@ func TestAClientThatLeavesEndsTheUpstreamsWork(t *testing.T) {
 		c, u := l.connect(t, func(question) reply { return reply{text: pieces[:1], end: held, left: left} })
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		_, err := c.ask(ctx, turn{model: "bird", stream: true, onText: func(string) { cancel() }})
+		_, err := c.ask(ctx, turn{model: u.model, stream: true, onText: func(string) { cancel() }})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("the client ended with %v, want context.Canceled", err)
 		}
@@ -93,37 +96,43 @@ func TestAClientThatLeavesEndsTheUpstreamsWork(t *testing.T) {
 	})
 }
 
-// forecast calls the tool until it has its result, and tells it then.
+// forecast has the tool called for two cities at once, and tells the results.
 func forecast(q question) reply {
-	for _, result := range q.results {
-		return reply{text: []string{"It is ", result}}
+	if len(q.results) == 0 {
+		return reply{calls: []toolCall{
+			{id: "call_x1", name: toolName, arguments: `{"city":"Zürich"}`},
+			{id: "call_x2", name: toolName, arguments: `{"city":"Bern"}`},
+		}}
 	}
-	return reply{call: &toolCall{id: "call_x1", name: toolName, arguments: `{"city":"Zürich"}`}}
+	r := reply{text: []string{"It is "}}
+	for _, c := range q.calls {
+		r.text = append(r.text, q.results[c.id], ".")
+	}
+	return r
 }
 
-func TestAToolIsCalledAndItsResultFindsItsWayBack(t *testing.T) {
-	for name, stream := range map[string]bool{"in one piece": false, "streamed": true} {
-		t.Run(name, func(t *testing.T) {
-			onEveryLane(t, func(t *testing.T, l lane) {
-				c, u := l.connect(t, forecast)
-				var arguments []string
-				got, err := c.ask(t.Context(), turn{model: "bird", stream: stream, run: func(a string) string {
-					arguments = append(arguments, a)
-					return "raining"
-				}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !got.ended || !strings.HasPrefix(got.text, "It is ") || !strings.Contains(got.text, "raining") {
-					t.Errorf("the last answer is %+v", got)
-				}
-				if len(arguments) != 1 || cityIn(arguments[0]) != "Zürich" {
-					t.Errorf("the tool was run with %q", arguments)
-				}
-				checkToolTurns(t, u.asked())
-			})
-		})
-	}
+func TestToolsAreCalledSideBySideAndTheirResultsFindTheirWayBack(t *testing.T) {
+	onEveryLane(t, func(t *testing.T, l lane) {
+		for _, stream := range []bool{false, true} {
+			c, u := l.connect(t, forecast)
+			var cities []string
+			got, err := c.ask(t.Context(), turn{model: u.model, stream: stream, run: func(arguments string) string {
+				city := cityIn(arguments)
+				cities = append(cities, city)
+				return "raining in " + city
+			}})
+			if err != nil {
+				t.Fatalf("stream %t: %v", stream, err)
+			}
+			if got.stop != atWill || !strings.HasPrefix(got.text, "It is ") || !strings.Contains(got.text, "raining in Zürich") {
+				t.Errorf("stream %t: the last answer is %+v", stream, got)
+			}
+			if !slices.Equal(cities, []string{"Zürich", "Bern"}) {
+				t.Errorf("stream %t: the tool was run for %q", stream, cities)
+			}
+			checkToolTurns(t, u.asked())
+		}
+	})
 }
 
 func cityIn(arguments string) string {
@@ -132,7 +141,8 @@ func cityIn(arguments string) string {
 	return in.City
 }
 
-// checkToolTurns looks at the two questions of a tool call. That every result has its call, the upstream has seen to.
+// checkToolTurns looks at the two questions of a turn with tools. That every result has its call, the upstream has seen
+// to.
 func checkToolTurns(t *testing.T, asked []question) {
 	t.Helper()
 	if len(asked) != 2 {
@@ -144,10 +154,13 @@ func checkToolTurns(t *testing.T, asked []question) {
 		}
 	}
 	q := asked[1]
-	if len(q.calls) != 1 || q.calls[0].name != toolName || cityIn(q.calls[0].arguments) != "Zürich" {
-		t.Fatalf("the second question held the calls %+v", q.calls)
+	if len(q.calls) != 2 || len(q.results) != 2 {
+		t.Fatalf("the second question held the calls %+v and the results %q", q.calls, q.results)
 	}
-	if len(q.results) != 1 || !strings.Contains(q.results[q.calls[0].id], "raining") {
-		t.Errorf("the second question held the results %q", q.results)
+	for i, city := range []string{"Zürich", "Bern"} {
+		c := q.calls[i]
+		if c.name != toolName || cityIn(c.arguments) != city || !strings.Contains(q.results[c.id], "raining in "+city) {
+			t.Errorf("the second question held the call %+v with the result %q, want %s", c, q.results[c.id], city)
+		}
 	}
 }

@@ -19,36 +19,57 @@ type messagesClient struct{ anthropic.Client }
 
 func newMessagesClient(_ *testing.T, base string) client { return messagesClient{newAnthropic(base)} }
 
-func (c messagesClient) ask(ctx context.Context, t turn) (answer, error) {
+func (t *turn) messages() anthropic.MessageNewParams {
+	blocks := []anthropic.ContentBlockParamUnion{anthropic.NewTextBlock(secretPrompt)}
+	if t.image != "" {
+		blocks = append(blocks, anthropic.NewImageBlockBase64("image/png", t.image))
+	}
 	p := anthropic.MessageNewParams{
-		Model: t.model, MaxTokens: 100,
-		Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(secretPrompt))},
+		Model: t.model, MaxTokens: outputLimit, Messages: []anthropic.MessageParam{anthropic.NewUserMessage(blocks...)},
 	}
 	if t.run != nil {
 		tool := anthropic.ToolUnionParamOfTool(anthropic.ToolInputSchemaParam{Properties: toolProperties}, toolName)
 		tool.OfTool.Description = anthropic.String(toolAbout)
 		p.Tools = []anthropic.ToolUnionParam{tool}
 	}
+	if t.schema != nil {
+		p.OutputConfig.Format.Schema = t.schema
+	}
+	if t.think {
+		p.Thinking = anthropic.ThinkingConfigParamOfEnabled(thinkingBudget)
+	}
+	return p
+}
+
+var messagesStops = map[anthropic.StopReason]stop{
+	anthropic.StopReasonEndTurn: atWill, anthropic.StopReasonMaxTokens: atLimit,
+	anthropic.StopReasonRefusal: filtered, anthropic.StopReasonToolUse: calling,
+}
+
+func (c messagesClient) ask(ctx context.Context, t turn) (answer, error) {
+	p := t.messages()
+	var a answer
 	for {
 		m, err := c.once(ctx, p, t)
 		if err != nil {
 			return answer{}, err
 		}
-		var text string
+		a.text = ""
 		var results []anthropic.ContentBlockParamUnion
 		for _, b := range m.Content {
 			switch b := b.AsAny().(type) {
+			case anthropic.ThinkingBlock:
+				a.thoughts += b.Thinking
 			case anthropic.TextBlock:
-				text += b.Text
+				a.text += b.Text
 			case anthropic.ToolUseBlock:
 				results = append(results, anthropic.NewToolResultBlock(b.ID, t.run(string(b.Input)), false))
 			}
 		}
 		if m.StopReason != anthropic.StopReasonToolUse {
-			return answer{
-				text: text, ended: m.StopReason == anthropic.StopReasonEndTurn,
-				input: m.Usage.InputTokens, output: m.Usage.OutputTokens,
-			}, nil
+			a.stop = messagesStops[m.StopReason]
+			a.input, a.cached, a.output = m.Usage.InputTokens+m.Usage.CacheReadInputTokens, m.Usage.CacheReadInputTokens, m.Usage.OutputTokens
+			return a, nil
 		}
 		p.Messages = append(p.Messages, m.ToParam(), anthropic.NewUserMessage(results...))
 	}

@@ -3,11 +3,11 @@ package sdk
 import (
 	"context"
 	"errors"
-	"net/http"
 	"testing"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
+	"github.com/openai/openai-go/v3/packages/respjson"
 	"github.com/openai/openai-go/v3/packages/ssestream"
 	"github.com/openai/openai-go/v3/shared"
 	"github.com/tidwall/gjson"
@@ -22,19 +22,35 @@ type chatClient struct{ openai.Client }
 
 func newChatClient(_ *testing.T, base string) client { return chatClient{newOpenAI(base)} }
 
-func (c chatClient) ask(ctx context.Context, t turn) (answer, error) {
-	p := openai.ChatCompletionNewParams{
-		Model:    t.model,
-		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(secretPrompt)},
+func (t *turn) chat() openai.ChatCompletionNewParams {
+	parts := []openai.ChatCompletionContentPartUnionParam{openai.TextContentPart(secretPrompt)}
+	if t.image != "" {
+		parts = append(parts, openai.ImageContentPart(openai.ChatCompletionContentPartImageImageURLParam{URL: "data:image/png;base64," + t.image}))
 	}
+	p := openai.ChatCompletionNewParams{Model: t.model, Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(parts)}}
 	if t.run != nil {
 		p.Tools = []openai.ChatCompletionToolUnionParam{openai.ChatCompletionFunctionTool(shared.FunctionDefinitionParam{
-			Name: toolName, Description: openai.String(toolAbout),
-			Parameters: shared.FunctionParameters{"type": "object", "properties": toolProperties},
+			Name: toolName, Description: openai.String(toolAbout), Parameters: toolSchema,
 		})}
 	}
+	if t.schema != nil {
+		p.ResponseFormat.OfJSONSchema = &shared.ResponseFormatJSONSchemaParam{
+			JSONSchema: shared.ResponseFormatJSONSchemaJSONSchemaParam{Name: "report", Schema: t.schema, Strict: openai.Bool(true)},
+		}
+	}
+	if t.think {
+		p.ReasoningEffort = shared.ReasoningEffortLow
+	}
+	return p
+}
+
+var chatStops = map[string]stop{"stop": atWill, "length": atLimit, "content_filter": filtered, "tool_calls": calling}
+
+func (c chatClient) ask(ctx context.Context, t turn) (answer, error) {
+	p := t.chat()
+	var a answer
 	for {
-		r, err := c.once(ctx, p, t)
+		r, err := c.once(ctx, p, t, &a)
 		if err != nil {
 			return answer{}, err
 		}
@@ -43,10 +59,12 @@ func (c chatClient) ask(ctx context.Context, t turn) (answer, error) {
 		}
 		choice := r.Choices[0]
 		if choice.FinishReason != "tool_calls" {
-			return answer{
-				text: choice.Message.Content, ended: choice.FinishReason == "stop",
-				input: r.Usage.PromptTokens, output: r.Usage.CompletionTokens,
-			}, nil
+			a.text, a.stop = choice.Message.Content, chatStops[choice.FinishReason]
+			if choice.Message.Refusal != "" {
+				a.stop = filtered
+			}
+			a.input, a.cached, a.output = r.Usage.PromptTokens, r.Usage.PromptTokensDetails.CachedTokens, r.Usage.CompletionTokens
+			return a, nil
 		}
 		p.Messages = append(p.Messages, choice.Message.ToParam())
 		for _, call := range choice.Message.ToolCalls {
@@ -55,9 +73,13 @@ func (c chatClient) ask(ctx context.Context, t turn) (answer, error) {
 	}
 }
 
-func (c chatClient) once(ctx context.Context, p openai.ChatCompletionNewParams, t turn) (*openai.ChatCompletion, error) {
+func (c chatClient) once(ctx context.Context, p openai.ChatCompletionNewParams, t turn, a *answer) (*openai.ChatCompletion, error) {
 	if !t.stream {
-		return c.Chat.Completions.New(ctx, p)
+		r, err := c.Chat.Completions.New(ctx, p)
+		if err == nil && len(r.Choices) > 0 {
+			a.thoughts += reasoningContent(r.Choices[0].Message.JSON.ExtraFields)
+		}
+		return r, err
 	}
 	p.StreamOptions.IncludeUsage = openai.Bool(true)
 	var acc openai.ChatCompletionAccumulator
@@ -68,32 +90,36 @@ func (c chatClient) once(ctx context.Context, p openai.ChatCompletionNewParams, 
 		if !acc.AddChunk(chunk) {
 			return nil, errors.New("the accumulator refused a chunk: " + chunk.RawJSON())
 		}
-		if t.onText != nil && len(chunk.Choices) > 0 && chunk.Choices[0].Delta.Content != "" {
-			t.onText(chunk.Choices[0].Delta.Content)
+		if len(chunk.Choices) == 0 {
+			continue
+		}
+		d := chunk.Choices[0].Delta
+		a.thoughts += reasoningContent(d.JSON.ExtraFields)
+		if t.onText != nil && d.Content != "" {
+			t.onText(d.Content)
 		}
 	}
 	return &acc.ChatCompletion, stream.Err()
+}
+
+// reasoningContent is the member for thoughts that vendors other than OpenAI have in common. The client has no field
+// for it.
+func reasoningContent(extra map[string]respjson.Field) string {
+	return gjson.Parse(extra["reasoning_content"].Raw()).String()
 }
 
 func (chatClient) failure(err error) (failure, bool) { return openAIFailure(err) }
 
 // openAIFailure reads the errors of openai-go: one for refusals, another for the middle of a stream.
 func openAIFailure(err error) (failure, bool) {
-	var refused *openai.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*openai.Error](err); ok {
 		f := failure{status: refused.StatusCode, kind: refused.Type, code: refused.Code, param: refused.Param, message: refused.Message}
 		f.readHeader(refused.Response.Header, "X-Request-Id")
 		return f, true
 	}
-	var broken *ssestream.StreamError
-	if errors.As(err, &broken) {
+	if broken, ok := errors.AsType[*ssestream.StreamError](err); ok {
 		e := gjson.GetBytes(broken.Event.Data, "error")
 		return failure{kind: e.Get("type").String(), code: e.Get("code").String(), message: e.Get("message").String(), withoutHeader: true}, true
 	}
 	return failure{}, false
-}
-
-// readHeader reads what clients look for in the headers of an error.
-func (f *failure) readHeader(h http.Header, requestID string) {
-	f.requestID, f.retryAfter, f.shouldRetry = h.Get(requestID), h.Get("Retry-After"), h.Get("X-Should-Retry")
 }

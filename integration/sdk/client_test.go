@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -18,7 +19,10 @@ type turn struct {
 	onText func(piece string)
 	// run is the tool that is offered, named toolName. Its calls are answered until the model makes none any more. Nil
 	// offers none.
-	run func(arguments string) string
+	run    func(arguments string) string
+	image  string // a PNG in base64 to go with the prompt
+	schema object // of the answer
+	think  bool   // and show it
 }
 
 // The tool that turns offer.
@@ -27,13 +31,22 @@ const (
 	toolAbout = "tells the weather"
 )
 
-var toolProperties = object{"city": object{"type": "string"}}
+var (
+	toolProperties = object{"city": object{"type": "string"}}
+	toolSchema     = object{"type": "object", "properties": toolProperties}
+)
 
-// answer is what a client made of the last response.
+// What a turn that thinks allows for.
+const (
+	thinkingBudget = 1024
+	outputLimit    = 4096
+)
+
+// answer is what a client made of the last response. The thoughts are those of all responses of the turn.
 type answer struct {
-	text          string
-	input, output int64 // tokens; 0 when the client was told none
-	ended         bool  // by its own will, as opposed to a limit, a filter or a tool call
+	text, thoughts        string
+	input, cached, output int64 // tokens; 0 when the client was told none
+	stop                  stop
 }
 
 // failure is the error that a client returned.
@@ -46,6 +59,11 @@ type failure struct {
 	retryAfter    string
 	shouldRetry   string
 	withoutHeader bool // the client keeps no headers of an error
+}
+
+// readHeader reads what clients look for in the headers of an error.
+func (f *failure) readHeader(h http.Header, requestID string) {
+	f.requestID, f.retryAfter, f.shouldRetry = h.Get(requestID), h.Get("Retry-After"), h.Get("X-Should-Retry")
 }
 
 // client is one of the vendors' clients.
@@ -61,50 +79,6 @@ var clients = map[string]func(t *testing.T, base string) client{
 	"responses": newResponsesClient,
 	"anthropic": newMessagesClient,
 	"genai":     newGeminiClient,
-}
-
-// lane is a client and the dialect of the provider behind the gateway.
-type lane struct {
-	client  string
-	dialect *dialect
-}
-
-// lanes are the clients and the dialects they reach: their own, which is spliced, and others, which are translated.
-var lanes = []lane{
-	{"openai", chatDialect},
-	{"openai", messagesDialect},
-	{"openai", geminiDialect},
-	{"anthropic", messagesDialect},
-	{"anthropic", chatDialect},
-	{"anthropic", geminiDialect},
-	{"responses", responsesDialect},
-	{"genai", geminiDialect},
-}
-
-// spliced reports whether the client speaks the provider's dialect.
-func (l lane) spliced() bool {
-	return l.dialect == map[string]*dialect{
-		"openai": chatDialect, "responses": responsesDialect, "anthropic": messagesDialect, "genai": geminiDialect,
-	}[l.client]
-}
-
-// onEveryLane runs a test for each lane.
-func onEveryLane(t *testing.T, test func(t *testing.T, l lane)) {
-	t.Helper()
-	for _, l := range lanes {
-		t.Run(l.client+" client to "+l.dialect.name, func(t *testing.T) {
-			t.Parallel()
-			test(t, l)
-		})
-	}
-}
-
-// connect starts an upstream with a script, a gateway that knows it by the model bird, and the lane's client.
-func (l lane) connect(t *testing.T, script func(question) reply) (client, *upstream) {
-	t.Helper()
-	u := startUpstream(t, l.dialect, script)
-	base := startGateway(t, u.provider()+"model bird up/heron-1\nmodels_only\nlb_retries 0")
-	return clients[l.client](t, base), u
 }
 
 func joined(pieces []string) string { return strings.Join(pieces, "") }

@@ -15,7 +15,7 @@ func TestEveryClientUnderstandsTheSimulatedProvider(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !strings.Contains(unary.text, "simulated answer") || !unary.ended || unary.input <= 0 || unary.output <= 0 {
+			if !strings.Contains(unary.text, "simulated answer") || unary.stop != atWill || unary.input <= 0 || unary.output <= 0 {
 				t.Errorf("got %+v", unary)
 			}
 			var heard strings.Builder
@@ -39,7 +39,7 @@ func checkSimulatedTool(t *testing.T, c client, stream bool) {
 		calls++
 		return "raining"
 	}})
-	if err != nil || calls != 1 || !got.ended || got.text == "" {
+	if err != nil || calls != 1 || got.stop != atWill || got.text == "" {
 		t.Errorf("with a tool, stream %t: %d calls and then %+v, %v", stream, calls, got, err)
 	}
 }

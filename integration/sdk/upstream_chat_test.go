@@ -5,20 +5,33 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"unicode/utf8"
 )
 
 // chatDialect is OpenAI Chat Completions.
 var chatDialect = &dialect{
-	name: "chat", kind: "openai",
+	name: "chat", kind: "openai", model: "gpt-5-heron",
 	parse:    parseChat,
 	unary:    chatAnswer,
-	opening:  func(q question) string { return chatChunk(object{"role": "assistant", "content": ""}, nil) },
-	delta:    func(piece string) string { return chatChunk(object{"content": piece}, nil) },
-	calling:  chatCalling,
-	ending:   chatEnding,
+	stream:   chatStream,
 	refusing: chatRefusing,
 	breaking: func(f *refusal) string { return frame("", chatRefusing(f)) },
 }
+
+// chatMessage is a message as Chat Completions has it, and Cohere.
+type chatMessage struct {
+	Role       string
+	Content    json.RawMessage
+	ToolPlan   string `json:"tool_plan"` // Cohere's
+	ToolCallID string `json:"tool_call_id"`
+	ToolCalls  []struct {
+		ID       string
+		Function struct{ Name, Arguments string }
+	} `json:"tool_calls"`
+}
+
+type chatTool struct{ Function struct{ Name string } }
 
 func parseChat(r *http.Request, body []byte) (question, error) {
 	var in struct {
@@ -27,16 +40,12 @@ func parseChat(r *http.Request, body []byte) (question, error) {
 		StreamOptions struct {
 			IncludeUsage bool `json:"include_usage"`
 		} `json:"stream_options"`
-		Tools    []struct{ Function struct{ Name string } }
-		Messages []struct {
-			Role       string
-			Content    json.RawMessage
-			ToolCallID string `json:"tool_call_id"`
-			ToolCalls  []struct {
-				ID       string
-				Function struct{ Name, Arguments string }
-			} `json:"tool_calls"`
-		}
+		ReasoningEffort string `json:"reasoning_effort"`
+		ResponseFormat  struct {
+			JSONSchema struct{ Schema json.RawMessage } `json:"json_schema"`
+		} `json:"response_format"`
+		Tools    []chatTool
+		Messages []chatMessage
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		return question{}, err
@@ -44,35 +53,63 @@ func parseChat(r *http.Request, body []byte) (question, error) {
 	if r.URL.Path != "/v1/chat/completions" {
 		return question{}, errors.New("unknown path")
 	}
-	q := question{model: in.Model, stream: in.Stream, wantsUsage: in.StreamOptions.IncludeUsage, results: map[string]string{}}
+	q := question{
+		model: in.Model, stream: in.Stream, wantsUsage: in.StreamOptions.IncludeUsage, thinks: in.ReasoningEffort != "",
+		schema: string(in.ResponseFormat.JSONSchema.Schema), results: map[string]string{},
+	}
 	for _, t := range in.Tools {
 		q.tools = append(q.tools, t.Function.Name)
 	}
-	for _, m := range in.Messages {
+	return q, q.readChat(in.Messages)
+}
+
+func (q *question) readChat(messages []chatMessage) error {
+	for _, m := range messages {
 		switch m.Role {
 		case "user":
-			q.prompt = textOf(m.Content)
-		case "tool":
-			if !q.called(m.ToolCallID) {
-				return q, fmt.Errorf("a result of the call %q, which there was not", m.ToolCallID)
+			if s := textOf(m.Content); s != "" {
+				q.prompt = s
 			}
-			q.results[m.ToolCallID] = textOf(m.Content)
+			q.readImageURLs(m.Content)
+		case "tool":
+			if err := q.result(m.ToolCallID, textOf(m.Content)); err != nil {
+				return err
+			}
 		}
 		for _, c := range m.ToolCalls {
 			q.calls = append(q.calls, toolCall{c.ID, c.Function.Name, c.Function.Arguments})
 		}
 	}
-	return q, nil
+	return nil
 }
 
-// called reports whether the conversation holds a call with that id.
-func (q *question) called(id string) bool {
-	for _, c := range q.calls {
-		if c.id == id {
-			return true
+// readImageURLs reads the images of a content.
+func (q *question) readImageURLs(content json.RawMessage) {
+	var parts []struct {
+		ImageURL struct{ URL string } `json:"image_url"`
+	}
+	_ = json.Unmarshal(content, &parts) // a string holds no images
+	for _, p := range parts {
+		if p.ImageURL.URL != "" {
+			q.images = append(q.images, imageOf(p.ImageURL.URL))
 		}
 	}
-	return false
+}
+
+// imageOf is the type and the data of a data URL.
+func imageOf(url string) string {
+	return strings.Replace(strings.TrimPrefix(url, "data:"), ";base64,", ";", 1)
+}
+
+// result notes what a tool said, if there was such a call.
+func (q *question) result(id, text string) error {
+	for _, c := range q.calls {
+		if c.id == id {
+			q.results[id] = text
+			return nil
+		}
+	}
+	return fmt.Errorf("a result of the call %q, which there was not", id)
 }
 
 // textOf reads content that is a string, or a list of blocks of text.
@@ -90,21 +127,33 @@ func textOf(content json.RawMessage) string {
 }
 
 func chatUsage() object {
-	return object{"prompt_tokens": inputTokens, "completion_tokens": outputTokens, "total_tokens": inputTokens + outputTokens}
+	return object{
+		"prompt_tokens": inputTokens, "completion_tokens": outputTokens, "total_tokens": inputTokens + outputTokens,
+		"prompt_tokens_details": object{"cached_tokens": cachedTokens},
+	}
 }
 
-func chatToolCall(c *toolCall) object {
-	return object{"index": 0, "id": c.id, "type": "function", "function": object{"name": c.name, "arguments": c.arguments}}
+var chatReasons = map[stop]string{atWill: "stop", atLimit: "length", filtered: "content_filter", calling: "tool_calls"}
+
+func chatCalls(r reply) []object {
+	var calls []object
+	for i, c := range r.calls {
+		calls = append(calls, object{"index": i, "id": c.id, "type": "function", "function": object{"name": c.name, "arguments": c.arguments}})
+	}
+	return calls
 }
 
 func chatAnswer(q question, r reply) object {
-	message, reason := object{"role": "assistant", "content": joined(r.text)}, "stop"
-	if r.call != nil {
-		message["tool_calls"], reason = []object{chatToolCall(r.call)}, "tool_calls"
+	message := object{"role": "assistant", "content": joined(r.text)}
+	if r.thought != "" {
+		message["reasoning_content"] = r.thought
+	}
+	if r.calls != nil {
+		message["tool_calls"] = chatCalls(r)
 	}
 	return object{
 		"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": q.model,
-		"choices": []object{{"index": 0, "message": message, "finish_reason": reason}},
+		"choices": []object{{"index": 0, "message": message, "finish_reason": chatReasons[r.why()]}},
 		"usage":   chatUsage(),
 	}
 }
@@ -116,30 +165,40 @@ func chatChunk(delta object, reason any) string {
 	})
 }
 
-// chatCalling sends the arguments in two pieces, after the name.
-func chatCalling(c *toolCall) string {
-	piece := func(arguments string) string {
-		return chatChunk(object{"tool_calls": []object{{"index": 0, "function": object{"arguments": arguments}}}}, nil)
+// chatStream sends the arguments of calls in two pieces, after the name.
+func chatStream(q question, r reply) streamed {
+	s := streamed{opening: chatChunk(object{"role": "assistant", "content": ""}, nil)}
+	for _, half := range halves(r.thought) {
+		s.opening += chatChunk(object{"reasoning_content": half}, nil)
 	}
-	first := *c
-	first.arguments = ""
-	half := len(c.arguments) / 2
-	return chatChunk(object{"tool_calls": []object{chatToolCall(&first)}}, nil) + piece(c.arguments[:half]) + piece(c.arguments[half:])
-}
-
-func chatEnding(q question, r reply) string {
-	reason := "stop"
-	if r.call != nil {
-		reason = "tool_calls"
+	for _, piece := range r.text {
+		s.pieces = append(s.pieces, chatChunk(object{"content": piece}, nil))
 	}
-	s := chatChunk(object{}, reason)
+	for i, call := range chatCalls(r) {
+		call["function"] = object{"name": r.calls[i].name, "arguments": ""}
+		s.closing += chatChunk(object{"tool_calls": []object{call}}, nil)
+		for _, half := range halves(r.calls[i].arguments) {
+			s.closing += chatChunk(object{"tool_calls": []object{{"index": i, "function": object{"arguments": half}}}}, nil)
+		}
+	}
+	s.ending = chatChunk(object{}, chatReasons[r.why()])
 	if q.wantsUsage {
-		s += frame("", object{
+		s.ending += frame("", object{
 			"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m",
 			"choices": []object{}, "usage": chatUsage(),
 		})
 	}
-	return s + "data: [DONE]\n\n"
+	s.ending += "data: [DONE]\n\n"
+	return s
+}
+
+// halves cuts a text in two, between characters.
+func halves(s string) [2]string {
+	at := len(s) / 2
+	for at > 0 && !utf8.RuneStart(s[at]) {
+		at--
+	}
+	return [2]string{s[:at], s[at:]}
 }
 
 func chatRefusing(f *refusal) object {

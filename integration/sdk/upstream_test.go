@@ -2,10 +2,8 @@ package sdk
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -14,9 +12,11 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// What every answer of an upstream is said to have used.
+// What every answer of an upstream is said to have used. The cached tokens are part of the input, and told where the
+// dialect has a word for them.
 const (
 	inputTokens  = 11
+	cachedTokens = 3
 	outputTokens = 7
 )
 
@@ -25,19 +25,25 @@ type question struct {
 	model, prompt string
 	stream        bool
 	wantsUsage    bool     // of a stream, where the dialect leaves the choice
+	thinks        bool     // was asked to
 	tools         []string // offered
+	images        []string // as "type;base64"
+	schema        string   // of the answer
 	// calls are the tool calls that the conversation holds, in order, and results what came back, by the id of the call.
-	// A dialect whose ids are optional has the tool's name in their place.
 	calls   []toolCall
 	results map[string]string
+	// thoughts and signatures are those of earlier answers, in order.
+	thoughts, signatures []string
 }
 
 type toolCall struct{ id, name, arguments string }
 
-// reply is what an upstream answers, whatever its dialect.
+// reply is what an upstream answers, whatever its dialect. A thought comes first, calls come last.
 type reply struct {
-	text []string // one event each when it is streamed
-	call *toolCall
+	thought, signature string
+	text               []string // one event each when it is streamed
+	calls              []toolCall
+	stop               stop // where there are no calls
 
 	refusal *refusal // instead of an answer, or, with text, in the middle of a stream
 
@@ -46,6 +52,27 @@ type reply struct {
 	// end is how a stream ends. One that is held is so until the gateway hangs up, which closes left.
 	end  ending
 	left chan<- struct{}
+}
+
+// stop is why an answer ends, in words that no dialect has.
+type stop string
+
+const (
+	atWill   stop = "at will"
+	atLimit  stop = "at the limit of tokens"
+	filtered stop = "by a filter" // or a refusal, where the dialect has that instead
+	calling  stop = "to have tools called"
+)
+
+// why is the reason of the reply's end.
+func (r *reply) why() stop {
+	switch {
+	case r.calls != nil:
+		return calling
+	case r.stop == "":
+		return atWill
+	}
+	return r.stop
 }
 
 // ending is how a stream ends.
@@ -66,53 +93,35 @@ type refusal struct {
 	retryAfter    string
 }
 
-// dialect is how an upstream speaks. Events are whole frames.
+// dialect is how an upstream speaks.
 type dialect struct {
 	name  string // in the Caddyfile
 	kind  string // of provider
-	parse func(r *http.Request, body []byte) (question, error)
-	unary func(q question, r reply) object
-	// A stream is opening, then one delta per piece of text or the call, then ending; or breaking in its place.
-	opening  func(q question) string
-	delta    func(piece string) string
-	calling  func(c *toolCall) string
-	ending   func(q question, r reply) string
+	model string // that the provider has, since what a model can do is known by its name
+	media string // type of streams; empty means server-sent events
+
+	parse    func(r *http.Request, body []byte) (question, error)
+	unary    func(q question, r reply) object
+	stream   func(q question, r reply) streamed
 	refusing func(f *refusal) object
-	breaking func(f *refusal) string
+	breaking func(f *refusal) string // a frame
 }
 
-// upstream is a provider that the test plays.
+// streamed is an answer as the frames of a stream. The opening holds the thought, the closing the calls.
+type streamed struct {
+	opening string
+	pieces  []string
+	closing string
+	ending  string
+}
+
+// upstream is what one test sees of a provider that the tests play: its own model.
 type upstream struct {
-	*httptest.Server
 	dialect   *dialect
+	model     string // as clients ask for it
+	script    func(question) reply
 	mu        sync.Mutex
 	questions []question
-}
-
-// startUpstream plays a provider that answers as script says.
-func startUpstream(t *testing.T, d *dialect, script func(question) reply) *upstream {
-	t.Helper()
-	u := &upstream{dialect: d}
-	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		checkCredentials(t, r)
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Errorf("reading the gateway's request: %v", err)
-			return
-		}
-		q, err := d.parse(r, body)
-		if err != nil {
-			t.Errorf("the gateway sent %s %s, which %s would not take: %v\n%s", r.Method, r.URL, d.name, err, body)
-			http.Error(w, "{}", http.StatusTeapot)
-			return
-		}
-		u.mu.Lock()
-		u.questions = append(u.questions, q)
-		u.mu.Unlock()
-		u.answer(w, r, q, script(q))
-	}))
-	t.Cleanup(u.Close)
-	return u
 }
 
 // asked returns what the upstream was asked so far.
@@ -122,9 +131,63 @@ func (u *upstream) asked() []question {
 	return append([]question(nil), u.questions...)
 }
 
-// provider is the Caddyfile's line for the upstream.
-func (u *upstream) provider() string {
-	return fmt.Sprintf("provider up %s %s %s {\n dialect %s\n}\n", u.dialect.kind, u.URL, upstreamKey, u.dialect.name)
+// reply notes a question and answers it.
+func (u *upstream) reply(w http.ResponseWriter, r *http.Request, q question) {
+	u.mu.Lock()
+	u.questions = append(u.questions, q)
+	u.mu.Unlock()
+	d, a := u.dialect, u.script(q)
+	switch {
+	case a.refusal != nil && a.text == nil:
+		if a.refusal.retryAfter != "" {
+			w.Header().Set("Retry-After", a.refusal.retryAfter)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(a.refusal.status)
+		io.WriteString(w, marshal(d.refusing(a.refusal)))
+	case !q.stream:
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, marshal(d.unary(q, a)))
+	default:
+		u.stream(w, r, q, a)
+	}
+}
+
+func (u *upstream) stream(w http.ResponseWriter, r *http.Request, q question, a reply) {
+	rc := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	if u.dialect.media != "" {
+		w.Header().Set("Content-Type", u.dialect.media)
+	}
+	send := func(frames string) {
+		io.WriteString(w, frames)
+		rc.Flush()
+	}
+	s := u.dialect.stream(q, a)
+	send(s.opening)
+	for i, piece := range s.pieces {
+		if i > 0 && a.step != nil {
+			select {
+			case <-a.step:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		send(piece)
+	}
+	switch {
+	case a.end == held:
+		<-r.Context().Done()
+		close(a.left)
+	case a.end == stopped:
+	case a.end == cut:
+		panic(http.ErrAbortHandler)
+	case a.refusal != nil:
+		send(u.dialect.breaking(a.refusal))
+	default:
+		send(s.closing)
+		send(s.ending)
+	}
 }
 
 // checkCredentials sees to it that the upstream gets its own credential and never the client's.
@@ -143,59 +206,6 @@ func checkCredentials(t *testing.T, r *http.Request) {
 	}
 	if strings.Contains(r.URL.String(), clientKey) {
 		t.Error("the URL carried the client's key to the upstream")
-	}
-}
-
-func (u *upstream) answer(w http.ResponseWriter, r *http.Request, q question, a reply) {
-	d := u.dialect
-	switch {
-	case a.refusal != nil && a.text == nil:
-		if a.refusal.retryAfter != "" {
-			w.Header().Set("Retry-After", a.refusal.retryAfter)
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(a.refusal.status)
-		io.WriteString(w, marshal(d.refusing(a.refusal)))
-	case !q.stream:
-		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, marshal(d.unary(q, a)))
-	default:
-		u.stream(w, r, q, a)
-	}
-}
-
-func (u *upstream) stream(w http.ResponseWriter, r *http.Request, q question, a reply) {
-	d, rc := u.dialect, http.NewResponseController(w)
-	w.Header().Set("Content-Type", "text/event-stream")
-	send := func(frames string) {
-		io.WriteString(w, frames)
-		rc.Flush()
-	}
-	send(d.opening(q))
-	for i, piece := range a.text {
-		if i > 0 && a.step != nil {
-			select {
-			case <-a.step:
-			case <-r.Context().Done():
-				return
-			}
-		}
-		send(d.delta(piece))
-	}
-	if a.call != nil {
-		send(d.calling(a.call))
-	}
-	switch {
-	case a.end == held:
-		<-r.Context().Done()
-		close(a.left)
-	case a.end == stopped:
-	case a.end == cut:
-		panic(http.ErrAbortHandler)
-	case a.refusal != nil:
-		send(d.breaking(a.refusal))
-	default:
-		send(d.ending(q, a))
 	}
 }
 
