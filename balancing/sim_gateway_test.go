@@ -33,17 +33,14 @@ type simRequest struct {
 	in, out int64
 	begun   time.Duration
 
-	tried    []*simSlot
-	attempts []*simSlot
-	again    *simSlot
-	lenient  bool
-	queued   time.Duration
-	oracle   int // attempts of an oracle
-	asked    []*simTarget
+	tried   []*simSlot
+	asked   []*simTarget // by an oracle
+	tries   int
+	again   *simSlot
+	lenient bool
+	queued  time.Duration
 
-	done   bool
-	failed bool
-	served *simTarget
+	served *simTarget    // nil: none
 	first  time.Duration // from the beginning to the first token
 	spend  int64
 	miss   bool
@@ -78,31 +75,29 @@ func (g *simGateway) step(q *simRequest) {
 		if wait := g.queue(q, now); wait > 0 {
 			q.queued += wait
 			g.run.engine.after(wait, func() { g.step(q) })
-			return
 		}
-		g.run.finish(q, false)
 		return
 	}
 	if q.again == nil {
 		c.slot.budget.Request(now)
 	}
 	q.again = nil
-	q.tried, q.attempts = append(q.tried, c.slot), append(q.attempts, c.slot)
+	q.tried = append(q.tried, c.slot)
+	q.tries++
 	t := c.slot.target
-	o := t.serve(g.run, q, len(q.attempts))
+	o := t.serve(g.run, q, q.tries)
 	t.inFlight++
-	g.run.engine.after(o.first, func() { g.arrived(q, c, o) })
+	g.run.engine.after(o.first, func() { g.arrived(q, &c, o) })
 }
 
 // arrived is called at the first token, or at the failure.
-func (g *simGateway) arrived(q *simRequest, c simChoice, o outcome) {
+func (g *simGateway) arrived(q *simRequest, c *simChoice, o outcome) {
 	e, t := &g.run.engine, c.slot.target
 	if o.class == noFault {
-		c.slot.up.Success(e.clock(), c.upPass, 0)
-		c.slot.model.Success(e.clock(), c.mdPass, o.first)
+		c.slot.up.Success(e.clock(), &c.upPass, 0)
+		c.slot.model.Success(e.clock(), &c.mdPass, o.first)
 		q.served, q.first, q.miss = t, e.now-q.begun, o.miss
 		q.spend += o.cost
-		g.run.finish(q, true)
 		e.after(t.answer, func() {
 			if q.session != 0 {
 				c.slot.prefixes[q.session] = e.now
@@ -116,11 +111,9 @@ func (g *simGateway) arrived(q *simRequest, c simChoice, o outcome) {
 	d := g.decide(q, c, o)
 	switch d.Action {
 	case Stop:
-		g.run.finish(q, false)
 		return
 	case SameTarget:
 		if !c.slot.budget.Withdraw(e.clock(), d.Cost) {
-			g.run.finish(q, false)
 			return
 		}
 		q.again = c.slot
@@ -128,36 +121,36 @@ func (g *simGateway) arrived(q *simRequest, c simChoice, o outcome) {
 	e.after(d.After, func() { g.step(q) })
 }
 
-func (g *simGateway) end(c simChoice) {
+func (g *simGateway) end(c *simChoice) {
 	c.slot.target.inFlight--
-	c.slot.up.End(c.upPass)
-	c.slot.model.End(c.mdPass)
+	c.slot.up.End(&c.upPass)
+	c.slot.model.End(&c.mdPass)
 	c.slot.limiter.Return(g.run.engine.clock(), c.grant, -1)
 }
 
 // learn feeds a failure into the health of endpoint and model.
-func (g *simGateway) learn(c simChoice, o outcome) {
+func (g *simGateway) learn(c *simChoice, o outcome) {
 	now := g.run.engine.clock()
 	switch o.class {
 	case ClassRateLimit:
-		c.slot.up.Success(now, c.upPass, 0)
+		c.slot.up.Success(now, &c.upPass, 0)
 		c.slot.model.Cooldown(now, o.rest)
 	case ClassConnect:
 		c.slot.up.Failure(now, c.upPass, o.class)
 	default:
-		c.slot.up.Success(now, c.upPass, 0)
+		c.slot.up.Success(now, &c.upPass, 0)
 		c.slot.model.Failure(now, c.mdPass, o.class)
 	}
 }
 
-func (g *simGateway) decide(q *simRequest, c simChoice, o outcome) Decision {
+func (g *simGateway) decide(q *simRequest, c *simChoice, o outcome) Decision {
 	e := &g.run.engine
 	s := Situation{
-		Class: o.class, MaybeBilled: o.class == ClassTimeout, Tries: len(q.attempts), RetryAfter: o.rest,
+		Class: o.class, MaybeBilled: o.class == ClassTimeout, Tries: q.tries, RetryAfter: o.rest,
 		Elapsed: e.now - q.begun, Remaining: simDeadline - (e.now - q.begun), Random: g.rand(),
 	}
-	for _, a := range q.attempts {
-		if a == c.slot {
+	for _, tried := range q.tried {
+		if tried == c.slot {
 			s.TargetTries++
 		}
 	}
@@ -181,7 +174,7 @@ func (g *simGateway) next(q *simRequest, now time.Time) (simChoice, bool) {
 			return c, true
 		}
 	}
-	if len(q.attempts) > 0 {
+	if q.tries > 0 {
 		return simChoice{}, false
 	}
 	for _, s := range g.slots {
@@ -268,7 +261,7 @@ func (g *simGateway) enter(q *simRequest, s *simSlot, now time.Time, by func(*He
 	}
 	md, ok := by(s.model, now)
 	if !ok {
-		s.up.End(up)
+		s.up.End(&up)
 		s.limiter.Cancel(now, grant)
 		return simChoice{}, false
 	}

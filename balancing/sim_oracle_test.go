@@ -38,12 +38,11 @@ func (o *oracle) step(q *simRequest) {
 	now := o.run.engine.now
 	t := o.best(q, now)
 	if t == nil {
-		o.run.finish(q, false)
 		return
 	}
-	q.oracle++
+	q.tries++
 	q.asked = append(q.asked, t)
-	out := t.serve(o.run, q, q.oracle)
+	out := t.serve(o.run, q, q.tries)
 	t.inFlight++
 	o.run.engine.after(out.first, func() {
 		if out.class != noFault {
@@ -53,7 +52,6 @@ func (o *oracle) step(q *simRequest) {
 		}
 		q.served, q.first, q.miss = t, o.run.engine.now-q.begun, out.miss
 		q.spend = out.cost
-		o.run.finish(q, true)
 		o.run.engine.after(t.answer, func() { t.inFlight-- })
 	})
 }
@@ -62,7 +60,7 @@ func (o *oracle) step(q *simRequest) {
 func (o *oracle) best(q *simRequest, now time.Duration) *simTarget {
 	var best *simTarget
 	var lowest, fails float64
-	if q.oracle > DefaultRetries {
+	if q.tries > DefaultRetries {
 		return nil
 	}
 	for _, t := range o.run.targets {

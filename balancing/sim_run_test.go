@@ -19,10 +19,21 @@ type scenario struct {
 	// after each change, in which even a perfect policy can only find out.
 	changes []time.Duration
 	targets func() []*simTarget
+
+	// attempts is how many attempts a request may take on average. 0: one.
+	attempts float64
+	// down says that at some time no target answers.
+	down bool
+	// recovers says that a target comes back that every policy has a use for.
+	recovers bool
+	// erratic says that fastest is not held to the oracle, which knows at once what only attempts could tell.
+	erratic bool
+	// guesswork says that the cheapest target cannot be known before the answer.
+	guesswork bool
 }
 
 const (
-	simSeed  = 20260101
+	simSeed  = 20260101 // of the first run; further runs of a scenario count on from it
 	simGrace = 5 * time.Second
 )
 
@@ -38,17 +49,14 @@ type simRun struct {
 	requests []*simRequest
 	// ejected counts attempts at a target at rest while a healthy one was there.
 	ejected int
-	// back is when each target first answered after its last change; refused how many attempts the vendors turned away.
-	answered [][]time.Duration
-	refused  int
 }
 
-func newSimRun(sc scenario) *simRun {
+func newSimRun(sc scenario, seed uint64) *simRun {
 	if sc.firstToken <= 0 {
 		sc.firstToken = 2 * time.Minute
 	}
 	sc.gateways = max(sc.gateways, 1)
-	r := &simRun{scenario: sc, seed: simSeed, targets: sc.targets()}
+	r := &simRun{scenario: sc, seed: seed, targets: sc.targets()}
 	for i, t := range r.targets {
 		t.id = ID("target", string(rune('a'+i)))
 		t.weight = max(t.weight, 1)
@@ -60,12 +68,11 @@ func newSimRun(sc scenario) *simRun {
 			}
 		}
 	}
-	r.answered = make([][]time.Duration, len(r.targets))
 	return r
 }
 
 // play sends all requests through drivers, in turn.
-func (r *simRun) play(drivers []driver) result {
+func (r *simRun) play(drivers []driver) {
 	var arrive func(n uint64)
 	arrive = func(n uint64) {
 		q := &simRequest{
@@ -82,7 +89,6 @@ func (r *simRun) play(drivers []driver) result {
 	}
 	r.engine.after(0, func() { arrive(0) })
 	r.engine.run()
-	return r.result()
 }
 
 // session is what a request belongs to: several sessions take turns, and each ends after its own turns.
@@ -94,21 +100,13 @@ func (r *simRun) session(n uint64) uint64 {
 	return nonZero(mix(1 + n%at + at*(n/(at*turns))))
 }
 
-func (r *simRun) finish(q *simRequest, ok bool) {
-	q.done, q.failed = true, !ok
-	if ok {
-		i := slices.Index(r.targets, q.served)
-		r.answered[i] = append(r.answered[i], r.engine.now)
-	}
-}
-
-// misplaced reports whether a slot rests while another one that the request has not tried does not.
+// misplaced reports whether a slot rests while another one is free that the request has not tried.
 func (r *simRun) misplaced(g *simGateway, s *simSlot, q *simRequest, now time.Time) bool {
 	if !s.resting(now) {
 		return false
 	}
 	for _, o := range g.slots {
-		if o != s && !slices.Contains(q.tried, o) && !o.resting(now) && o.limiter.Wait(now, 0) == 0 {
+		if o != s && o.usable(q, now) {
 			return true
 		}
 	}
@@ -118,63 +116,15 @@ func (r *simRun) misplaced(g *simGateway, s *simSlot, q *simRequest, now time.Ti
 // resting reports whether health keeps requests from the slot.
 func (s *simSlot) resting(now time.Time) bool {
 	for _, h := range [2]*Health{s.up, s.model} {
+		if !h.guarded.Load() {
+			continue
+		}
 		switch h.Snapshot(now).Status {
 		case StatusDown, StatusQuarantined, StatusOpen, StatusCooldown:
 			return true
 		}
 	}
 	return false
-}
-
-// result is what a run came to.
-type result struct {
-	p50, p99 time.Duration
-	errors   float64 // share of the requests
-	attempts float64 // for each request
-	spend    int64
-	misses   int
-	shares   []float64 // of the targets, of all answers
-	run      *simRun
-}
-
-func (r *simRun) result() result {
-	res := result{run: r, shares: make([]float64, len(r.targets))}
-	var firsts []time.Duration
-	answers := 0
-	for _, q := range r.requests {
-		res.attempts += float64(q.tries())
-		if !q.done || q.failed {
-			res.errors++
-			continue
-		}
-		answers++
-		res.shares[slices.Index(r.targets, q.served)]++
-		res.spend += q.spend
-		if q.miss && q.session != 0 {
-			res.misses++
-		}
-		if !r.scenario.changing(q.begun) {
-			firsts = append(firsts, q.first)
-		}
-	}
-	for i := range res.shares {
-		res.shares[i] /= float64(answers)
-	}
-	n := float64(len(r.requests))
-	res.attempts /= n
-	res.errors /= n
-	slices.Sort(firsts)
-	res.p50, res.p99 = percentile(firsts, 0.50), percentile(firsts, 0.99)
-	return res
-}
-
-func (q *simRequest) tries() int { return len(q.attempts) + q.oracle }
-
-func percentile(sorted []time.Duration, p float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[min(int(p*float64(len(sorted))), len(sorted)-1)]
 }
 
 func (sc *scenario) changing(at time.Duration) bool {
@@ -184,28 +134,30 @@ func (sc *scenario) changing(at time.Duration) bool {
 	return slices.ContainsFunc(sc.changes, func(c time.Duration) bool { return at >= c && at < c+simGrace })
 }
 
-// recovery is how long after a moment a target first answered again.
-func (r *simRun) recovery(target int, from time.Duration) time.Duration {
-	for _, at := range r.answered[target] {
-		if at >= from {
-			return at - from
-		}
-	}
-	return math.MaxInt64
-}
-
 // playPolicy runs a scenario under a policy; each gateway has one of its own, and all of its own state.
-func playPolicy(sc scenario, policy func() Policy) result {
-	r := newSimRun(sc)
-	var drivers []driver
-	for i := range r.scenario.gateways {
-		drivers = append(drivers, newSimGateway(r, policy(), simSeed+uint64(i)))
-	}
-	return r.play(drivers)
+func playPolicy(sc scenario, runs int, policy func() Policy) result {
+	return sc.play(runs, func(r *simRun) []driver {
+		var drivers []driver
+		for i := range r.scenario.gateways {
+			drivers = append(drivers, newSimGateway(r, policy(), r.seed+uint64(i)<<32))
+		}
+		return drivers
+	})
 }
 
 // playOracle runs a scenario under an oracle.
-func playOracle(sc scenario, aim func(*simTarget, *simRequest, time.Duration) float64) result {
-	r := newSimRun(sc)
-	return r.play([]driver{&oracle{run: r, aim: aim}})
+func playOracle(sc scenario, runs int, aim func(*simTarget, *simRequest, time.Duration) float64) result {
+	return sc.play(runs, func(r *simRun) []driver { return []driver{&oracle{run: r, aim: aim}} })
+}
+
+// play runs a scenario with several seeds and adds up what they came to.
+func (sc scenario) play(runs int, drivers func(*simRun) []driver) result {
+	res := result{}
+	for i := range runs {
+		r := newSimRun(sc, simSeed+uint64(i))
+		r.play(drivers(r))
+		res.add(r)
+	}
+	slices.Sort(res.firsts)
+	return res
 }

@@ -44,40 +44,47 @@ func scenarios() []scenario {
 	return []scenario{
 		{name: "steady 0.2/s", rate: 0.2, requests: 4000, targets: three},
 		{name: "steady 2/s", rate: 2, requests: 6000, targets: three},
-		{name: "steady 20/s", rate: 20, requests: 6000, targets: weighted},
+		{name: "steady 20/s", rate: 20, requests: 6000, targets: three},
 		{name: "steady 200/s", rate: 200, requests: 12000, targets: three},
 		{name: "two alike", rate: 20, requests: 6000, targets: func() []*simTarget {
 			return []*simTarget{lognormal(300*ms, 0.5), lognormal(300*ms, 0.5)}
 		}},
 		{name: "eight targets", rate: 20, requests: 6000, targets: eight},
-		{name: "heavy tails", rate: 20, requests: 6000, targets: heavy},
+		{name: "heavy tails", attempts: 1.01, rate: 20, requests: 6000, targets: heavy},
 		{name: "slow minute", rate: 20, requests: 6000, changes: duringTrouble,
 			targets: troubled(trouble{from: troubleFrom, to: troubleTo, slow: 8})},
 		{name: "slow minute 2/s", rate: 2, requests: 6000, changes: duringTrouble,
 			targets: troubled(trouble{from: troubleFrom, to: troubleTo, slow: 8})},
-		{name: "outage, refusing", rate: 20, requests: 6000, changes: duringTrouble,
+		{name: "outage, refusing", attempts: 1.05, recovers: true, rate: 20, requests: 6000, changes: duringTrouble,
 			targets: troubled(trouble{from: troubleFrom, to: troubleTo, fails: 1, class: ClassConnect, after: 20 * ms})},
-		{name: "outage, hanging", rate: 20, requests: 6000, changes: duringTrouble, firstToken: 10 * time.Second,
+		{name: "outage, hanging", attempts: 1.05, rate: 20, requests: 6000, changes: duringTrouble, firstToken: 10 * time.Second,
 			targets: troubled(trouble{from: troubleFrom, to: troubleTo, fails: 1, class: ClassTimeout})},
-		{name: "20 % failures", rate: 20, requests: 6000,
+		{name: "outage of all", attempts: 1.05, down: true, recovers: true, rate: 20, requests: 6000, changes: duringTrouble, targets: func() []*simTarget {
+			t := three()
+			for _, t := range t {
+				t.troubles = []trouble{{from: troubleFrom, to: troubleTo, fails: 1, class: ClassOverloaded, after: 50 * ms}}
+			}
+			return t
+		}},
+		{name: "20 % failures", attempts: 1.25, rate: 20, requests: 6000,
 			targets: troubled(trouble{to: time.Hour, fails: 0.2, class: ClassServerError, after: 100 * ms})},
-		{name: "flapping", rate: 20, requests: 6000, targets: troubled(
+		{name: "flapping", attempts: 1.05, erratic: true, rate: 20, requests: 6000, targets: troubled(
 			trouble{from: 20 * time.Second, to: time.Hour, every: 15 * time.Second, on: 5 * time.Second, fails: 1, class: ClassOverloaded, after: 50 * ms})},
-		{name: "429 storms", rate: 20, requests: 6000, targets: func() []*simTarget { return refusing(Limit{}) }},
+		{name: "429 storms", attempts: 1.05, rate: 20, requests: 6000, targets: func() []*simTarget { return refusing(Limit{}) }},
 		{name: "429, limit kept", rate: 20, requests: 6000, targets: func() []*simTarget { return refusing(Limit{Requests: vendorRate}) }},
 		{name: "price change", rate: 20, requests: 6000, targets: repriced},
-		{name: "prices that cross", rate: 20, requests: 6000, targets: crossing},
+		{name: "prices that cross", guesswork: true, rate: 20, requests: 6000, targets: crossing},
 		{name: "load, 1 gateway", rate: 20, requests: 6000, targets: loaded},
 		{name: "load, 2 gateways", rate: 20, requests: 6000, gateways: 2, targets: loaded},
 		{name: "sessions", rate: 20, requests: 6000, sessions: 100, turns: 10, targets: three},
-		{name: "sessions, outage", rate: 20, requests: 6000, sessions: 100, turns: 10, changes: duringTrouble,
+		{name: "sessions, outage", attempts: 1.05, recovers: true, erratic: true, rate: 20, requests: 6000, sessions: 100, turns: 10, changes: duringTrouble,
 			targets: troubled(trouble{from: troubleFrom, to: troubleTo, fails: 1, class: ClassConnect, after: 20 * ms})},
 	}
 }
 
-func weighted() []*simTarget {
+func weighted(weights []int) []*simTarget {
 	t := three()
-	for i, w := range []int{5, 3, 2} {
+	for i, w := range weights {
 		t[i].weight = w
 	}
 	return t
