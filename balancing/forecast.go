@@ -18,7 +18,11 @@ const (
 	forecastPause = 5 * time.Second
 	forecastOver  = 4
 	// forecastRate is the time constant of the rate of answers.
-	forecastRate = 5 * time.Second
+	forecastRate = 3 * time.Second
+	// forecastChance is how many standard deviations of the requests that wait are put down to chance. With none, a few
+	// requests that happen to come together would send the next one to a slower target; with one, servers whose latency
+	// grows with their load would be noticed too late to share it well.
+	forecastChance = 0.25
 )
 
 // Forecast predicts the time to the first token of a request that would be sent now, from the answers so far and from the
@@ -32,8 +36,8 @@ const (
 //     whichever target is used most.
 //   - 1+1/√n for a mean of n answers, in the manner of a standard error: one lucky answer does not draw all requests away
 //     from a target that is well known.
-//   - (1+w)/(1+u) when more requests wait (w) than usual (u). What is usual is by Little's law the rate of
-//     answers times their mean. A target that hangs has no answers to be judged by, and one that many have just turned
+//   - (1+w)/(1+u+√u/4) when that is more than 1, for w requests that wait where u are usual. What is usual is by
+//     Little's law the rate of answers times their mean, and √u the standard deviation of a Poisson process. A target that hangs has no answers to be judged by, and one that many have just turned
 //     to is slower before its answers show it; but a target that is busy all the time is judged by its answers alone,
 //     because many providers are as fast under load as without, and those that are not show it in their answers.
 //
@@ -99,7 +103,7 @@ func (f *Forecast) Value(now time.Time) time.Duration {
 	v := f.mean * (1 + 1/math.Sqrt(f.answers))
 	if f.waiting > 0 {
 		usual := f.rate * decay(now.Sub(f.counted), forecastRate) * f.mean
-		v *= max((1+float64(f.waiting))/(1+usual), 1)
+		v *= max((1+float64(f.waiting))/(1+usual+forecastChance*math.Sqrt(usual)), 1)
 	}
 	return nanoseconds(v)
 }

@@ -68,7 +68,7 @@ func (o *oracle) best(q *simRequest, now time.Duration) *simTarget {
 			continue
 		}
 		f := t.condition(now).fault.fails
-		if t.vendor.N > 0 && t.vendors.Wait(o.run.engine.clock(), 0) > 0 {
+		if t.refused(now) > 0 {
 			f = 1
 		}
 		aim := o.aim(t, q, now)

@@ -61,7 +61,6 @@ func newSimRun(sc scenario, seed uint64) *simRun {
 		t.id = ID("target", string(rune('a'+i)))
 		t.weight = max(t.weight, 1)
 		t.cache = map[uint64]time.Duration{}
-		t.vendors.SetLimit(Limit{Requests: t.vendor})
 		for j := range t.troubles {
 			if f := &t.troubles[j]; f.class == ClassTimeout {
 				f.after = sc.firstToken

@@ -14,7 +14,7 @@ func pareto(median time.Duration, alpha float64) *simTarget {
 }
 
 func priceOf(median time.Duration) tariff {
-	in := max(int64(1_500_000/median.Milliseconds()), 100)
+	in := max(1_500_000/median.Milliseconds(), 100)
 	return tariff{in: in, cached: in / 10, out: 5 * in}
 }
 
@@ -51,14 +51,22 @@ func scenarios() []scenario {
 		}},
 		{name: "eight targets", rate: 20, requests: 6000, targets: eight},
 		{name: "heavy tails", attempts: 1.01, rate: 20, requests: 6000, targets: heavy},
-		{name: "slow minute", rate: 20, requests: 6000, changes: duringTrouble,
-			targets: troubled(trouble{from: troubleFrom, to: troubleTo, slow: 8})},
-		{name: "slow minute 2/s", rate: 2, requests: 6000, changes: duringTrouble,
-			targets: troubled(trouble{from: troubleFrom, to: troubleTo, slow: 8})},
-		{name: "outage, refusing", attempts: 1.05, recovers: true, rate: 20, requests: 6000, changes: duringTrouble,
-			targets: troubled(trouble{from: troubleFrom, to: troubleTo, fails: 1, class: ClassConnect, after: 20 * ms})},
-		{name: "outage, hanging", attempts: 1.05, rate: 20, requests: 6000, changes: duringTrouble, firstToken: 10 * time.Second,
-			targets: troubled(trouble{from: troubleFrom, to: troubleTo, fails: 1, class: ClassTimeout})},
+		{
+			name: "slow minute", rate: 20, requests: 6000, changes: duringTrouble,
+			targets: troubled(trouble{from: troubleFrom, to: troubleTo, slow: 8}),
+		},
+		{
+			name: "slow minute 2/s", rate: 2, requests: 6000, changes: duringTrouble,
+			targets: troubled(trouble{from: troubleFrom, to: troubleTo, slow: 8}),
+		},
+		{
+			name: "outage, refusing", attempts: 1.05, recovers: true, rate: 20, requests: 6000, changes: duringTrouble,
+			targets: troubled(trouble{from: troubleFrom, to: troubleTo, fails: 1, class: ClassConnect, after: 20 * ms}),
+		},
+		{
+			name: "outage, hanging", attempts: 1.05, rate: 20, requests: 6000, changes: duringTrouble, firstToken: 10 * time.Second,
+			targets: troubled(trouble{from: troubleFrom, to: troubleTo, fails: 1, class: ClassTimeout}),
+		},
 		{name: "outage of all", attempts: 1.05, down: true, recovers: true, rate: 20, requests: 6000, changes: duringTrouble, targets: func() []*simTarget {
 			t := three()
 			for _, t := range t {
@@ -66,8 +74,10 @@ func scenarios() []scenario {
 			}
 			return t
 		}},
-		{name: "20 % failures", attempts: 1.25, rate: 20, requests: 6000,
-			targets: troubled(trouble{to: time.Hour, fails: 0.2, class: ClassServerError, after: 100 * ms})},
+		{
+			name: "20 % failures", attempts: 1.25, rate: 20, requests: 6000,
+			targets: troubled(trouble{to: time.Hour, fails: 0.2, class: ClassServerError, after: 100 * ms}),
+		},
 		{name: "flapping", attempts: 1.05, erratic: true, rate: 20, requests: 6000, targets: troubled(
 			trouble{from: 20 * time.Second, to: time.Hour, every: 15 * time.Second, on: 5 * time.Second, fails: 1, class: ClassOverloaded, after: 50 * ms})},
 		{name: "429 storms", attempts: 1.05, rate: 20, requests: 6000, targets: func() []*simTarget { return refusing(Limit{}) }},
@@ -77,8 +87,10 @@ func scenarios() []scenario {
 		{name: "load, 1 gateway", rate: 20, requests: 6000, targets: loaded},
 		{name: "load, 2 gateways", rate: 20, requests: 6000, gateways: 2, targets: loaded},
 		{name: "sessions", rate: 20, requests: 6000, sessions: 100, turns: 10, targets: three},
-		{name: "sessions, outage", attempts: 1.05, recovers: true, erratic: true, rate: 20, requests: 6000, sessions: 100, turns: 10, changes: duringTrouble,
-			targets: troubled(trouble{from: troubleFrom, to: troubleTo, fails: 1, class: ClassConnect, after: 20 * ms})},
+		{
+			name: "sessions, outage", attempts: 1.05, recovers: true, erratic: true, rate: 20, requests: 6000, sessions: 100, turns: 10, changes: duringTrouble,
+			targets: troubled(trouble{from: troubleFrom, to: troubleTo, fails: 1, class: ClassConnect, after: 20 * ms}),
+		},
 	}
 }
 
@@ -92,8 +104,8 @@ func weighted(weights []int) []*simTarget {
 
 func eight() []*simTarget {
 	var all []*simTarget
-	for _, median := range []time.Duration{1200, 800, 300, 2000, 600, 350, 500, 1500} {
-		all = append(all, lognormal(median*ms, 0.5))
+	for _, median := range []int64{1200, 800, 300, 2000, 600, 350, 500, 1500} {
+		all = append(all, lognormal(time.Duration(median)*ms, 0.5))
 	}
 	return all
 }
@@ -102,7 +114,7 @@ func heavy() []*simTarget {
 	return []*simTarget{pareto(500*ms, 2.2), lognormal(900*ms, 1), pareto(300*ms, 2.2), lognormal(500*ms, 0.9), pareto(1500*ms, 1.5)}
 }
 
-// vendorRate is what the vendor of the first target allows, a quarter of what is asked for.
+// vendorRate is what the vendor of the first target allows, a quarter of the requests.
 var vendorRate = Rate{N: 50, Per: 10 * time.Second}
 
 func refusing(limit Limit) []*simTarget {

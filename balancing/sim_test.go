@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-var simTable = flag.Bool("sim.table", false, "print what the simulation of the policies came to")
+var simTable = flag.Bool("sim.table", false, "print what the simulation of the policies came to; see make simulate")
 
 // simRuns is how many runs the percentiles of fastest, and all figures of the table, are taken over.
-const simRuns = 4
+const simRuns = 6
 
 // figures are the results of a scenario by policy and by oracle.
 type figures struct {

@@ -39,11 +39,11 @@ type simTarget struct {
 	later    tariff // from priceAt on
 	priceAt  time.Duration
 	troubles []trouble
-	vendor   Rate  // what the vendor allows; refused with a Retry-After beyond it
+	vendor   Rate  // what the vendor allows in any such span; refused with a Retry-After beyond it
 	limit    Limit // what the gateway is told of that
 
 	inFlight int
-	vendors  Limiter
+	accepted []time.Duration          // under the vendor's rate
 	cache    map[uint64]time.Duration // sessions and when they were last served
 }
 
@@ -87,6 +87,15 @@ func (t *simTarget) warm(session uint64, now time.Duration) bool {
 	return ok && session != 0 && now-at < cacheLife
 }
 
+// refused is how long the vendor goes on refusing requests; 0 when it takes one now.
+func (t *simTarget) refused(now time.Duration) time.Duration {
+	n := len(t.accepted) - int(t.vendor.N)
+	if t.vendor.N <= 0 || n < 0 {
+		return 0
+	}
+	return max(t.accepted[n]+t.vendor.Per-now, 0)
+}
+
 // load is the factor on the latency that the requests in flight make.
 func (t *simTarget) load() float64 {
 	if t.capacity <= 0 {
@@ -128,11 +137,11 @@ func (t *simTarget) serve(s *simRun, q *simRequest, attempt int) outcome {
 	now := s.engine.now
 	c := t.condition(now)
 	if t.vendor.N > 0 {
-		clock := s.engine.clock()
-		if _, ok := t.vendors.Take(clock, 0); !ok {
-			rest := t.vendors.Wait(clock, 0).Round(time.Second) + time.Second
+		if wait := t.refused(now); wait > 0 {
+			rest := wait.Truncate(time.Second) + time.Second // Retry-After counts in seconds
 			return outcome{class: ClassRateLimit, first: 30 * time.Millisecond, rest: rest}
 		}
+		t.accepted = append(t.accepted, now)
 	}
 	if f := &c.fault; f.fails > 0 && draw(s.seed, drawFault, t.id, q.number, uint64(attempt)) < f.fails {
 		return outcome{class: f.class, first: f.after, rest: f.rest}
