@@ -50,9 +50,13 @@ func (Fastest) Pick(h Hint, pool []Candidate) int {
 		return 0
 	}
 	best := 0
-	for i := 1; i < n; i++ {
+	for i, lowest := 1, pool[0].Latency; i < n; i++ {
+		l := pool[i].Latency
+		if l > 0 && lowest > 0 && l >= lowest { // most of them
+			continue
+		}
 		if faster(&pool[i], &pool[best]) {
-			best = i
+			best, lowest = i, l
 		}
 	}
 	if pool[best].Latency <= 0 {

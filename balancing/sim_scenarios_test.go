@@ -67,19 +67,25 @@ func scenarios() []scenario {
 			name: "outage, hanging", attempts: 1.05, rate: 20, requests: 6000, changes: duringTrouble, firstToken: 10 * time.Second,
 			targets: troubled(trouble{from: troubleFrom, to: troubleTo, fails: 1, class: ClassTimeout}),
 		},
-		{name: "outage of all", attempts: 1.05, down: true, recovers: true, rate: 20, requests: 6000, changes: duringTrouble, targets: func() []*simTarget {
-			t := three()
-			for _, t := range t {
-				t.troubles = []trouble{{from: troubleFrom, to: troubleTo, fails: 1, class: ClassOverloaded, after: 50 * ms}}
-			}
-			return t
-		}},
+		{
+			name: "outage, cheapest", attempts: 1.05, guesswork: true, rate: 20, requests: 6000, changes: duringTrouble,
+			targets: func() []*simTarget { return down(2) },
+		},
+		{
+			name: "outage of all", attempts: 1.05, down: true, recovers: true, rate: 20, requests: 6000, changes: duringTrouble,
+			targets: func() []*simTarget { return down(0, 1, 2) },
+		},
 		{
 			name: "20 % failures", attempts: 1.25, rate: 20, requests: 6000,
 			targets: troubled(trouble{to: time.Hour, fails: 0.2, class: ClassServerError, after: 100 * ms}),
 		},
-		{name: "flapping", attempts: 1.05, erratic: true, rate: 20, requests: 6000, targets: troubled(
-			trouble{from: 20 * time.Second, to: time.Hour, every: 15 * time.Second, on: 5 * time.Second, fails: 1, class: ClassOverloaded, after: 50 * ms})},
+		{
+			name: "flapping", attempts: 1.05, erratic: true, rate: 20, requests: 6000,
+			targets: troubled(trouble{
+				from: 20 * time.Second, to: time.Hour, every: 15 * time.Second, on: 5 * time.Second,
+				fails: 1, class: ClassOverloaded, after: 50 * ms,
+			}),
+		},
 		{name: "429 storms", attempts: 1.05, rate: 20, requests: 6000, targets: func() []*simTarget { return refusing(Limit{}) }},
 		{name: "429, limit kept", rate: 20, requests: 6000, targets: func() []*simTarget { return refusing(Limit{Requests: vendorRate}) }},
 		{name: "price change", rate: 20, requests: 6000, targets: repriced},
@@ -92,6 +98,15 @@ func scenarios() []scenario {
 			targets: troubled(trouble{from: troubleFrom, to: troubleTo, fails: 1, class: ClassConnect, after: 20 * ms}),
 		},
 	}
+}
+
+// down is three of which some answer with errors for a minute.
+func down(which ...int) []*simTarget {
+	t := three()
+	for _, i := range which {
+		t[i].troubles = []trouble{{from: troubleFrom, to: troubleTo, fails: 1, class: ClassServerError, after: 50 * ms}}
+	}
+	return t
 }
 
 func weighted(weights []int) []*simTarget {

@@ -12,9 +12,6 @@ import (
 
 var simTable = flag.Bool("sim.table", false, "print what the simulation of the policies came to; see make simulate")
 
-// simRuns is how many runs the percentiles of fastest, and all figures of the table, are taken over.
-const simRuns = 6
-
 // figures are the results of a scenario by policy and by oracle.
 type figures struct {
 	scenario            scenario
@@ -82,7 +79,7 @@ func (f *figures) check(t *testing.T) {
 		}
 	}
 	fastest, cheapest, session := f.policy["fastest"], f.policy["cheapest"], f.policy["session"]
-	if got := regret(fastest.percentile(0.99), f.latency.percentile(0.99)); !f.scenario.erratic && got > 15 {
+	if got := regret(fastest.percentile(0.99), f.latency.percentile(0.99)); simRuns > 1 && !f.scenario.erratic && got > 15 {
 		t.Errorf("fastest: p99 %v is %.1f %% above that of the oracle", fastest.percentile(0.99), got)
 	}
 	if !f.scenario.guesswork && !f.scenario.down && cheapest.spend != f.cost.spend {
