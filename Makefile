@@ -1,4 +1,4 @@
-.PHONY: build run test race lint fuzz bench ci clean
+.PHONY: build run test race lint fuzz bench simulate ci clean
 
 build:
 	go build -trimpath -ldflags '-s -w' -o caddy ./cmd/caddy
@@ -20,6 +20,10 @@ fuzz:
 
 bench:
 	go run ./bench
+
+# What the balancing policies come to under scripted faults. In its own folder go test shows what a passing test prints.
+simulate:
+	cd balancing && go test -count=1 -run '^TestSimulation$$' -sim.table
 
 ci:
 	.ci/run

@@ -54,8 +54,8 @@ func (x *exchange) prepare(c choice) (*attempt, outgoing, *providers.Fault) {
 // point.
 func (x *exchange) perform(ctx context.Context, a *attempt, out outgoing) (f *providers.Fault) {
 	up, model := a.slot.up.state.health, a.slot.model.health
-	defer up.End(a.upPass)
-	defer model.End(a.mdPass)
+	defer up.End(&a.upPass)
+	defer model.End(&a.mdPass)
 	defer func() { a.slot.up.state.limiter.Return(time.Now(), a.grant, a.tokens()) }()
 	if x.head.Stream {
 		ctx, wd := newWatchdog(ctx, x.route.firstToken, errFirstToken, x.deadline)
@@ -78,8 +78,8 @@ func (x *exchange) perform(ctx context.Context, a *attempt, out outgoing) (f *pr
 
 // cancel gives back a place that was not used after all.
 func (c *choice) cancel(now time.Time) {
-	c.slot.model.health.End(c.mdPass)
-	c.slot.up.state.health.End(c.upPass)
+	c.slot.model.health.End(&c.mdPass)
+	c.slot.up.state.health.End(&c.upPass)
 	c.slot.up.state.limiter.Cancel(now, c.grant)
 }
 
@@ -301,8 +301,8 @@ func (x *exchange) succeeded(a *attempt) {
 	}
 	a.told = true
 	now := time.Now()
-	x.h.report(a.slot, a.slot.up.state.health.Success(now, a.upPass, 0))
-	x.h.report(a.slot, a.slot.model.health.Success(now, a.mdPass, a.ttft))
+	x.h.report(a.slot, a.slot.up.state.health.Success(now, &a.upPass, 0))
+	x.h.report(a.slot, a.slot.model.health.Success(now, &a.mdPass, a.ttft))
 	a.slot.model.quantiles(x.head.Stream).Observe(now, a.ttft)
 }
 
@@ -320,7 +320,7 @@ func (x *exchange) learn(a *attempt) {
 	case providers.ClassCanceled, providers.ClassInternal, providers.ClassHedged:
 		// Says nothing about the target.
 	case providers.ClassRateLimit:
-		x.h.report(c.slot, up.Success(now, c.upPass, 0)) // it can be reached
+		x.h.report(c.slot, up.Success(now, &a.upPass, 0)) // it can be reached
 		model.Cooldown(now, f.RetryAfter)
 	case providers.ClassAuth, providers.ClassBilling:
 		x.h.report(c.slot, up.Quarantine(now, c.upPass))
@@ -331,7 +331,7 @@ func (x *exchange) learn(a *attempt) {
 		if slices.ContainsFunc(a.target.provider.statuses, unhealthy) {
 			class = string(providers.ClassServerError)
 		}
-		x.h.report(c.slot, up.Success(now, c.upPass, 0)) // it can be reached
+		x.h.report(c.slot, up.Success(now, &a.upPass, 0)) // it can be reached
 		x.h.report(c.slot, model.Failure(now, c.mdPass, class))
 		if f.RetryAfter > 0 {
 			model.Cooldown(now, f.RetryAfter)

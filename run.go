@@ -285,7 +285,7 @@ func (x *exchange) begin(t *target, s *slot, now time.Time) (choice, bool) {
 	}
 	md, ok := s.model.health.Begin(now)
 	if !ok {
-		s.up.state.health.End(up)
+		s.up.state.health.End(&up)
 		s.up.state.limiter.Cancel(now, grant)
 		return choice{}, false
 	}
@@ -323,7 +323,7 @@ func (x *exchange) beginLastResort(t *target, s *slot, now time.Time) (choice, b
 	}
 	md, ok := s.model.health.LastResort(now)
 	if !ok {
-		s.up.state.health.End(up)
+		s.up.state.health.End(&up)
 		s.up.state.limiter.Cancel(now, grant)
 		return choice{}, false
 	}

@@ -214,7 +214,7 @@ func (t *target) candidate(now time.Time, x *exchange) (balancing.Candidate, boo
 		if !s.usable(now, x) {
 			continue
 		}
-		if l := s.model.health.Latency(now); !ok || l < c.Latency {
+		if l := s.model.health.Latency(now); l > 0 && (c.Latency == 0 || l < c.Latency) {
 			c.Latency = l
 		}
 		ok, cached = true, max(cached, s.model.cached(x.affinity, now))

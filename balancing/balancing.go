@@ -14,7 +14,7 @@ type Candidate struct {
 	Weight int
 	// InFlight counts requests that the target is working on, from all routes.
 	InFlight int64
-	// Latency is the smoothed time to the first token; 0 when nothing is known yet.
+	// Latency is the time to the first token to expect of a request that is sent now; 0 when nothing is known yet.
 	Latency time.Duration
 	// Cost is the expected cost of this request in nano-dollars. Unpriced candidates have Priced false.
 	Cost   int64

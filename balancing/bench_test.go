@@ -47,23 +47,25 @@ func BenchmarkHealth(b *testing.B) {
 	bench("AllowResting", resting, allow)
 	bench("BeginEnd", NewHealth(Rules{}), func(h *Health, _ Pass) {
 		if p, ok := h.Begin(now); ok {
-			h.End(p)
+			h.End(&p)
 		}
 	})
-	bench("Success", NewHealth(Rules{}), func(h *Health, p Pass) { h.Success(now, p, time.Second) })
+	bench("Success", NewHealth(Rules{}), func(h *Health, p Pass) { h.Success(now, &p, time.Second) })
 	bench("FailureOfRequest", NewHealth(Rules{}), func(h *Health, p Pass) { h.Failure(now, p, ClassInvalid) })
 	measured := NewHealth(Rules{})
-	measured.Success(now.Add(-time.Second), Pass{}, 100*time.Millisecond)
+	measured.Success(now.Add(-time.Second), &Pass{}, 100*time.Millisecond)
 	bench("Latency", measured, func(h *Health, _ Pass) { h.Latency(now) })
 }
 
-func BenchmarkEWMAObserve(b *testing.B) {
-	var e EWMA
+func BenchmarkForecast(b *testing.B) {
+	var f Forecast
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
 		now = now.Add(time.Millisecond)
-		e.Observe(now, time.Duration(now.Nanosecond()))
+		f.Sent()
+		f.Answered(now)
+		f.Observe(now, time.Duration(now.Nanosecond()))
 	}
 }
 

@@ -175,13 +175,13 @@ func compareToModel(t *testing.T, steps []byte) {
 			want := Unchanged
 			switch step % 8 {
 			case 3, 5:
-				got, want = h.Success(epoch.Add(now), p.pass, time.Second), m.outcome(now, p, false)
+				got, want = h.Success(epoch.Add(now), &p.pass, time.Second), m.outcome(now, p, false)
 			case 4, 6:
 				got, want = h.Failure(epoch.Add(now), p.pass, ClassConnect), m.outcome(now, p, true)
 			default:
 				got = h.Failure(epoch.Add(now), p.pass, ClassCanceled)
 			}
-			h.End(p.pass)
+			h.End(&p.pass)
 			if p.probe {
 				m.probes--
 			}

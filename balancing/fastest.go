@@ -9,17 +9,31 @@ func init() {
 	caddy.RegisterModule(Fastest{})
 }
 
-// Fastest is a policy that favors the target with the shortest time to the first token. Of two targets drawn at random it
-// takes the one with the lower product of smoothed latency and requests in flight plus one: what a request that joins now
-// has to expect. The latency is a peak-sensitive moving average, which a slow answer raises at once. Drawing only two keeps
-// all requests (and all gateways) from running to the same target at the same moment. Weights have no effect.
+// Fastest is a policy that takes the target that is expected to answer first, by the times to the first token of its last
+// answers and the requests that wait for theirs: see [Forecast]. Weights have no effect.
 //
-// A target that nothing is known of, because it is new or has not been used for some minutes, is explored: it is taken
-// when drawn while it is idle, and passed over while it has requests in flight, so that one request at a time finds out.
-// Between two unknown targets the less busy one is taken.
+// Now and then it explores: it takes another target, to find out whether that is faster by now. The slower a target is
+// expected to be the more seldom it is taken, so that exploring adds no more than 1 % to the time that clients wait, but
+// about one request in 200 explores in any case. Targets that are about equally fast share the requests. Chance
+// also keeps several gateways from running to the same target at the same moment.
 //
-// Sources: Finagle's Peak EWMA; Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001).
+// A target that nothing is known of is taken when it is idle, and passed over while it has requests in flight, so that
+// one request at a time finds out. Among unknown targets the least busy one is taken.
+//
+// The probability of exploring is inverse gap weighting. Drawing two targets and taking the better one, which needs no
+// exploring, gives the second fastest of three a third of all requests however slow it is, and clients feel it in
+// their slowest percent. Sources: Abe and Long, "Associative Reinforcement Learning using Linear Probabilistic Concepts"
+// (1999); Foster and Rakhlin, "Beyond UCB" (2020).
 type Fastest struct{}
+
+// The terms of exploring.
+const (
+	// exploreCost is the share that exploring adds to the latency, of all targets together and by what is expected of them.
+	exploreCost = 1. / 125
+	// exploreLeast is the share of the requests that explore at least, so that a target that was slow is not forgotten. It
+	// has to stay well below a hundredth: those requests are the slowest ones.
+	exploreLeast = 1. / 200
+)
 
 // CaddyModule returns the Caddy module information.
 func (Fastest) CaddyModule() caddy.ModuleInfo {
@@ -29,41 +43,57 @@ func (Fastest) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Pick draws two candidates and returns the one that promises to answer first.
+// Pick returns the candidate that promises to answer first, or one to explore.
 func (Fastest) Pick(h Hint, pool []Candidate) int {
-	n := uint64(len(pool))
+	n := len(pool)
 	if n < 2 {
 		return 0
 	}
+	best := 0
+	for i, lowest := 1, pool[0].Latency; i < n; i++ {
+		l := pool[i].Latency
+		if l > 0 && lowest > 0 && l >= lowest { // most of them
+			continue
+		}
+		if faster(&pool[i], &pool[best]) {
+			best, lowest = i, l
+		}
+	}
+	if pool[best].Latency <= 0 {
+		return best
+	}
+	// The two halves of one random number draw one of the others, and whether to explore it.
 	r := h.rand()
-	// The two halves of one random number draw two different candidates.
-	i := (r >> 32) * n >> 32
-	j := (r & 0xffffffff) * (n - 1) >> 32
-	if j >= i {
-		j++
+	other := int((r >> 32) * uint64(n-1) >> 32)
+	if other >= best {
+		other++
 	}
-	if faster(&pool[j], &pool[i]) {
-		return int(j)
+	if float64(r&0xffffffff) < exploring(&pool[other], &pool[best], n)*(1<<32) {
+		return other
 	}
-	return int(i)
+	return best
+}
+
+// exploring is the probability with which a candidate is taken that was drawn from the n-1 that are not the best.
+func exploring(c, best *Candidate, n int) float64 {
+	if c.Latency <= 0 {
+		return 0 // a request is on its way to find out
+	}
+	others := float64(n - 1)
+	gap := float64(c.Latency-best.Latency) / float64(best.Latency)
+	return max(others/(float64(n)+gap*others/exploreCost), exploreLeast)
 }
 
 func faster(a, b *Candidate) bool {
 	switch knownA, knownB := a.Latency > 0, b.Latency > 0; {
 	case knownA && knownB:
-		return a.expected() < b.expected()
+		return a.Latency < b.Latency
 	case knownA:
 		return b.InFlight > 0
 	case knownB:
 		return a.InFlight <= 0
 	}
 	return a.InFlight < b.InFlight
-}
-
-// expected is the latency that a request has to expect behind those in flight. It is a float because the product of two
-// large integers would wrap around.
-func (c *Candidate) expected() float64 {
-	return float64(c.Latency) * (float64(max(c.InFlight, 0)) + 1)
 }
 
 // UnmarshalCaddyfile parses the policy, which has no options:

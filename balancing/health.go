@@ -34,7 +34,7 @@ type Health struct {
 	cooldown   cooldown
 	quarantine quarantine
 	checks     checks
-	latency    EWMA
+	forecast   Forecast
 	probes     int    // in flight
 	generation uint32 // grows with each opening and quarantine
 	lastResort time.Time
@@ -51,6 +51,9 @@ type Pass struct {
 	slot bool
 	// pioneer says that the request was let through to see whether a cooldown is really over.
 	pioneer bool
+	// waiting says that the first token has not come since the request was sent.
+	waiting bool
+	sent    time.Time
 }
 
 // Change is what an observation did to the standing of a target, for logs and events.
@@ -102,7 +105,7 @@ func (h *Health) Allow(now time.Time) (ok, probe bool) {
 }
 
 // Begin takes a place on the target and reports whether there was one. If so, the request must call [Health.End] with
-// the pass, whatever becomes of it.
+// the pass, whatever becomes of it. The pass is one request's own: Success writes to it.
 func (h *Health) Begin(now time.Time) (Pass, bool) {
 	limit := h.maxInFlight.Load()
 	if n := h.inFlight.Add(1); limit > 0 && n > limit {
@@ -134,7 +137,8 @@ func (h *Health) enter(now time.Time) (Pass, bool) {
 	if p.pioneer {
 		h.cooldown.next = now.Add(probePace)
 	}
-	h.latency.Sent(now)
+	p.waiting, p.sent = true, now
+	h.forecast.Sent()
 	return p, true
 }
 
@@ -177,30 +181,40 @@ func (h *Health) LastResort(now time.Time) (Pass, bool) {
 		h.cooldown.next = now.Add(probePace)
 	}
 	h.inFlight.Add(1)
-	h.latency.Sent(now)
-	return Pass{generation: h.generation, pioneer: h.cooldown.active}, true
+	h.forecast.Sent()
+	return Pass{generation: h.generation, pioneer: h.cooldown.active, waiting: true, sent: now}, true
 }
 
 // End gives back the place taken by [Health.Begin] or [Health.LastResort].
-func (h *Health) End(p Pass) {
+func (h *Health) End(p *Pass) {
 	h.inFlight.Add(-1)
+	if !p.slot && !p.waiting {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if p.slot {
-		h.mu.Lock()
 		h.probes--
-		h.mu.Unlock()
+	}
+	if p.waiting {
+		h.forecast.Gone()
 	}
 }
 
 // Success says that the first token arrived, after the given time; 0 when that is not known. Under
 // [Rules.UnhealthyLatency] a slow one is a failure, although its latency still counts.
-func (h *Health) Success(now time.Time, p Pass, latency time.Duration) Change {
+func (h *Health) Success(now time.Time, p *Pass, latency time.Duration) Change {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.latency.Observe(now, latency)
-	if limit := h.rules.UnhealthyLatency; limit > 0 && latency >= limit {
-		return h.fail(now, p, ClassTimeout)
+	if p.waiting {
+		p.waiting = false
+		h.forecast.Answered(now)
 	}
-	return h.succeed(now, p)
+	h.forecast.Observe(now, latency)
+	if limit := h.rules.UnhealthyLatency; limit > 0 && latency >= limit {
+		return h.fail(now, *p, ClassTimeout)
+	}
+	return h.succeed(now, *p)
 }
 
 // Failure says how a request failed, in one of the classes. It may follow a Success, when a stream breaks. Classes that
@@ -221,6 +235,9 @@ func (h *Health) Failure(now time.Time, p Pass, class string) Change {
 
 func (h *Health) fail(now time.Time, p Pass, class string) Change {
 	h.lastFault, h.lastFailed = class, now
+	if p.waiting {
+		h.forecast.Failed(now, now.Sub(p.sent))
+	}
 	if p.generation != h.generation || !h.breaker.fail(now, &h.rules, judge(class), h.random()) {
 		return Unchanged
 	}
@@ -265,9 +282,9 @@ func (h *Health) full() bool {
 // InFlight is the number of requests that the target is working on, for [Candidate.InFlight].
 func (h *Health) InFlight() int64 { return h.inFlight.Load() }
 
-// Latency is the smoothed time to the first token, for [Candidate.Latency].
+// Latency is the time to the first token to expect of a request that is sent now, for [Candidate.Latency].
 func (h *Health) Latency(now time.Time) time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.latency.Value(now)
+	return h.forecast.Value(now)
 }

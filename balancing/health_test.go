@@ -39,10 +39,10 @@ func (s *story) begin(now time.Time) Pass {
 func (s *story) request(now time.Time, class string, want Change) {
 	s.t.Helper()
 	p := s.begin(now)
-	defer s.h.End(p)
+	defer s.h.End(&p)
 	var got Change
 	if class == noFault {
-		got = s.h.Success(now, p, time.Second)
+		got = s.h.Success(now, &p, time.Second)
 	} else {
 		got = s.h.Failure(now, p, class)
 	}
@@ -223,7 +223,7 @@ func TestOneProbeAtATimeIsLetThrough(t *testing.T) {
 		}
 		// A client that leaves makes room for the next probe.
 		s.h.Failure(at(11), passes[0], ClassCanceled)
-		s.h.End(passes[0])
+		s.h.End(&passes[0])
 		s.expect(at(11), StatusHalfOpen, at(11))
 	}
 }
@@ -233,7 +233,7 @@ func TestOutcomesOfRequestsSentBeforeTheOpeningSayNothingNew(t *testing.T) {
 	before := s.begin(at(0))
 	s.takeOut(at(0))
 
-	if got := s.h.Success(at(1), before, time.Second); got != Unchanged {
+	if got := s.h.Success(at(1), &before, time.Second); got != Unchanged {
 		t.Error("an old success closed the breaker")
 	}
 	s.expect(at(1), StatusOpen, at(10))
@@ -241,14 +241,14 @@ func TestOutcomesOfRequestsSentBeforeTheOpeningSayNothingNew(t *testing.T) {
 	if got := s.h.Failure(at(10), before, ClassTimeout); got != Unchanged {
 		t.Error("an old failure opened the breaker again")
 	}
-	if got := s.h.Success(at(11), probe, time.Second); got != Recovered {
+	if got := s.h.Success(at(11), &probe, time.Second); got != Recovered {
 		t.Error("the probe did not close the breaker")
 	}
 	if got := s.h.Failure(at(11), before, ClassTLS); got != Unchanged {
 		t.Error("an old failure counted after the recovery")
 	}
-	s.h.End(before)
-	s.h.End(probe)
+	s.h.End(&before)
+	s.h.End(&probe)
 	s.expect(at(11), StatusHealthy, at(11))
 }
 
@@ -305,13 +305,49 @@ func TestASlowFirstTokenIsAFailureUnderUnhealthyLatency(t *testing.T) {
 		want    Change
 	}{{3 * time.Second, Unchanged}, {time.Second, Unchanged}, {4 * time.Second, Unchanged}, {4 * time.Second, TakenOut}} {
 		p := s.begin(at(0))
-		if got := s.h.Success(at(0), p, tc.latency); got != tc.want {
+		if got := s.h.Success(at(0), &p, tc.latency); got != tc.want {
 			t.Errorf("answer %d: changed %d, want %d", i, got, tc.want)
 		}
-		s.h.End(p)
+		s.h.End(&p)
 	}
-	if got := s.h.Latency(at(0)); got != 4*time.Second {
-		t.Errorf("latency %v, want that of the slow answers too", got)
+	if got := s.h.Snapshot(at(0)).LatencyMS; got != 3000 {
+		t.Errorf("latency %v ms, want the mean of all answers, the slow ones too", got)
+	}
+}
+
+func TestRequestsThatWaitForTheirFirstTokenRaiseTheLatency(t *testing.T) {
+	s := newStory(t, Rules{})
+	s.request(at(0), noFault, Unchanged) // takes a second, as far as anybody knows
+	idle := s.h.Latency(at(60))
+	answered, canceled := s.begin(at(60)), s.begin(at(60))
+	if got := s.h.Latency(at(60)); !near(got, 3*idle) {
+		t.Errorf("latency %v behind two requests, want three times %v", got, idle)
+	}
+	s.h.Success(at(61), &answered, time.Second)
+	s.h.End(&answered) // the end of its stream, which no longer waits
+	s.h.End(&canceled)
+	if got := s.h.Latency(at(61)); got > idle {
+		t.Errorf("latency %v when none waits any more, want at most %v", got, idle)
+	}
+}
+
+func TestATimeoutCountsAsTheTimeThatWasWaited(t *testing.T) {
+	s := newStory(t, Rules{})
+	for _, tc := range []struct {
+		after time.Duration
+		class string
+		want  float64
+	}{
+		{30 * time.Second, ClassTimeout, 30_000},
+		{10 * time.Millisecond, ClassConnect, 30_000}, // says nothing about answers
+		{time.Minute, ClassInvalid, 30_000},           // an answer, if not the one asked for
+	} {
+		p := s.begin(at(0))
+		s.h.Failure(at(0).Add(tc.after), p, tc.class)
+		s.h.End(&p)
+		if got := s.h.Snapshot(at(0)).LatencyMS; got != tc.want {
+			t.Errorf("latency %v ms after %s, want %v", got, tc.class, tc.want)
+		}
 	}
 }
 
@@ -329,7 +365,7 @@ func TestNoMoreRequestsThanAllowedAreInFlight(t *testing.T) {
 	if got := s.h.InFlight(); got != 2 {
 		t.Errorf("%d requests are in flight, want 2", got)
 	}
-	s.h.End(first)
+	s.h.End(&first)
 	s.expect(at(0), StatusHealthy, at(0))
 }
 
@@ -366,16 +402,16 @@ func TestOneRequestASecondFindsOutWhetherACooldownIsOver(t *testing.T) {
 		t.Error("a second request was let through in the same second")
 	}
 	second := s.begin(at(3))
-	if s.h.Success(at(3), before, time.Second) != Unchanged {
+	if s.h.Success(at(3), &before, time.Second) != Unchanged {
 		t.Error("a request sent before the cooldown ended it")
 	}
 	s.h.Cooldown(at(3.5), 2*time.Second) // the second one was turned away
-	if s.h.Success(at(4), pioneer, time.Second) != Unchanged {
+	if s.h.Success(at(4), &pioneer, time.Second) != Unchanged {
 		t.Error("the provider's newer word was overruled")
 	}
 	s.expect(at(5), StatusCooldown, at(5.5))
 	s.request(at(5.5), noFault, Recovered)
-	s.h.End(second)
+	s.h.End(&second)
 }
 
 func TestARefusedCredentialRestsLongerEachTime(t *testing.T) {
@@ -386,7 +422,7 @@ func TestARefusedCredentialRestsLongerEachTime(t *testing.T) {
 		if s.h.Quarantine(now, p) != TakenOut {
 			t.Fatal("the refusal changed nothing")
 		}
-		s.h.End(p)
+		s.h.End(&p)
 		next := now.Add(time.Duration(minutes) * time.Minute)
 		s.expect(next.Add(-1), StatusQuarantined, next)
 		s.expect(next, StatusHalfOpen, next)
@@ -405,7 +441,7 @@ func TestRefusalsThatWereOnTheirWayDoNotLengthenAQuarantine(t *testing.T) {
 	if s.h.Quarantine(at(2), b) != Unchanged {
 		t.Error("a refusal on its way lengthened the quarantine")
 	}
-	if s.h.Success(at(3), c, time.Second) != Unchanged {
+	if s.h.Success(at(3), &c, time.Second) != Unchanged {
 		t.Error("an answer on its way ended the quarantine")
 	}
 	s.expect(at(3), StatusQuarantined, at(301))
@@ -432,13 +468,13 @@ func TestTheLastResortIsOneRequestASecond(t *testing.T) {
 	if s.h.Failure(at(1.9), p, ClassConnect) != Unchanged {
 		t.Error("its failure made the rest longer")
 	}
-	s.h.End(p)
+	s.h.End(&p)
 	s.expect(at(2), StatusOpen, at(10))
 	p, ok = s.h.LastResort(at(2))
-	if !ok || s.h.Success(at(2), p, time.Second) != Recovered {
+	if !ok || s.h.Success(at(2), &p, time.Second) != Recovered {
 		t.Error("its success did not bring the target back")
 	}
-	s.h.End(p)
+	s.h.End(&p)
 	s.expect(at(2), StatusHealthy, at(2))
 	if got := s.h.Snapshot(at(2)); got.RecentFailures != 0 || got.FailuresInRow != 0 {
 		t.Errorf("got %+v, want the failures before the recovery forgotten", got)
@@ -465,11 +501,11 @@ func TestTheLastResortRespectsCooldownsAndPassesOverQuarantines(t *testing.T) {
 			t.Fatal("the only credential was kept from use")
 		}
 		s.h.Quarantine(at(1), p)
-		s.h.End(p)
+		s.h.End(&p)
 	}
 	s.expect(at(1), StatusQuarantined, at(300))
 	p, _ := s.h.LastResort(at(2))
-	if s.h.Success(at(2), p, time.Second) != Recovered {
+	if s.h.Success(at(2), &p, time.Second) != Recovered {
 		t.Error("its success did not bring the credential back")
 	}
 }
@@ -577,9 +613,9 @@ func TestHealthIsConsistentUnderConcurrency(t *testing.T) {
 				case 4:
 					h.Snapshot(now)
 				default:
-					h.Success(now, p, time.Millisecond)
+					h.Success(now, &p, time.Millisecond)
 				}
-				h.End(p)
+				h.End(&p)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -238,50 +239,48 @@ func TestLeastConnWeighsRequestsInFlight(t *testing.T) {
 	}
 }
 
-func TestFastestOfTwoTargetsIsTheOneThatPromisesToAnswerFirst(t *testing.T) {
-	const ms = 1_000_000
+func TestFastestTakesTheTargetThatPromisesToAnswerFirst(t *testing.T) {
 	for _, tc := range []struct {
 		name string
-		a, b Candidate
-		want int // -1: either
+		pool []Candidate
+		want int
 	}{
-		{"lower latency wins when idle", Candidate{Latency: 300 * ms}, Candidate{Latency: 200 * ms}, 1},
-		{"requests in flight count", Candidate{Latency: 300 * ms}, Candidate{Latency: 200 * ms, InFlight: 1}, 0},
-		{"an idle unknown target is explored", Candidate{Latency: 1 * ms}, Candidate{}, 1},
-		{"a busy unknown target is not", Candidate{Latency: 900 * ms, InFlight: 50}, Candidate{InFlight: 1}, 0},
-		{"of two unknown targets the less busy one wins", Candidate{InFlight: 2}, Candidate{InFlight: 1}, 1},
-		{"equals share", Candidate{Latency: ms}, Candidate{Latency: ms}, -1},
-		{"huge numbers do not wrap", Candidate{Latency: math.MaxInt64, InFlight: math.MaxInt64}, Candidate{Latency: ms}, 1},
+		{"the lowest latency wins", []Candidate{{Latency: 900 * ms}, {Latency: 200 * ms}, {Latency: 700 * ms}}, 1},
+		{"requests in flight do not count by themselves", []Candidate{{Latency: 200 * ms, InFlight: 90}, {Latency: 900 * ms}}, 0},
+		{"of equals the first", []Candidate{{Latency: ms}, {Latency: ms}}, 0},
+		{"an idle unknown target is found out", []Candidate{{Latency: ms}, {}}, 1},
+		{"a busy unknown target is not", []Candidate{{InFlight: 1}, {Latency: 900 * ms, InFlight: 50}}, 1},
+		{"of unknown targets the least busy one wins", []Candidate{{InFlight: 2}, {InFlight: 1}, {InFlight: 3}}, 1},
+		{"huge numbers do not wrap", []Candidate{{Latency: math.MaxInt64, InFlight: math.MaxInt64}, {Latency: ms}}, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			for _, swapped := range []bool{false, true} {
-				pool, want := []Candidate{tc.a, tc.b}, tc.want
-				if swapped {
-					pool[0], pool[1], want = tc.b, tc.a, 1-tc.want
-				}
-				got := picks(newPolicy(t, "fastest"), seeded(5), pool, 1000)
-				switch {
-				case tc.want < 0 && (got[0] < 400 || got[1] < 400):
-					t.Errorf("got picks %v, want halves", got)
-				case tc.want >= 0 && got[want] != 1000:
-					t.Errorf("got picks %v, want all on %d", got, want)
-				}
+			h := Hint{Rand: func() uint64 { return math.MaxUint64 }} // does not explore
+			if got := newPolicy(t, "fastest").Pick(h, tc.pool); got != tc.want {
+				t.Errorf("got %d, want %d", got, tc.want)
 			}
 		})
 	}
 }
 
-func TestFastestDrawsEveryPairAlike(t *testing.T) {
-	// With distinct latencies the k-th fastest of n wins against all slower ones: (n-k)·2/(n(n-1)) of the picks.
-	pool := make([]Candidate, 5)
-	for i := range pool {
-		pool[i].Latency = 1000 << i
-	}
-	const n = 200_000
-	for i, got := range picks(newPolicy(t, "fastest"), seeded(11), pool, n) {
-		want := float64(4-i) * 2 / 20
-		if share := float64(got) / n; math.Abs(share-want) > 0.01 {
-			t.Errorf("target %d got %.3f of the picks, want %.3f", i, share, want)
-		}
+func TestFastestExploresTheMoreSeldomTheSlowerATargetIs(t *testing.T) {
+	const n = 1_000_000
+	for _, tc := range []struct {
+		name string
+		pool []Candidate
+		want []float64 // share of each
+	}{
+		{"equals share", []Candidate{{Latency: ms}, {Latency: ms}, {Latency: ms}}, []float64{1. / 3, 1. / 3, 1. / 3}},
+		{"by the gap", []Candidate{{Latency: 100 * ms}, {Latency: 110 * ms}}, []float64{1 - 1/14.5, 1 / 14.5}},
+		{"by the gap, of three", []Candidate{{Latency: 110 * ms}, {Latency: 100 * ms}, {Latency: 120 * ms}}, []float64{1. / 28, 1 - 1./28 - 1./53, 1. / 53}},
+		{"one in 200 in any case", []Candidate{{Latency: time.Second}, {Latency: ms}, {Latency: time.Hour}}, []float64{0.0025, 0.995, 0.0025}},
+		{"a busy unknown target is not explored", []Candidate{{Latency: ms}, {InFlight: 1}}, []float64{1, 0}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for i, got := range picks(newPolicy(t, "fastest"), seeded(11), tc.pool, n) {
+				if share := float64(got) / n; math.Abs(share-tc.want[i]) > 0.0005+0.01*tc.want[i] {
+					t.Errorf("target %d got %.4f of the picks, want %.4f", i, share, tc.want[i])
+				}
+			}
+		})
 	}
 }

@@ -46,7 +46,7 @@ func (h *Health) Snapshot(now time.Time) State {
 	s := State{
 		Status:         status,
 		InFlight:       h.inFlight.Load(),
-		LatencyMS:      float64(h.latency.Value(now)) / float64(time.Millisecond),
+		LatencyMS:      float64(h.forecast.Mean()) / float64(time.Millisecond),
 		FailuresInRow:  h.breaker.row,
 		RecentRequests: sum.requests,
 		RecentFailures: sum.strikes,
