@@ -116,7 +116,11 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 			req.Header.Del("Host")
 		}
 	}
-	resp, err := p.transport.RoundTrip(req)
+	transport := p.transport
+	if a.fresh {
+		transport = p.fresh
+	}
+	resp, err := transport.RoundTrip(req)
 	out.buf.Release() // the transport keeps a reference of its own for as long as it reads
 	if err != nil {
 		return x.transportFault(ctx, err)
@@ -311,6 +315,9 @@ func (x *exchange) learn(a *attempt) {
 	c, f := a.choice, a.fault
 	if f == nil {
 		x.succeeded(a)
+		return
+	}
+	if x.stale(a, f) {
 		return
 	}
 	now := time.Now()

@@ -39,6 +39,7 @@ type provider struct {
 
 	upstreams []*upstream
 	transport http.RoundTripper
+	fresh     http.RoundTripper // makes a new connection for every request; nil when that is not known how to do
 
 	mu    sync.RWMutex
 	slots map[string][]*slot // by upstream model

@@ -16,6 +16,7 @@ type choice struct {
 	slot           *slot
 	upPass, mdPass balancing.Pass
 	grant          balancing.Grant
+	fresh          bool // over a connection of its own
 }
 
 // run tries targets until the client has an answer or none is left.
@@ -24,6 +25,7 @@ func (x *exchange) run() error {
 	ctx, done := x.attemptContext()
 	defer done()
 	var again *slot // the slot to ask again, after a backoff
+	fresh := false  // over a new connection
 	for {
 		now := time.Now()
 		c, wait, ok := x.next(now, again)
@@ -36,7 +38,7 @@ func (x *exchange) run() error {
 		if again == nil {
 			c.slot.model.budget.Request(now)
 		}
-		again = nil
+		c.fresh, again, fresh = fresh, nil, false
 		x.tried = append(x.tried, c.slot)
 		x.attempts = slices.Grow(x.attempts, 2) // the attempts of a race must not move
 		a, out, f := x.prepare(c)
@@ -67,6 +69,10 @@ func (x *exchange) run() error {
 		if p := c.target.price; f.Class == providers.ClassContextLength && p != nil {
 			x.needs.window = max(x.needs.window, p.ContextWindow) // another model has to be larger
 		}
+		if x.stale(a, f) {
+			again, fresh = c.slot, true
+			continue
+		}
 		d := x.decide(c, f)
 		switch d.Action {
 		case balancing.Stop:
@@ -78,6 +84,15 @@ func (x *exchange) run() error {
 			again = c.slot
 		}
 	}
+}
+
+// staleWithin is how soon an idle connection that the provider has given up shows that.
+const staleWithin = time.Second
+
+// stale reports whether an attempt probably met a connection that the provider had given up while it was idle. The request is
+// then repeated once over a new connection, which says nothing about the target and costs nothing of its retry budget.
+func (x *exchange) stale(a *attempt, f *providers.Fault) bool {
+	return f.Dropped && !a.fresh && a.target.provider.fresh != nil && x.route.retry.Retries > 0 && a.latency < staleWithin
 }
 
 // maxQueue is how long a request waits for a target whose limit it has to keep, at most.

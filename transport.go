@@ -24,11 +24,15 @@ const defaultTransport = "default"
 
 // transport is the default way to a provider: HTTP/2 where offered, no redirects (RoundTrip never follows any), no
 // transparent compression, no proxy from the environment.
-type transport struct{ *http.Transport }
+type transport struct {
+	*http.Transport
+	// fresh is the same without connections that wait.
+	fresh *http.Transport
+}
 
 func newTransport() *transport {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
-	return &transport{&http.Transport{
+	t := &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := dialer.DialContext(ctx, network, addr)
 			if tcp, ok := c.(*net.TCPConn); ok && err == nil {
@@ -43,7 +47,10 @@ func newTransport() *transport {
 		MaxIdleConnsPerHost:    256,
 		IdleConnTimeout:        30 * time.Second, // below the keep-alive of the vendors' front ends
 		MaxResponseHeaderBytes: 64 << 10,
-	}}
+	}
+	fresh := t.Clone()
+	fresh.DisableKeepAlives = true
+	return &transport{t, fresh}
 }
 
 // conn is a connection that takes request bodies as they lie in memory. net/http copies what does not fit into its
@@ -104,7 +111,7 @@ func (h *Handler) provisionTransport(c *ProviderConfig, p *provider) error {
 		}
 		h.held = append(h.held, reference{transports, defaultTransport})
 		// The embedded transport is used directly: one call less on the path of every request.
-		p.transport = v.(*transport).Transport
+		p.transport, p.fresh = v.(*transport).Transport, v.(*transport).fresh
 		return nil
 	}
 	mod, err := h.ctx.LoadModule(c, "TransportRaw")

@@ -103,18 +103,26 @@ func (c *gwCaddy) adapt(sites string, vars ...string) ([]byte, error) {
 	return raw, err
 }
 
+// gwPorts are the ports that were given out. Nobody gets one again: Caddy can share a port with itself, and two servers
+// of one configuration on the same port would both answer.
+var gwPorts sync.Map
+
 func gwFreePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		l.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, given := gwPorts.LoadOrStore(port, true); !given {
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 // url is the address of a path on the first site.

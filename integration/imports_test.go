@@ -78,6 +78,7 @@ var importRules = []importRule{
 
 	{"internal/fakellm", []string{"internal/jsonedit", importsGJSON}, "a fake that shared code with what it tests would share its mistakes"},
 	{"internal/wiretest", nil, "a checker that shared code with what it checks would share its mistakes"},
+	{"internal/faultllm", nil, "a rig that shared code with what it judges would share its mistakes"},
 	{"internal/pricegen", []string{"accounting"}, "it writes the file that accounting reads"},
 	{"bench", []string{"golang.org/x/sync/errgroup", "golang.org/x/sys/unix"}, "a benchmark drives a binary from outside"},
 
@@ -93,7 +94,7 @@ var importsFree = []struct {
 	because string
 }{
 	{
-		[]string{"dialects/conversation", "internal/sse", "internal/jsonedit", "internal/fakellm", "accounting"},
+		[]string{"dialects/conversation", "internal/sse", "internal/jsonedit", "internal/fakellm", "internal/faultllm", "accounting"},
 		[]string{importsCaddy, importsZap, importsMetrics},
 		"leaves are for everyone, also outside of Caddy",
 	},

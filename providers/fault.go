@@ -47,6 +47,9 @@ type Fault struct {
 	// Body and ContentType are the provider's error as it came, at most 64 KiB, for clients of the same dialect.
 	Body        []byte
 	ContentType string
+	// Dropped says that the connection was closed before a byte of the answer came. It may have been an idle one that the
+	// provider had just given up: nobody can tell whether it has seen the request.
+	Dropped bool
 }
 
 func (f *Fault) Error() string {

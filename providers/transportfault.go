@@ -21,6 +21,7 @@ func TransportFault(err error, wroteRequest bool) Fault {
 	if wroteRequest && !refusedStream(err) {
 		f.Billed = BilledUnknown
 		f.Class, f.Message = afterWriting(err)
+		f.Dropped = dropped(err)
 	} else {
 		f.Class, f.Message = beforeWriting(err)
 	}
@@ -30,9 +31,16 @@ func TransportFault(err error, wroteRequest bool) Fault {
 	return f
 }
 
-// refusedStream reports whether an HTTP/2 server says that it has not looked at the request (RFC 9113, section 8.7).
+// refusedStream reports whether an HTTP/2 server says that it has not looked at the request (RFC 9113, section 8.7): by
+// refusing the stream, or by a GOAWAY whose last stream came before this one.
 func refusedStream(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "REFUSED_STREAM")
+	return err != nil && (strings.Contains(err.Error(), "REFUSED_STREAM") || strings.Contains(err.Error(), "graceful shutdown GOAWAY"))
+}
+
+// dropped reports whether the connection was closed without a word.
+func dropped(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		err != nil && strings.Contains(err.Error(), "server closed idle connection")
 }
 
 func afterWriting(err error) (Class, string) {
@@ -58,6 +66,8 @@ func beforeWriting(err error) (Class, string) {
 		return ClassConnect, "the provider's host name could not be resolved"
 	case isTimeout(err):
 		return ClassConnect, "connecting to the provider took too long"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return ClassInternal, "the gateway has no file descriptors left for connections"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return ClassConnect, "the provider refused the connection"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
