@@ -38,7 +38,8 @@ func (x *exchange) run() error {
 		if again == nil {
 			c.slot.model.budget.Request(now)
 		}
-		c.fresh, again, fresh = fresh, nil, false
+		c.fresh = c.target.provider.fresh != nil && (fresh || now.UnixNano() < c.slot.up.state.freshUntil.Load())
+		again, fresh = nil, false
 		x.tried = append(x.tried, c.slot)
 		x.attempts = slices.Grow(x.attempts, 2) // the attempts of a race must not move
 		a, out, f := x.prepare(c)
@@ -70,6 +71,7 @@ func (x *exchange) run() error {
 			x.needs.window = max(x.needs.window, p.ContextWindow) // another model has to be larger
 		}
 		if x.stale(a, f) {
+			c.slot.up.state.freshUntil.Store(time.Now().Add(distrust).UnixNano())
 			again, fresh = c.slot, true
 			continue
 		}
@@ -89,8 +91,12 @@ func (x *exchange) run() error {
 // staleWithin is how soon an idle connection that the provider has given up shows that.
 const staleWithin = time.Second
 
+// distrust is how long the idle connections to an endpoint are not used after one turned out to be given up.
+const distrust = 2 * time.Second
+
 // stale reports whether an attempt probably met a connection that the provider had given up while it was idle. The request is
-// then repeated once over a new connection, which says nothing about the target and costs nothing of its retry budget.
+// then repeated once over a new connection, whatever is left of the retry budget, and it says nothing about the target. For a
+// moment all requests get new connections, so that what fails then is a failure.
 func (x *exchange) stale(a *attempt, f *providers.Fault) bool {
 	return f.Dropped && !a.fresh && a.target.provider.fresh != nil && x.route.retry.Retries > 0 && a.latency < staleWithin
 }

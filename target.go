@@ -23,7 +23,9 @@ type upstreamState struct {
 	health *balancing.Health // reachability of the endpoint and validity of the credential
 	// limiter keeps what the vendor allows the credential.
 	limiter balancing.Limiter
-	rules   balancing.Rules
+	// freshUntil is until when requests go over new connections, in Unix nanoseconds.
+	freshUntil atomic.Int64
+	rules      balancing.Rules
 
 	mu     sync.Mutex
 	models map[string]*modelState

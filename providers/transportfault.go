@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -24,6 +25,9 @@ func TransportFault(err error, wroteRequest bool) Fault {
 		f.Dropped = dropped(err)
 	} else {
 		f.Class, f.Message = beforeWriting(err)
+	}
+	if f.Class == ClassInternal {
+		f.Status = http.StatusServiceUnavailable
 	}
 	if errors.Is(err, context.Canceled) {
 		f.Class, f.Message = ClassCanceled, "the request was canceled"
