@@ -46,6 +46,7 @@ var importRules = []importRule{
 	{"balancing", []string{importsCaddy, importsCaddyfile}, "a policy sees values, not providers; policies are Caddy modules that parse themselves"},
 	{"providers", []string{importsCaddyfile, importsGJSON}, "the contract of providers; the Caddyfile is for what kinds share when they parse themselves"},
 
+	{"dialects/dialecttest", []string{"dialects", "dialects/conversation", "internal/jsonedit", "internal/sse", importsGJSON}, "what tests of dialects share; only they import it"},
 	{"dialects", []string{"dialects/conversation", "internal/jsonedit", "internal/sse", "providers"}, "the contract of codecs"},
 	{
 		"dialects/*",
@@ -96,6 +97,11 @@ var importsFree = []struct {
 		[]string{"dialects/conversation", "internal/sse", "internal/jsonedit", "internal/fakellm", "accounting"},
 		[]string{importsCaddy, importsZap, importsMetrics},
 		"leaves are for everyone, also outside of Caddy",
+	},
+	{
+		[]string{"."},
+		[]string{"dialects/dialecttest", "testing"},
+		"what tests share is for tests",
 	},
 	{
 		[]string{"."},

@@ -27,7 +27,7 @@ type requestEncoder struct {
 	made    int
 	// afterTool says that the last message written is a tool's.
 	afterTool bool
-	declared bool // tools were written
+	declared  bool // tools were written
 }
 
 // EncodeRequest implements [dialects.Encoder]. o.Vendor decides between the ways that vendors deviate from OpenAI.

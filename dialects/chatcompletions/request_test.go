@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 // TestRequestsBecomeWhatTheVendorUnderstands decodes testdata/requests/*/in.json and encodes it for the vendors that
@@ -27,8 +28,8 @@ func TestRequestsBecomeWhatTheVendorUnderstands(t *testing.T) {
 		for _, out := range outs {
 			vendor := strings.TrimPrefix(filepath.Ext(out), ".")
 			t.Run(filepath.Base(dir)+"/"+vendor, func(t *testing.T) {
-				r := mustDecode(t, string(in))
-				golden(t, out, encoded(t, r, vendor))
+				r := dialecttest.MustDecode(t, Codec{}, string(in))
+				dialecttest.Golden(t, out, encoded(t, r, vendor))
 			})
 		}
 	}
@@ -44,7 +45,7 @@ func encoded(t *testing.T, r *conversation.Request, vendor string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustValid(t, body)
+	dialecttest.ValidJSON(t, body)
 	return fmt.Appendf(body, "\nnotes: %s\n", strings.Join(notes, " "))
 }
 
@@ -96,7 +97,7 @@ func TestDecodingNamesTheMemberAtFault(t *testing.T) {
 		{with(`"tools":[{"type":"custom","custom":{}}]`), "tools[0].custom.name"},
 		{with(`"parallel_tool_calls":"no"`), "parallel_tool_calls"},
 	} {
-		_, err := decode(tt.doc)
+		_, err := dialecttest.Decode(Codec{}, tt.doc)
 		var e *dialects.RequestError
 		if !errors.As(err, &e) || e.Param != tt.param || e.Message == "" {
 			t.Errorf("%s: got %v, want an error about %s", tt.doc, err, tt.param)
@@ -105,7 +106,7 @@ func TestDecodingNamesTheMemberAtFault(t *testing.T) {
 }
 
 func TestToolResultsFindTheirCalls(t *testing.T) {
-	r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"},
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"},
 		{"role":"assistant","tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}},{"function":{"name":"g","arguments":"{}"}},{"function":{"name":"g","arguments":"{}"}}]},
 		{"role":"tool","name":"g","content":"second"},{"role":"tool","tool_call_id":"a","content":"first"},{"role":"tool","content":"third"}]}`)
 	if len(r.Messages) != 3 {
@@ -148,7 +149,7 @@ func TestReasoningIsReadInEveryVendorsWords(t *testing.T) {
 		{`"reasoning_effort":"low","thinking":{"type":"enabled"}`, &conversation.Reasoning{Effort: "low"}},
 		{`"reasoning":null`, nil},
 	} {
-		r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"}],`+tt.member+`}`)
+		r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"}],`+tt.member+`}`)
 		if !reflect.DeepEqual(r.Reasoning, tt.want) {
 			t.Errorf("%s: got %+v, want %+v", tt.member, r.Reasoning, tt.want)
 		}
@@ -159,19 +160,11 @@ func ask(m ...conversation.Message) *conversation.Request {
 	return &conversation.Request{Model: "m", Messages: m, Origin: "messages"}
 }
 
-func user(b ...conversation.Block) conversation.Message {
-	return conversation.Message{Role: conversation.User, Blocks: b}
-}
-
-func assistant(b ...conversation.Block) conversation.Message {
-	return conversation.Message{Role: conversation.Assistant, Blocks: b}
-}
-
-func txt(s string) conversation.Block { return conversation.Block{Kind: conversation.Text, Text: s} }
-
-func callBlock(id, name, arguments string) conversation.Block {
-	return conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: id, Name: name, Arguments: arguments}}
-}
+// Short words for requests.
+var (
+	user, assistant = dialecttest.User, dialecttest.Assistant
+	txt, callBlock  = dialecttest.Text, dialecttest.Call
+)
 
 func resultBlock(id string, content ...conversation.Block) conversation.Block {
 	return conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: id, Content: content}}
@@ -279,7 +272,7 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := mustValid(t, body).Get("messages").Raw; got != tt.want {
+			if got := dialecttest.ValidJSON(t, body).Get("messages").Raw; got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 			if got := strings.Join(notes, " "); got != tt.notes {
@@ -418,14 +411,14 @@ func TestDecodingUndoesEncoding(t *testing.T) {
 	if err != nil || len(notes) > 0 {
 		t.Fatalf("notes %v, error %v", notes, err)
 	}
-	got := mustDecode(t, string(body))
+	got := dialecttest.MustDecode(t, Codec{}, string(body))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v\nbody %s", got, want, body)
 	}
 }
 
 func TestRenamedToolsAndFreeTextToolsAreNotedForTheAnswer(t *testing.T) {
-	r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"a","type":"custom","custom":{"name":"patch","input":"a\n\"b\""}}]},{"role":"tool","tool_call_id":"a","content":"ok"}],
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"a","type":"custom","custom":{"name":"patch","input":"a\n\"b\""}}]},{"role":"tool","tool_call_id":"a","content":"ok"}],
 		"tools":[{"type":"custom","custom":{"name":"patch","description":"d","format":{"type":"grammar","grammar":{"syntax":"lark","definition":"start: A"}}}},{"type":"function","function":{"name":"ns.f"}}],
 		"tool_choice":{"type":"custom","custom":{"name":"patch"}}}`)
 	w := new(conversation.Rewrites)
@@ -433,7 +426,7 @@ func TestRenamedToolsAndFreeTextToolsAreNotedForTheAnswer(t *testing.T) {
 	if err != nil || len(notes) > 0 {
 		t.Fatal(err, notes)
 	}
-	v := mustValid(t, body)
+	v := dialecttest.ValidJSON(t, body)
 	for path, want := range map[string]string{
 		"messages.1.tool_calls.0.function.arguments": `{"input":"a\n\"b\""}`,
 		"tools.0.function.description":               "d\n\nThe input must match this lark grammar:\nstart: A",
@@ -457,13 +450,13 @@ func TestRenamedToolsAndFreeTextToolsAreNotedForTheAnswer(t *testing.T) {
 		t.Errorf("got %+v", c)
 	}
 	body, _, err = Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: "m", Vendor: "openai", Rewrites: new(conversation.Rewrites)})
-	if v = mustValid(t, body); err != nil || v.Get("tools.0.custom.format.grammar.syntax").Str != "lark" || v.Get("tool_choice.custom.name").Str != "patch" {
+	if v = dialecttest.ValidJSON(t, body); err != nil || v.Get("tools.0.custom.format.grammar.syntax").Str != "lark" || v.Get("tool_choice.custom.name").Str != "patch" {
 		t.Errorf("OpenAI was sent %s, %v", body, err)
 	}
 }
 
 func TestSchemasAreToldToVendorsThatKnowJSONModeOnly(t *testing.T) {
-	r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}}`)
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}}`)
 	for _, tt := range []struct {
 		name, vendor, origin string
 		schema               bool
@@ -484,7 +477,7 @@ func TestSchemasAreToldToVendorsThatKnowJSONModeOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			v := mustValid(t, body)
+			v := dialecttest.ValidJSON(t, body)
 			if got := v.Get("response_format.type").Str; got != tt.format {
 				t.Errorf("response_format is %s", got)
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 func TestResponsesOfAllVendorsAreDecoded(t *testing.T) {
@@ -67,7 +68,7 @@ func TestAudioAndImagesAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := mustValid(t, Codec{}.EncodeResponse(nil, r, "alias")).Get("choices.0")
+	m := dialecttest.ValidJSON(t, Codec{}.EncodeResponse(nil, r, "alias")).Get("choices.0")
 	for path, want := range map[string]string{
 		"message.audio.data": "Zkx=", "message.audio.transcript": "hi", "message.images.0.image_url.url": "data:image/png;base64,iVBORw0=", "logprobs.content": "[]",
 	} {
@@ -152,7 +153,7 @@ func TestResponsesAreWhatSDKsDemand(t *testing.T) {
 }
 
 func TestWhatADialectLacksIsMadeUp(t *testing.T) {
-	v := mustValid(t, Codec{}.EncodeResponse(nil, &conversation.Response{Model: "m"}, ""))
+	v := dialecttest.ValidJSON(t, Codec{}.EncodeResponse(nil, &conversation.Response{Model: "m"}, ""))
 	if id := v.Get("id").Str; !strings.HasPrefix(id, "chatcmpl-") || len(id) < 20 {
 		t.Errorf("id is %q", id)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 type (
@@ -205,7 +206,7 @@ func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			mustValid(t, got)
+			dialecttest.ValidJSON(t, got)
 			if want = `{"model":"` + tc.model + `",` + want + `}`; string(got) != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
@@ -255,7 +256,7 @@ func TestWhatWasRewrittenIsUndoneInTheAnswer(t *testing.T) {
 	if err != nil || len(notes) > 0 {
 		t.Fatal(notes, err)
 	}
-	v := mustValid(t, body)
+	v := dialecttest.ValidJSON(t, body)
 	names := v.Get("tools.#.function.name").Array()
 	for _, n := range names {
 		if !isName(n.Str) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	_ "github.com/caddy-llm/llmgateway/dialects/messages" // the client
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
@@ -140,7 +141,7 @@ func FuzzEventReader(f *testing.F) {
 		if events, err = r.End(events); err == nil && all&(dialects.SignalTerminal|dialects.SignalError) == 0 {
 			t.Fatal("the reader saw an end that the meter did not see")
 		}
-		checkGrammar(t, events)
+		dialecttest.CheckGrammar(t, events)
 	})
 }
 
