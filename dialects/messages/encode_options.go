@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/claude"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
@@ -87,7 +88,7 @@ func (e *requestEncoder) strict(t *conversation.Tool) bool {
 		return false
 	case e.r.Origin == origin:
 		return true
-	case e.version.has(withFormat) && describesObject(t.Schema) && closable(t.Schema):
+	case e.version.Has(claude.WithFormat) && describesObject(t.Schema) && closable(t.Schema):
 		return true
 	}
 	e.note("strict")
@@ -154,7 +155,7 @@ func (e *requestEncoder) writeChoice() {
 
 // writeSampling writes what steers the choice of tokens, as far as model and thinking allow.
 func (e *requestEncoder) writeSampling() {
-	fixed := e.version.has(withoutTunings)
+	fixed := e.version.Has(claude.WithoutTunings)
 	if t := e.r.Temperature; t != "" {
 		switch f := t.Float(); {
 		case fixed || e.thinks() && min(max(f, 0), 1) != 1:

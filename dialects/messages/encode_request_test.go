@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
+	"github.com/caddy-llm/llmgateway/internal/claude"
 )
 
 func text(role conversation.Role, s string) conversation.Message {
@@ -192,7 +193,7 @@ func TestDecodingAndEncodingKeepsARequest(t *testing.T) {
 }
 
 func TestVersionsAreReadFromNames(t *testing.T) {
-	for name, want := range map[string]version{
+	for name, want := range map[string]claude.Version{
 		"claude-2.1": 21, "claude-instant-1.2": 12, "claude-3-opus-latest": 30, "claude-3-5-haiku-20241022": 35,
 		"claude-3-7-sonnet-20250219": 37, "claude-sonnet-4-0": 40, "claude-sonnet-4-20250514": 40, "claude-opus-4-6": 46,
 		"us.anthropic.claude-sonnet-4-5-20250929-v1:0": 45, "anthropic/claude-opus-4.8": 48, "claude-sonnet-5": 50,

@@ -3,6 +3,8 @@ package messages
 import (
 	"hash/fnv"
 	"strconv"
+
+	"github.com/caddy-llm/llmgateway/internal/claude"
 )
 
 // toolID makes a call id that the API accepts (^[a-zA-Z0-9_-]+$) of any other. It depends on nothing but the id, so that
@@ -10,8 +12,8 @@ import (
 func toolID(id string) string { return rewrite(id, 0) }
 
 // toolName does the same for tool names, which also have a maximum length.
-func toolName(name string, v version) string {
-	if v.has(withLongNames) {
+func toolName(name string, v claude.Version) string {
+	if v.Has(claude.WithLongNames) {
 		return rewrite(name, 128)
 	}
 	return rewrite(name, 64)
