@@ -257,7 +257,7 @@ func appendAudio(dst []byte, blocks []conversation.Block) []byte {
 
 func appendSound(dst []byte, b *conversation.Block) []byte {
 	dst = append(dst, `"id":"audio_`...)
-	dst = append(append(dst, hashID(b.Media.Data, 12)...), '"')
+	dst = append(append(dst, conversation.HashID(b.Media.Data, 12)...), '"')
 	dst = jsonedit.AppendIntMember(dst, "expires_at", 0)
 	dst = jsonedit.AppendStringMember(dst, "data", b.Media.Data)
 	return jsonedit.AppendStringMember(dst, "transcript", b.Text)

@@ -259,12 +259,12 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 		{
 			"calls without IDs get some", "openai",
 			[]conversation.Message{assistant(callBlock("", "f", "{}")), user(conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "f", Content: []conversation.Block{txt("r")}}})},
-			`[{"role":"assistant","content":null,"tool_calls":[{"id":"call_` + hashID("f 1", 12) + `","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_` + hashID("f 1", 12) + `","content":"r"}]`, "",
+			`[{"role":"assistant","content":null,"tool_calls":[{"id":"call_` + conversation.HashID("f 1", 12) + `","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_` + conversation.HashID("f 1", 12) + `","content":"r"}]`, "",
 		},
 		{
 			"names are made valid", "openai",
 			[]conversation.Message{assistant(callBlock("c", "ns.f", "{}"))},
-			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"ns_f_c61ef41a","arguments":"{}"}}]}]`, "",
+			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"ns_f_1iyz316","arguments":"{}"}}]}]`, "",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -431,7 +431,7 @@ func TestRenamedToolsAndFreeTextToolsAreNotedForTheAnswer(t *testing.T) {
 		"messages.1.tool_calls.0.function.arguments": `{"input":"a\n\"b\""}`,
 		"tools.0.function.description":               "d\n\nThe input must match this lark grammar:\nstart: A",
 		"tools.0.function.parameters":                conversation.FreeTextSchema,
-		"tools.1.function.name":                      "ns_f_c61ef41a",
+		"tools.1.function.name":                      "ns_f_1iyz316",
 		"tool_choice":                                `{"type":"function","function":{"name":"patch"}}`,
 	} {
 		if got := v.Get(path).String(); got != want {
@@ -439,7 +439,7 @@ func TestRenamedToolsAndFreeTextToolsAreNotedForTheAnswer(t *testing.T) {
 		}
 	}
 	answer := &conversation.Response{Choices: []conversation.Choice{{Blocks: []conversation.Block{
-		callBlock("1", "ns_f_c61ef41a", "{}"), callBlock("2", "patch", `{"input":"z"}`),
+		callBlock("1", "ns_f_1iyz316", "{}"), callBlock("2", "patch", `{"input":"z"}`),
 	}}}}
 	w.Response(answer)
 	calls := answer.Choices[0].Blocks

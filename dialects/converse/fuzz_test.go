@@ -74,7 +74,7 @@ func FuzzEncodeRequest(f *testing.F) {
 		}
 		if doc.ToolConfig != nil {
 			for _, tool := range doc.ToolConfig.Tools {
-				if s := tool.ToolSpec; s != nil && acceptable(s.Name) != s.Name {
+				if s := tool.ToolSpec; s != nil && names.Clean(s.Name) != s.Name {
 					t.Fatalf("the tool %q", s.Name)
 				}
 			}

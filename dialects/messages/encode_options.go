@@ -60,7 +60,7 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 	description, schema := t.Description, []byte(t.Schema)
 	if t.Custom {
 		e.o.Rewrites.FreeText(name)
-		description, schema = freeTextDescription(t), []byte(conversation.FreeTextSchema)
+		description, schema = conversation.FreeTextDescription(t), []byte(conversation.FreeTextSchema)
 	}
 	if description != "" {
 		e.key("description")
@@ -93,15 +93,6 @@ func (e *requestEncoder) strict(t *conversation.Tool) bool {
 	}
 	e.note("strict")
 	return false
-}
-
-// freeTextDescription describes a free-text tool as a function with one text.
-func freeTextDescription(t *conversation.Tool) string {
-	if t.Grammar == nil {
-		return t.Description
-	}
-	return strings.TrimSpace(t.Description + "\n\nThe value of " + conversation.FreeTextMember + " must match this " +
-		t.Grammar.Syntax + " grammar:\n" + t.Grammar.Definition)
 }
 
 // toolName writes a name and returns it. The model answers with the name it was given, so that a rewritten one has to

@@ -179,7 +179,7 @@ func TestAFreeTextToolIsAFunctionWithOneText(t *testing.T) {
 	}
 	v := dialecttest.ValidJSON(t, body)
 	if v.Get("tools.0.function.parameters").Raw != conversation.FreeTextSchema ||
-		v.Get("tools.0.function.description").Str != "Changes files.\n\nThe input has to match this lark grammar:\nstart: /x/" {
+		v.Get("tools.0.function.description").Str != "Changes files.\n\nThe input must match this lark grammar:\nstart: /x/" {
 		t.Errorf("the tool became %s", v.Get("tools.0").Raw)
 	}
 	if got := v.Get("messages.1.tool_calls.0.function.arguments").Raw; got != `{"input":"x"}` {
