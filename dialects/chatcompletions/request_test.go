@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
@@ -101,57 +99,6 @@ func TestDecodingNamesTheMemberAtFault(t *testing.T) {
 		var e *dialects.RequestError
 		if !errors.As(err, &e) || e.Param != tt.param || e.Message == "" {
 			t.Errorf("%s: got %v, want an error about %s", tt.doc, err, tt.param)
-		}
-	}
-}
-
-func TestToolResultsFindTheirCalls(t *testing.T) {
-	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"},
-		{"role":"assistant","tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}},{"function":{"name":"g","arguments":"{}"}},{"function":{"name":"g","arguments":"{}"}}]},
-		{"role":"tool","name":"g","content":"second"},{"role":"tool","tool_call_id":"a","content":"first"},{"role":"tool","content":"third"}]}`)
-	if len(r.Messages) != 3 {
-		t.Fatalf("%d messages, want 3: consecutive results belong together", len(r.Messages))
-	}
-	calls, results := r.Messages[1].Blocks, r.Messages[2].Blocks
-	for i, want := range []struct {
-		call int
-		name string
-		text string
-	}{{1, "g", "second"}, {0, "f", "first"}, {2, "g", "third"}} {
-		got := results[i].Result
-		if got.CallID != calls[want.call].Call.ID || got.Name != want.name || got.Content[0].Text != want.text {
-			t.Errorf("result %d is %+v, want the answer to %+v", i, got, calls[want.call].Call)
-		}
-	}
-	if calls[1].Call.ID == calls[2].Call.ID {
-		t.Error("two calls have one ID")
-	}
-}
-
-func TestReasoningIsReadInEveryVendorsWords(t *testing.T) {
-	budget := int64(2000)
-	for _, tt := range []struct {
-		member string
-		want   *conversation.Reasoning
-	}{
-		{`"reasoning_effort":"low"`, &conversation.Reasoning{Effort: "low"}},
-		{`"reasoning_effort":"none"`, &conversation.Reasoning{Effort: "none", Off: true}},
-		{`"reasoning":{"effort":"high","enabled":true}`, &conversation.Reasoning{Effort: "high"}},
-		{`"reasoning":{"max_tokens":2000}`, &conversation.Reasoning{Budget: &budget}},
-		{`"reasoning":{"enabled":true}`, &conversation.Reasoning{Adaptive: true}},
-		{`"reasoning":{"enabled":false}`, &conversation.Reasoning{Off: true}},
-		{`"reasoning":{"exclude":true}`, nil},
-		{`"reasoning":{"exclude":true,"effort":"low"}`, &conversation.Reasoning{Effort: "low", Summary: "none"}},
-		{`"reasoning":{"exclude":false,"max_tokens":2000}`, &conversation.Reasoning{Budget: &budget}},
-		{`"thinking":{"type":"disabled","clear_thinking":true}`, &conversation.Reasoning{Off: true}},
-		{`"thinking":{"type":"enabled"}`, &conversation.Reasoning{Adaptive: true}},
-		{`"thinking":{"type":"enabled","budget_tokens":2000}`, &conversation.Reasoning{Budget: &budget}},
-		{`"reasoning_effort":"low","thinking":{"type":"enabled"}`, &conversation.Reasoning{Effort: "low"}},
-		{`"reasoning":null`, nil},
-	} {
-		r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"}],`+tt.member+`}`)
-		if !reflect.DeepEqual(r.Reasoning, tt.want) {
-			t.Errorf("%s: got %+v, want %+v", tt.member, r.Reasoning, tt.want)
 		}
 	}
 }
@@ -308,69 +255,6 @@ func TestWhatCannotBeSaidIsRefused(t *testing.T) {
 	}
 }
 
-func TestReasoningIsWrittenInTheVendorsWords(t *testing.T) {
-	off, budget := &conversation.Reasoning{Off: true}, &conversation.Reasoning{Budget: new(int64(5000))}
-	effort := func(s string) *conversation.Reasoning { return &conversation.Reasoning{Effort: s} }
-	for _, tt := range []struct {
-		vendor, model string
-		r             *conversation.Reasoning
-		want, notes   string
-	}{
-		{"openai", "gpt-5", effort("high"), `"reasoning_effort":"high"`, ""},
-		{"openai", "gpt-5", budget, `"reasoning_effort":"medium"`, ""},
-		{"openai", "gpt-5-mini", off, `"reasoning_effort":"minimal"`, ""},
-		{"openai", "gpt-5.2", off, `"reasoning_effort":"none"`, ""},
-		{"openai", "o3", off, `"reasoning_effort":"low"`, ""},
-		{"openai", "gpt-4o", effort("high"), ``, "reasoning_effort"},
-		{"openai", "gpt-4o", off, ``, ""},
-		{"openai", "gpt-5", &conversation.Reasoning{Adaptive: true}, ``, ""},
-		{"groq", "m", effort("xhigh"), `"reasoning_effort":"high"`, ""},
-		{"groq", "m", effort("minimal"), `"reasoning_effort":"low"`, ""},
-		{"mistral", "m", effort("low"), `"reasoning_effort":"high"`, ""},
-		{"mistral", "m", off, `"reasoning_effort":"none"`, ""},
-		{"openrouter", "m", budget, `"reasoning":{"max_tokens":5000}`, ""},
-		{"openrouter", "m", off, `"reasoning":{"enabled":false}`, ""},
-		{"openrouter", "m", effort("low"), `"reasoning":{"effort":"low"}`, ""},
-		{"snowflake", "m", effort("low"), `"reasoning":{"effort":"low"}`, ""},
-		{"openrouter", "m", &conversation.Reasoning{Effort: "low", Summary: "none"}, `"reasoning":{"effort":"low","exclude":true}`, ""},
-		{"deepseek", "m", off, `"thinking":{"type":"disabled"}`, ""},
-		{"deepseek", "m", effort("high"), `"reasoning_effort":"high"`, ""},
-		{"zai", "m", off, `"thinking":{"type":"disabled"}`, ""},
-		{"zai", "m", budget, `"thinking":{"type":"enabled"}`, ""},
-		{"compatible", "m", effort("max"), `"reasoning_effort":"max"`, ""},
-	} {
-		r := ask()
-		r.Reasoning = tt.r
-		body, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: tt.model, Vendor: tt.vendor})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := strings.TrimSuffix(strings.TrimPrefix(string(body), `{"model":"`+tt.model+`","messages":[]`), "}")
-		if strings.TrimPrefix(got, ",") != tt.want || strings.Join(notes, " ") != tt.notes {
-			t.Errorf("%s %s %+v: got %s, notes %v", tt.vendor, tt.model, tt.r, got, notes)
-		}
-	}
-}
-
-func TestMistralsCallIDsAreShortAndConsistent(t *testing.T) {
-	ids := []string{"call_1", "call_2", "toolu_01ABC", "ninechars", "abcDEF123"}
-	seen := map[string]bool{}
-	for _, id := range ids {
-		body, _, err := Codec{}.EncodeRequest(nil, ask(assistant(callBlock(id, "f", "{}")), user(resultBlock(id, txt("r")))), dialects.EncodeOptions{Model: "m", Vendor: "mistral"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		call, result := gjson.GetBytes(body, "messages.0.tool_calls.0.id").Str, gjson.GetBytes(body, "messages.1.tool_call_id").Str
-		if !isShortID(call) || call != result || seen[call] {
-			t.Errorf("%s became %s in the call and %s in the result", id, call, result)
-		}
-		if isShortID(id) && call != id {
-			t.Errorf("%s was valid and became %s", id, call)
-		}
-		seen[call] = true
-	}
-}
-
 // TestDecodingUndoesEncoding holds for what the wire can carry: no text after calls, no several texts of the
 // assistant in a row, no results in a message with other blocks.
 func TestDecodingUndoesEncoding(t *testing.T) {
@@ -414,44 +298,6 @@ func TestDecodingUndoesEncoding(t *testing.T) {
 	got := dialecttest.MustDecode(t, Codec{}, string(body))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v\nbody %s", got, want, body)
-	}
-}
-
-func TestRenamedToolsAndFreeTextToolsAreNotedForTheAnswer(t *testing.T) {
-	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"a","type":"custom","custom":{"name":"patch","input":"a\n\"b\""}}]},{"role":"tool","tool_call_id":"a","content":"ok"}],
-		"tools":[{"type":"custom","custom":{"name":"patch","description":"d","format":{"type":"grammar","grammar":{"syntax":"lark","definition":"start: A"}}}},{"type":"function","function":{"name":"ns.f"}}],
-		"tool_choice":{"type":"custom","custom":{"name":"patch"}}}`)
-	w := new(conversation.Rewrites)
-	body, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: "m", Vendor: "groq", Rewrites: w})
-	if err != nil || len(notes) > 0 {
-		t.Fatal(err, notes)
-	}
-	v := dialecttest.ValidJSON(t, body)
-	for path, want := range map[string]string{
-		"messages.1.tool_calls.0.function.arguments": `{"input":"a\n\"b\""}`,
-		"tools.0.function.description":               "d\n\nThe input must match this lark grammar:\nstart: A",
-		"tools.0.function.parameters":                conversation.FreeTextSchema,
-		"tools.1.function.name":                      "ns_f_1iyz316",
-		"tool_choice":                                `{"type":"function","function":{"name":"patch"}}`,
-	} {
-		if got := v.Get(path).String(); got != want {
-			t.Errorf("%s is %s, want %s", path, got, want)
-		}
-	}
-	answer := &conversation.Response{Choices: []conversation.Choice{{Blocks: []conversation.Block{
-		callBlock("1", "ns_f_1iyz316", "{}"), callBlock("2", "patch", `{"input":"z"}`),
-	}}}}
-	w.Response(answer)
-	calls := answer.Choices[0].Blocks
-	if c := calls[0].Call; c.Name != "ns.f" || c.Custom {
-		t.Errorf("got %+v", c)
-	}
-	if c := calls[1].Call; !c.Custom || c.Arguments != "z" {
-		t.Errorf("got %+v", c)
-	}
-	body, _, err = Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: "m", Vendor: "openai", Rewrites: new(conversation.Rewrites)})
-	if v = dialecttest.ValidJSON(t, body); err != nil || v.Get("tools.0.custom.format.grammar.syntax").Str != "lark" || v.Get("tool_choice.custom.name").Str != "patch" {
-		t.Errorf("OpenAI was sent %s, %v", body, err)
 	}
 }
 
