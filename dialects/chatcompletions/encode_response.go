@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -235,7 +236,7 @@ func appendImages(dst []byte, blocks []conversation.Block) []byte {
 			dst, open = append(jsonedit.AppendKey(dst, "images"), '['), true
 		}
 		dst = append(jsonedit.AppendComma(dst), `{"type":"image_url","image_url":{"url":`...)
-		dst = append(appendMediaURL(dst, b.Media), '}', '}')
+		dst = append(dialects.AppendMediaURL(dst, b.Media), '}', '}')
 	}
 	if open {
 		dst = append(dst, ']')

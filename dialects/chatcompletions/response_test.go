@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
@@ -215,7 +216,7 @@ func TestDataURLsAreTakenApart(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", tt.url, got, tt.want)
 		}
 		if got != nil && !strings.Contains(tt.url, "charset") {
-			if back := gjson.ParseBytes(appendMediaURL(nil, got)).Str; back != tt.url {
+			if back := gjson.ParseBytes(dialects.AppendMediaURL(nil, got)).Str; back != tt.url {
 				t.Errorf("%s came back as %s", tt.url, back)
 			}
 		}
