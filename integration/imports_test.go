@@ -42,14 +42,16 @@ var importRules = []importRule{
 	{"dialects/conversation", nil, "the neutral form is pure data"},
 	{"internal/sse", nil, "a leaf: it knows frames, not what is in them"},
 	{"internal/jsonedit", nil, "a leaf: it knows JSON, not what it means"},
+	{"internal/claude", nil, "a leaf: facts about models that two dialects carry"},
 	{"accounting", nil, "money is arithmetic; it must be possible to check it without a server"},
 	{"balancing", []string{importsCaddy, importsCaddyfile}, "a policy sees values, not providers; policies are Caddy modules that parse themselves"},
 	{"providers", []string{importsCaddyfile, importsGJSON}, "the contract of providers; the Caddyfile is for what kinds share when they parse themselves"},
 
+	{"dialects/dialecttest", []string{"dialects", "dialects/conversation", "internal/jsonedit", "internal/sse", importsGJSON}, "what tests of dialects share; only they import it"},
 	{"dialects", []string{"dialects/conversation", "internal/jsonedit", "internal/sse", "providers"}, "the contract of codecs"},
 	{
 		"dialects/*",
-		[]string{"dialects", "dialects/conversation", "internal/jsonedit", "internal/sse", "providers", importsGJSON},
+		[]string{"dialects", "dialects/conversation", "internal/claude", "internal/jsonedit", "internal/sse", "providers", importsGJSON},
 		"a dialect is a language: it meets the others only in the neutral form, and it neither logs nor counts nor configures",
 	},
 
@@ -94,9 +96,14 @@ var importsFree = []struct {
 	because string
 }{
 	{
-		[]string{"dialects/conversation", "internal/sse", "internal/jsonedit", "internal/fakellm", "internal/faultllm", "accounting"},
+		[]string{"dialects/conversation", "internal/claude", "internal/sse", "internal/jsonedit", "internal/fakellm", "internal/faultllm", "accounting"},
 		[]string{importsCaddy, importsZap, importsMetrics},
 		"leaves are for everyone, also outside of Caddy",
+	},
+	{
+		[]string{"."},
+		[]string{"dialects/dialecttest", "testing"},
+		"what tests share is for tests",
 	},
 	{
 		[]string{"."},

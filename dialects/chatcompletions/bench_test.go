@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -36,7 +37,7 @@ func largeRequest() string {
 func BenchmarkRequest(b *testing.B) {
 	for _, bb := range []struct{ name, doc string }{{"200B", smallRequest}, {"100KB", largeRequest()}} {
 		doc := []byte(bb.doc)
-		_, h, err := head(doc)
+		_, h, err := dialecttest.Head(Codec{}, doc)
 		if err != nil {
 			b.Fatal(err)
 		}

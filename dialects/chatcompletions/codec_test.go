@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/providers"
 )
@@ -37,7 +38,7 @@ func TestHeadReadsWhatRoutesAndCosts(t *testing.T) {
 		{"escapes in the model", `{"model":"a\/b"}`, dialects.Head{Model: "a/b", N: 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, got, err := head([]byte(tt.doc)); err != nil || got != tt.want {
+			if _, got, err := dialecttest.Head(Codec{}, []byte(tt.doc)); err != nil || got != tt.want {
 				t.Errorf("got %+v, %v; want %+v", got, err, tt.want)
 			}
 		})
@@ -57,7 +58,7 @@ func TestHeadNamesTheMemberAtFault(t *testing.T) {
 		{`{"model":"m","max_tokens":"many"}`, "max_tokens"},
 		{`{"model":"m","max_completion_tokens":1e99}`, "max_completion_tokens"},
 	} {
-		_, _, err := head([]byte(tt.doc))
+		_, _, err := dialecttest.Head(Codec{}, []byte(tt.doc))
 		var e *dialects.RequestError
 		if !errors.As(err, &e) || e.Param != tt.param || e.Status != 400 {
 			t.Errorf("%s: got %v, want an error about %s", tt.doc, err, tt.param)
@@ -86,7 +87,7 @@ func TestSpliceChangesNoOtherByte(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			doc := []byte(tt.doc)
-			obj, h, err := head(doc)
+			obj, h, err := dialecttest.Head(Codec{}, doc)
 			if err != nil {
 				t.Fatal(err)
 			}

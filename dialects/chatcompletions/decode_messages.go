@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -22,8 +23,8 @@ type wireMessage struct {
 	cache       *conversation.CacheMark
 }
 
-func (d *requestDecoder) messages(p *place) {
-	e := p.at(0)
+func (d *requestDecoder) messages(p *dialects.Place) {
+	e := p.At(0)
 	for ok := d.array(p); ok; ok = d.next(&e) {
 		if d.in.Peek() != '{' {
 			d.fail(&e, "a message must be an object")
@@ -88,7 +89,7 @@ func (d *requestDecoder) unknown(key string) {
 	}
 }
 
-func (d *requestDecoder) message(p *place, m *wireMessage) {
+func (d *requestDecoder) message(p *dialects.Place, m *wireMessage) {
 	out := conversation.Message{Name: m.name}
 	switch m.role {
 	case "user":
@@ -104,12 +105,12 @@ func (d *requestDecoder) message(p *place, m *wireMessage) {
 		d.result(p, m)
 		return
 	default:
-		in := p.in("role")
+		in := p.In("role")
 		d.fail(&in, "the role of a message must be system, developer, user, assistant or tool")
 		return
 	}
 	if m.kind == 0 || m.kind == 'n' {
-		in := p.in("content")
+		in := p.In("content")
 		d.fail(&in, "a message of the %s must have content", m.role)
 	}
 	out.Blocks = d.content(nil, p, m)
@@ -147,7 +148,7 @@ func (d *requestDecoder) add(blocks []conversation.Block, b conversation.Block) 
 }
 
 // assistant puts what the model thought before what it said, and the calls last: the wire has no order of its own.
-func (d *requestDecoder) assistant(p *place, m *wireMessage) {
+func (d *requestDecoder) assistant(p *dialects.Place, m *wireMessage) {
 	out := conversation.Message{Role: conversation.Assistant, Name: m.name}
 	out.Blocks = d.content(d.thoughts(m), p, m)
 	if m.refusal != "" {
@@ -160,14 +161,14 @@ func (d *requestDecoder) assistant(p *place, m *wireMessage) {
 	d.turn()
 	if m.calls != 0 {
 		d.in.Seek(m.calls)
-		in := p.in("tool_calls")
-		e := in.at(0)
+		in := p.In("tool_calls")
+		e := in.At(0)
 		for ok := d.array(&in); ok; ok = d.next(&e) {
 			out.Blocks = d.add(out.Blocks, d.call(&e))
 		}
 	}
 	if d.in.Seek(m.call); d.in.Peek() == '{' {
-		in := p.in("function_call")
+		in := p.In("function_call")
 		body := d.callBody("arguments")
 		call := d.toolCall(&in, "", &body)
 		out.Blocks = d.add(out.Blocks, conversation.Block{Kind: conversation.Call, Call: call})
@@ -223,7 +224,7 @@ func (d *requestDecoder) callBody(key string) callBody {
 	return b
 }
 
-func (d *requestDecoder) call(p *place) conversation.Block {
+func (d *requestDecoder) call(p *dialects.Place) conversation.Block {
 	var (
 		id, kind  string
 		signature string
@@ -248,23 +249,23 @@ func (d *requestDecoder) call(p *place) conversation.Block {
 		}
 	}
 	if kind == "custom" && hasCustom {
-		in := p.in("custom")
+		in := p.In("custom")
 		call := d.toolCall(&in, id, &custom)
 		call.Custom = true
 		return signedCall(call, signature)
 	}
-	in := p.in("function")
+	in := p.In("function")
 	return signedCall(d.toolCall(&in, id, &function), signature)
 }
 
 // toolCall makes a call and remembers it for its result.
-func (d *requestDecoder) toolCall(p *place, id string, b *callBody) *conversation.ToolCall {
+func (d *requestDecoder) toolCall(p *dialects.Place, id string, b *callBody) *conversation.ToolCall {
 	if b.name == "" {
-		in := p.in("name")
+		in := p.In("name")
 		d.fail(&in, "a tool call must name its function")
 	}
 	if b.bad {
-		in := p.in(b.key)
+		in := p.In(b.key)
 		d.fail(&in, "%s must be a string", b.key)
 	}
 	if id == "" {
@@ -276,10 +277,10 @@ func (d *requestDecoder) toolCall(p *place, id string, b *callBody) *conversatio
 }
 
 // result reads a message of role tool or function. Consecutive ones become one message of the user.
-func (d *requestDecoder) result(p *place, m *wireMessage) {
+func (d *requestDecoder) result(p *dialects.Place, m *wireMessage) {
 	r := &conversation.ToolResult{CallID: d.answer(m.callID, m.name), Name: m.name}
 	if r.CallID == "" {
-		in := p.in("tool_call_id")
+		in := p.In("tool_call_id")
 		d.fail(&in, "a tool message must answer a tool call")
 	}
 	if r.Name == "" {

@@ -4,13 +4,14 @@ import (
 	"path"
 	"strings"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // content appends the blocks of a message's content: a string, an array of parts, a lone part, or null.
-func (d *requestDecoder) content(blocks []conversation.Block, p *place, m *wireMessage) []conversation.Block {
-	in := p.in("content")
+func (d *requestDecoder) content(blocks []conversation.Block, p *dialects.Place, m *wireMessage) []conversation.Block {
+	in := p.In("content")
 	d.in.Seek(m.content)
 	switch m.kind {
 	case 0, 'n':
@@ -21,7 +22,7 @@ func (d *requestDecoder) content(blocks []conversation.Block, p *place, m *wireM
 	case '{':
 		blocks = d.part(blocks, &in)
 	case '[':
-		e := in.at(0)
+		e := in.At(0)
 		for ok := d.array(&in); ok; ok = d.next(&e) {
 			blocks = d.part(blocks, &e)
 		}
@@ -32,7 +33,7 @@ func (d *requestDecoder) content(blocks []conversation.Block, p *place, m *wireM
 }
 
 // resultContent is content, but tools may also answer with bare JSON.
-func (d *requestDecoder) resultContent(p *place, m *wireMessage) []conversation.Block {
+func (d *requestDecoder) resultContent(p *dialects.Place, m *wireMessage) []conversation.Block {
 	bare := m.kind == '0' || m.kind == 't' || m.kind == 'f'
 	if m.kind == '{' {
 		d.in.Seek(m.content)
@@ -90,7 +91,7 @@ func (d *requestDecoder) wirePart() wirePart {
 }
 
 // part appends one content part.
-func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversation.Block {
+func (d *requestDecoder) part(blocks []conversation.Block, p *dialects.Place) []conversation.Block {
 	if s, ok := d.in.Text(); ok {
 		return d.add(blocks, conversation.Block{Kind: conversation.Text, Text: s})
 	}
@@ -107,14 +108,14 @@ func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversat
 		if w.hasText {
 			break
 		}
-		if in := p.in("type"); w.kind == "" {
+		if in := p.In("type"); w.kind == "" {
 			d.fail(&in, "a content part must have a type")
 		}
-		in := p.in("text")
-		d.fail(&in, "%s must be a string", in.path())
+		in := p.In("text")
+		d.fail(&in, "%s must be a string", in.Path())
 	case "refusal":
 		d.in.Seek(w.refusal)
-		in := p.in(w.kind)
+		in := p.In(w.kind)
 		b = conversation.Block{Kind: conversation.Refusal, Text: d.str(&in)}
 	case "thinking":
 		d.in.Seek(w.thinking)
@@ -142,7 +143,7 @@ func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversat
 
 // linkedPart reads the parts that are a link, which may be a data: URL. Mistral writes the link as a string, everybody
 // else wraps it in an object.
-func (d *requestDecoder) linkedPart(p *place, kind conversation.Kind, key string, link jsonedit.Mark) conversation.Block {
+func (d *requestDecoder) linkedPart(p *dialects.Place, kind conversation.Kind, key string, link jsonedit.Mark) conversation.Block {
 	d.in.Seek(link)
 	url, detail := d.text(), ""
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
@@ -155,7 +156,7 @@ func (d *requestDecoder) linkedPart(p *place, kind conversation.Kind, key string
 	}
 	m := mediaFromURL(url)
 	if m == nil {
-		in := p.in(key)
+		in := p.In(key)
 		d.fail(&in, "%s must hold a URL", key)
 		return conversation.Block{}
 	}
@@ -163,7 +164,7 @@ func (d *requestDecoder) linkedPart(p *place, kind conversation.Kind, key string
 	return conversation.Block{Kind: kind, Media: m}
 }
 
-func (d *requestDecoder) audioPart(p *place) conversation.Block {
+func (d *requestDecoder) audioPart(p *dialects.Place) conversation.Block {
 	var data, format string
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
 		switch d.in.Key() {
@@ -174,8 +175,8 @@ func (d *requestDecoder) audioPart(p *place) conversation.Block {
 		}
 	}
 	if data == "" {
-		audio := p.in("input_audio")
-		in := audio.in("data")
+		audio := p.In("input_audio")
+		in := audio.In("data")
 		d.fail(&in, "input_audio must hold base64 data")
 	}
 	m := &conversation.Media{Data: data, MIME: audioMIME(format)}
@@ -185,7 +186,7 @@ func (d *requestDecoder) audioPart(p *place) conversation.Block {
 	return conversation.Block{Kind: conversation.Audio, Media: m}
 }
 
-func (d *requestDecoder) filePart(p *place) conversation.Block {
+func (d *requestDecoder) filePart(p *dialects.Place) conversation.Block {
 	var data, id, name string
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
 		switch d.in.Key() {
@@ -206,7 +207,7 @@ func (d *requestDecoder) filePart(p *place) conversation.Block {
 	case id != "":
 		m = &conversation.Media{FileID: id, Origin: origin}
 	default:
-		in := p.in("file")
+		in := p.In("file")
 		d.fail(&in, "a file must have file_data or a file_id")
 		return conversation.Block{}
 	}

@@ -28,12 +28,12 @@ func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, 
 		return nil, dialects.BadRequest("", "the request body must be a JSON object")
 	}
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
-		if p := (place{key: d.in.Key()}); d.in.Peek() != 'n' {
+		if p := (dialects.Place{Key: d.in.Key()}); d.in.Peek() != 'n' {
 			d.member(&p)
 		}
 	}
 	if len(d.req.Messages) == 0 {
-		d.fail(&place{key: "messages"}, "messages must be an array of at least one message")
+		d.fail(&dialects.Place{Key: "messages"}, "messages must be an array of at least one message")
 	}
 	if d.err != nil {
 		return nil, d.err
@@ -42,16 +42,16 @@ func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, 
 }
 
 // fail records what is wrong with the value at p, and ends the reading.
-func (d *requestDecoder) fail(p *place, format string, args ...any) {
+func (d *requestDecoder) fail(p *dialects.Place, format string, args ...any) {
 	if d.err == nil {
-		d.err = dialects.BadRequest(p.path(), format, args...)
+		d.err = dialects.BadRequest(p.Path(), format, args...)
 		d.in.Stop()
 	}
 }
 
-func (d *requestDecoder) member(p *place) {
+func (d *requestDecoder) member(p *dialects.Place) {
 	r := d.req
-	switch p.key {
+	switch p.Key {
 	case "model", "stream", "stream_options", "prompt_cache_key", "user":
 		// read by Head
 	case "messages":
@@ -87,15 +87,15 @@ func (d *requestDecoder) member(p *place) {
 		d.stop(p)
 	default:
 		if !d.sampling(p) {
-			r.Extra = append(r.Extra, conversation.Field{Name: p.key, Value: d.in.Raw()})
+			r.Extra = append(r.Extra, conversation.Field{Name: p.Key, Value: d.in.Raw()})
 		}
 	}
 }
 
 // sampling reads the members that are plain numbers and switches.
-func (d *requestDecoder) sampling(p *place) bool {
+func (d *requestDecoder) sampling(p *dialects.Place) bool {
 	r := d.req
-	switch p.key {
+	switch p.Key {
 	case "max_completion_tokens":
 		r.MaxTokens = d.limit(p)
 	case "max_tokens":
@@ -126,54 +126,54 @@ func (d *requestDecoder) sampling(p *place) bool {
 	return true
 }
 
-func (d *requestDecoder) str(p *place) string {
+func (d *requestDecoder) str(p *dialects.Place) string {
 	s, ok := d.in.Text()
 	if !ok {
-		d.fail(p, "%s must be a string", p.path())
+		d.fail(p, "%s must be a string", p.Path())
 	}
 	return s
 }
 
-func (d *requestDecoder) boolean(p *place) *bool {
+func (d *requestDecoder) boolean(p *dialects.Place) *bool {
 	c := d.in.Peek()
 	if c != 't' && c != 'f' {
-		d.fail(p, "%s must be true or false", p.path())
+		d.fail(p, "%s must be true or false", p.Path())
 		return nil
 	}
 	b := c == 't'
 	return &b
 }
 
-func (d *requestDecoder) number(p *place) conversation.Number {
+func (d *requestDecoder) number(p *dialects.Place) conversation.Number {
 	if d.in.Peek() != '0' {
-		d.fail(p, "%s must be a number", p.path())
+		d.fail(p, "%s must be a number", p.Path())
 		return ""
 	}
 	n := jsonedit.View(d.in.Raw())
 	if _, err := strconv.ParseFloat(n, 64); err != nil {
-		d.fail(p, "%s is out of range", p.path())
+		d.fail(p, "%s is out of range", p.Path())
 	}
 	return conversation.Number(n)
 }
 
-func (d *requestDecoder) integer(p *place) *int64 {
+func (d *requestDecoder) integer(p *dialects.Place) *int64 {
 	n, ok := wholeNumber(&d.in)
 	if !ok {
-		d.fail(p, "%s must be an integer", p.path())
+		d.fail(p, "%s must be an integer", p.Path())
 		return nil
 	}
 	return &n
 }
 
 // limit reads an output limit; a negative one means none.
-func (d *requestDecoder) limit(p *place) *int64 {
+func (d *requestDecoder) limit(p *dialects.Place) *int64 {
 	if n := d.integer(p); n != nil && *n >= 0 {
 		return n
 	}
 	return nil
 }
 
-func (d *requestDecoder) stop(p *place) {
+func (d *requestDecoder) stop(p *dialects.Place) {
 	if s, ok := d.in.Text(); ok {
 		d.req.Stop = []string{s}
 		return
@@ -188,16 +188,16 @@ func (d *requestDecoder) stop(p *place) {
 }
 
 // effort sets the reasoning effort; "none" turns reasoning off.
-func (d *requestDecoder) effort(p *place, effort string) {
+func (d *requestDecoder) effort(p *dialects.Place, effort string) {
 	if effort == "" {
-		d.fail(p, "%s must not be empty", p.path())
+		d.fail(p, "%s must not be empty", p.Path())
 		return
 	}
 	d.req.Reasoning = &conversation.Reasoning{Effort: effort, Off: effort == "none"}
 }
 
 // reasoning reads OpenRouter's object, of which other vendors know a part.
-func (d *requestDecoder) reasoning(p *place) {
+func (d *requestDecoder) reasoning(p *dialects.Place) {
 	if d.in.Peek() != '{' {
 		d.fail(p, "reasoning must be an object")
 		return
@@ -226,7 +226,7 @@ func (d *requestDecoder) reasoning(p *place) {
 		}
 	}()
 	if effort != "" {
-		in := p.in("effort")
+		in := p.In("effort")
 		d.effort(&in, effort)
 		return
 	}
@@ -234,7 +234,7 @@ func (d *requestDecoder) reasoning(p *place) {
 	if budget != 0 {
 		end := d.in.Mark()
 		d.in.Seek(budget)
-		in := p.in("max_tokens")
+		in := p.In("max_tokens")
 		r.Budget = d.integer(&in)
 		d.in.Seek(end)
 	}
@@ -244,7 +244,7 @@ func (d *requestDecoder) reasoning(p *place) {
 }
 
 // thinking reads the switch of Z.ai, DeepSeek and others, which may have Anthropic's budget. An effort says more.
-func (d *requestDecoder) thinking(p *place) {
+func (d *requestDecoder) thinking(p *dialects.Place) {
 	if d.in.Peek() != '{' {
 		d.fail(p, "thinking must be an object")
 		return
@@ -256,7 +256,7 @@ func (d *requestDecoder) thinking(p *place) {
 		case "type":
 			kind = d.text()
 		case "budget_tokens":
-			in := p.in("budget_tokens")
+			in := p.In("budget_tokens")
 			budget = d.integer(&in)
 		}
 	}
@@ -273,7 +273,7 @@ func (d *requestDecoder) thinking(p *place) {
 	}
 }
 
-func (d *requestDecoder) format(p *place) {
+func (d *requestDecoder) format(p *dialects.Place) {
 	var kind string
 	var schema jsonedit.Mark
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
@@ -291,23 +291,23 @@ func (d *requestDecoder) format(p *place) {
 		d.req.Format = &conversation.Format{}
 	case "json_schema":
 		d.in.Seek(schema)
-		in := p.in("json_schema")
+		in := p.In("json_schema")
 		d.schemaFormat(&in)
 	default:
-		in := p.in("type")
+		in := p.In("type")
 		d.fail(&in, "response_format.type must be text, json_object or json_schema")
 	}
 	d.in.Seek(end)
 }
 
-func (d *requestDecoder) schemaFormat(p *place) {
+func (d *requestDecoder) schemaFormat(p *dialects.Place) {
 	f := &conversation.Format{}
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
 		key := d.in.Key()
 		if d.in.Peek() == 'n' {
 			continue
 		}
-		in := p.in(key)
+		in := p.In(key)
 		switch key {
 		case "name":
 			f.Name = d.str(&in)
@@ -320,7 +320,7 @@ func (d *requestDecoder) schemaFormat(p *place) {
 		}
 	}
 	if f.Schema == nil || f.Schema[0] != '{' {
-		in := p.in("schema")
+		in := p.In("schema")
 		d.fail(&in, "response_format.json_schema.schema must be an object")
 	}
 	d.req.Format = f

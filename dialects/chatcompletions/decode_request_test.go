@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 func TestTheOrderOfMembersDoesNotMatter(t *testing.T) {
@@ -69,7 +70,7 @@ func TestTheOrderOfMembersDoesNotMatter(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a, b := mustDecode(t, tt.a), mustDecode(t, tt.b)
+			a, b := dialecttest.MustDecode(t, Codec{}, tt.a), dialecttest.MustDecode(t, Codec{}, tt.b)
 			if !reflect.DeepEqual(a, b) {
 				t.Errorf("got  %+v\nwant %+v", b, a)
 			}
@@ -78,7 +79,7 @@ func TestTheOrderOfMembersDoesNotMatter(t *testing.T) {
 }
 
 func TestMembersAfterOnesThatWereReadLateAreNotLost(t *testing.T) {
-	r := mustDecode(t, `{"model":"m","reasoning":{"max_tokens":7},"response_format":{"type":"json_object"},
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","reasoning":{"max_tokens":7},"response_format":{"type":"json_object"},
 		"tool_choice":{"allowed_tools":{"mode":"auto","tools":[]}},"tools":[{"type":"web_search","x":[1]},{"type":"function","function":{"name":"f"}}],
 		"messages":[{"content":[{"type":"mystery","x":{}},{"text":"a","type":"text"}],"role":"user"},{"role":"user","content":"b"}],"top_k":3}`)
 	if len(r.Messages) != 2 || len(r.Messages[0].Blocks) != 2 || len(r.Tools) != 2 || r.TopK != "3" {
@@ -90,7 +91,7 @@ func TestMembersAfterOnesThatWereReadLateAreNotLost(t *testing.T) {
 }
 
 func TestTheFirstFaultEndsTheWork(t *testing.T) {
-	_, err := decode(`{"model":"m","temperature":[],"messages":[{"role":"robot"}],"tools":7}`)
+	_, err := dialecttest.Decode(Codec{}, `{"model":"m","temperature":[],"messages":[{"role":"robot"}],"tools":7}`)
 	var e *dialects.RequestError
 	if !errors.As(err, &e) || e.Param != "temperature" || e.Message != "temperature must be a number" {
 		t.Errorf("got %v", err)
@@ -111,14 +112,14 @@ func TestResultsWithoutIDAnswerTheFirstCallsOfATurn(t *testing.T) {
 		}
 		return b.String() + `]}`
 	}
-	r := mustDecode(t, doc(10*maxOpen, `,"tool_call_id":"c0"`, "", fmt.Sprintf(`,"tool_call_id":"c%d"`, 10*maxOpen-1)))
+	r := dialecttest.MustDecode(t, Codec{}, doc(10*maxOpen, `,"tool_call_id":"c0"`, "", fmt.Sprintf(`,"tool_call_id":"c%d"`, 10*maxOpen-1)))
 	for i, want := range []string{"c0", "c1", fmt.Sprintf("c%d", 10*maxOpen-1)} {
 		if got := r.Messages[1].Blocks[i].Result; got.CallID != want || got.Name != "f" {
 			t.Errorf("result %d answers %s of %q, want %s", i, got.CallID, got.Name, want)
 		}
 	}
 	var e *dialects.RequestError
-	if _, err := decode(doc(maxOpen+1, make([]string, maxOpen+1)...)); !errors.As(err, &e) || e.Param != fmt.Sprintf("messages[%d].tool_call_id", maxOpen+1) {
+	if _, err := dialecttest.Decode(Codec{}, doc(maxOpen+1, make([]string, maxOpen+1)...)); !errors.As(err, &e) || e.Param != fmt.Sprintf("messages[%d].tool_call_id", maxOpen+1) {
 		t.Errorf("got %v, want an error about the result that fits to no call", err)
 	}
 }
@@ -129,7 +130,7 @@ func TestDecodingAllocatesInLargePieces(t *testing.T) {
 		most      float64
 	}{{"a question", smallRequest, 4}, {"40 tool calls and 30 tools", largeRequest(), 130}} {
 		doc := []byte(tt.doc)
-		_, h, err := head(doc)
+		_, h, err := dialecttest.Head(Codec{}, doc)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,12 +145,12 @@ func TestDecodingAllocatesInLargePieces(t *testing.T) {
 }
 
 func TestMembersOfMessagesThatCannotBeKeptAreNamed(t *testing.T) {
-	r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x","audio":null},{"role":"assistant","content":"y","prefix":true,"annotations":[],"tool_calls":null},{"role":"assistant","content":"z","prefix":true,"weight":1,"hidden":false}]}`)
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x","audio":null},{"role":"assistant","content":"y","prefix":true,"annotations":[],"tool_calls":null},{"role":"assistant","content":"z","prefix":true,"weight":1,"hidden":false}]}`)
 	body, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: "m", Vendor: "vllm"})
 	if err != nil || !slices.Equal(notes, []string{"messages.prefix", "messages.weight"}) {
 		t.Errorf("the notes are %q, %v", notes, err)
 	}
-	if v := mustValid(t, body); v.Get("messages\\.prefix").Exists() || v.Get("messages.#").Int() != 3 {
+	if v := dialecttest.ValidJSON(t, body); v.Get("messages\\.prefix").Exists() || v.Get("messages.#").Int() != 3 {
 		t.Errorf("sent %s", body)
 	}
 }

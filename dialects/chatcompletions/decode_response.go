@@ -229,7 +229,7 @@ func madeCallID(response string, choice, call int) string {
 	if response == "" {
 		response = rand.Text()
 	}
-	return "call_" + hashID(response+" "+strconv.Itoa(choice)+" "+strconv.Itoa(call), 16)
+	return "call_" + conversation.HashID(response+" "+strconv.Itoa(choice)+" "+strconv.Itoa(call), 16)
 }
 
 // readCitation reads an annotation. One that says nothing is no citation.

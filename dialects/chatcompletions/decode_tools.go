@@ -1,20 +1,21 @@
 package chatcompletions
 
 import (
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // array enters an array, which must be one.
-func (d *requestDecoder) array(p *place) bool {
+func (d *requestDecoder) array(p *dialects.Place) bool {
 	if d.in.Peek() != '[' {
-		d.fail(p, "%s must be an array", p.path())
+		d.fail(p, "%s must be an array", p.Path())
 	}
 	return d.in.Array()
 }
 
-func (d *requestDecoder) tools(p *place) {
-	e := p.at(0)
+func (d *requestDecoder) tools(p *dialects.Place) {
+	e := p.At(0)
 	for ok := d.array(p); ok; ok = d.next(&e) {
 		if d.in.Peek() != '{' {
 			d.fail(&e, "a tool must be an object")
@@ -36,14 +37,14 @@ func (d *requestDecoder) tools(p *place) {
 }
 
 // next goes on to the next element, whose place is then e.
-func (d *requestDecoder) next(e *place) bool {
-	e.index++
+func (d *requestDecoder) next(e *dialects.Place) bool {
+	e.Index++
 	return d.in.Next()
 }
 
 // wrappedTool reads a tool in its usual form, where the function is an object of its own. The tool has no name when
 // there is no function; then it matters of which kind it is, and whether it has a name outside of one.
-func (d *requestDecoder) wrappedTool(p *place) (t conversation.Tool, kind string, named bool) {
+func (d *requestDecoder) wrappedTool(p *dialects.Place) (t conversation.Tool, kind string, named bool) {
 	var cache *conversation.CacheMark
 	var custom jsonedit.Mark
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
@@ -56,7 +57,7 @@ func (d *requestDecoder) wrappedTool(p *place) (t conversation.Tool, kind string
 			cache = d.cacheMark()
 		case "function":
 			if d.in.Peek() == '{' {
-				in := p.in("function")
+				in := p.In("function")
 				t = d.function(&in)
 			}
 		case "custom":
@@ -66,7 +67,7 @@ func (d *requestDecoder) wrappedTool(p *place) (t conversation.Tool, kind string
 		}
 	}
 	if kind == "custom" && custom != 0 {
-		end, in := d.in.Mark(), p.in("custom")
+		end, in := d.in.Mark(), p.In("custom")
 		d.in.Seek(custom)
 		t = d.customTool(&in)
 		d.in.Seek(end)
@@ -76,12 +77,12 @@ func (d *requestDecoder) wrappedTool(p *place) (t conversation.Tool, kind string
 }
 
 // bareTool reads the other forms: the flat one of the Responses API, and the tools of vendors.
-func (d *requestDecoder) bareTool(p *place, kind string, named bool, cache *conversation.CacheMark) (t conversation.Tool) {
+func (d *requestDecoder) bareTool(p *dialects.Place, kind string, named bool, cache *conversation.CacheMark) (t conversation.Tool) {
 	switch {
 	case kind == "function" || kind == "" && named:
 		t = d.function(p)
 	case kind == "":
-		in := p.in("type")
+		in := p.In("type")
 		d.fail(&in, "a tool must have a type")
 	default:
 		t = conversation.Tool{Name: kind, Raw: d.in.Raw(), Origin: origin}
@@ -91,7 +92,7 @@ func (d *requestDecoder) bareTool(p *place, kind string, named bool, cache *conv
 }
 
 // customTool reads what a free-text tool is.
-func (d *requestDecoder) customTool(p *place) conversation.Tool {
+func (d *requestDecoder) customTool(p *dialects.Place) conversation.Tool {
 	t := conversation.Tool{Custom: true}
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
 		switch d.in.Key() {
@@ -104,7 +105,7 @@ func (d *requestDecoder) customTool(p *place) conversation.Tool {
 		}
 	}
 	if t.Name == "" {
-		in := p.in("name")
+		in := p.In("name")
 		d.fail(&in, "a custom tool must have a name")
 	}
 	return t
@@ -133,15 +134,15 @@ func (d *requestDecoder) grammar() *conversation.Grammar {
 }
 
 // functions reads the legacy form of tools.
-func (d *requestDecoder) functions(p *place) {
-	e := p.at(0)
+func (d *requestDecoder) functions(p *dialects.Place) {
+	e := p.At(0)
 	for ok := d.array(p); ok; ok = d.next(&e) {
 		d.req.Tools = append(d.req.Tools, d.function(&e))
 	}
 }
 
 // function reads what a function is. It fails when that has no name.
-func (d *requestDecoder) function(p *place) (t conversation.Tool) {
+func (d *requestDecoder) function(p *dialects.Place) (t conversation.Tool) {
 	if d.in.Peek() != '{' {
 		d.fail(p, "a function must be an object")
 		return t
@@ -151,7 +152,7 @@ func (d *requestDecoder) function(p *place) (t conversation.Tool) {
 		if d.in.Peek() == 'n' {
 			continue
 		}
-		in := p.in(key)
+		in := p.In(key)
 		switch key {
 		case "name":
 			t.Name = d.str(&in)
@@ -167,7 +168,7 @@ func (d *requestDecoder) function(p *place) (t conversation.Tool) {
 		}
 	}
 	if t.Name == "" {
-		in := p.in("name")
+		in := p.In("name")
 		d.fail(&in, "a function must have a name")
 	}
 	return t
@@ -219,23 +220,23 @@ func (c *wireChoice) tool() string {
 }
 
 // toolChoice reads tool_choice and the legacy function_call.
-func (d *requestDecoder) toolChoice(p *place) {
+func (d *requestDecoder) toolChoice(p *dialects.Place) {
 	c := &d.req.Choice
 	if s, ok := d.in.Text(); ok {
 		if c.Mode = choiceMode(s); c.Mode == conversation.ChoiceUnset {
-			d.fail(p, "%s must be none, auto, required or an object", p.key)
+			d.fail(p, "%s must be none, auto, required or an object", p.Key)
 		}
 		return
 	}
 	if d.in.Peek() != '{' {
-		d.fail(p, "%s must be a string or an object", p.key)
+		d.fail(p, "%s must be a string or an object", p.Key)
 		return
 	}
 	w := d.wireChoice()
 	if w.allowed != 0 {
 		end := d.in.Mark()
 		d.in.Seek(w.allowed)
-		in := p.in("allowed_tools")
+		in := p.In("allowed_tools")
 		d.allowedTools(&in)
 		d.in.Seek(end)
 		return
@@ -243,7 +244,7 @@ func (d *requestDecoder) toolChoice(p *place) {
 	if c.Name = w.tool(); c.Name != "" {
 		c.Mode = conversation.ChoiceTool
 	} else if c.Mode = choiceMode(w.kind); c.Mode == conversation.ChoiceUnset {
-		d.fail(p, "%s must name a function", p.key)
+		d.fail(p, "%s must name a function", p.Key)
 	}
 }
 
@@ -259,7 +260,7 @@ func choiceMode(s string) conversation.ChoiceMode {
 	return conversation.ChoiceUnset
 }
 
-func (d *requestDecoder) allowedTools(p *place) {
+func (d *requestDecoder) allowedTools(p *dialects.Place) {
 	c := &d.req.Choice
 	c.Mode = conversation.ChoiceUnset
 	listed := false
@@ -268,7 +269,7 @@ func (d *requestDecoder) allowedTools(p *place) {
 		case "mode":
 			c.Mode = choiceMode(d.text())
 		case "tools":
-			in := p.in("tools")
+			in := p.In("tools")
 			listed = true
 			for ok := d.array(&in); ok; ok = d.in.Next() {
 				if w := d.wireChoice(); w.tool() != "" {
@@ -278,11 +279,11 @@ func (d *requestDecoder) allowedTools(p *place) {
 		}
 	}
 	if c.Mode != conversation.ChoiceAuto && c.Mode != conversation.ChoiceRequired {
-		in := p.in("mode")
+		in := p.In("mode")
 		d.fail(&in, "the mode of allowed_tools must be auto or required")
 	}
 	if !listed {
-		in := p.in("tools")
-		d.fail(&in, "%s must be an array", in.path())
+		in := p.In("tools")
+		d.fail(&in, "%s must be an array", in.Path())
 	}
 }

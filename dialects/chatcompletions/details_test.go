@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
@@ -30,7 +31,7 @@ func signedAnswer() []conversation.Block {
 // replayed decodes a request in which a client gives back an answer.
 func replayed(t *testing.T, message string) []conversation.Block {
 	t.Helper()
-	r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"},`+message+`]}`)
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"},`+message+`]}`)
 	return r.Messages[1].Blocks
 }
 
@@ -101,14 +102,14 @@ func TestOpenRoutersDetailsGoBackToItUnchanged(t *testing.T) {
 	ask := &conversation.Request{Origin: "messages", Messages: []conversation.Message{{Role: conversation.Assistant, Blocks: blocks}}}
 	for vendor, want := range map[string]string{"openrouter": details, "groq": "", "openai": ""} {
 		body, _, err := Codec{}.EncodeRequest(nil, ask, dialects.EncodeOptions{Model: "m", Vendor: vendor})
-		if got := mustValid(t, body).Get("messages.0.reasoning_details").Raw; err != nil || got != want {
+		if got := dialecttest.ValidJSON(t, body).Get("messages.0.reasoning_details").Raw; err != nil || got != want {
 			t.Errorf("%s is given %s, %v", vendor, got, err)
 		}
 	}
 	broken := []conversation.Block{{Kind: conversation.Thinking, Signature: `{"type":`, Origin: origin}, {Kind: conversation.Text, Text: "a"}}
 	ask.Messages[0].Blocks = broken
 	body, _, err := Codec{}.EncodeRequest(nil, ask, dialects.EncodeOptions{Model: "m", Vendor: "openrouter"})
-	if mustValid(t, body).Get("messages.0.reasoning_details").Exists() || err != nil {
+	if dialecttest.ValidJSON(t, body).Get("messages.0.reasoning_details").Exists() || err != nil {
 		t.Errorf("an entry that a client broke is sent: %s, %v", body, err)
 	}
 }
@@ -127,7 +128,7 @@ func TestLabelledSignaturesDoNotReachAVendorOfTheSameDialect(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			doc := []byte(with(tt.members))
-			obj, h, err := head(doc)
+			obj, h, err := dialecttest.Head(Codec{}, doc)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,7 +165,7 @@ func TestSomeRequestsAreTranslatedForVendorsOfTheSameDialect(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			doc := []byte(`{"model":"m",` + tt.members + `}`)
-			obj, h, err := head(doc)
+			obj, h, err := dialecttest.Head(Codec{}, doc)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -249,7 +249,7 @@ func (e *requestEncoder) call(b *conversation.Block) {
 	id := c.ID
 	if id == "" {
 		e.made++
-		id = "call_" + hashID(c.Name+" "+strconv.Itoa(e.made), 12)
+		id = "call_" + conversation.HashID(c.Name+" "+strconv.Itoa(e.made), 12)
 		e.pending = append(e.pending, openCall{id, c.Name})
 	}
 	e.dst = append(jsonedit.AppendComma(e.dst), '{')

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -66,7 +67,7 @@ func (e *requestEncoder) image(m *conversation.Media) {
 		return
 	}
 	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"image_url","image_url":{"url":`...)
-	e.dst = appendMediaURL(e.dst, m)
+	e.dst = dialects.AppendMediaURL(e.dst, m)
 	e.dst = jsonedit.AppendTextMember(e.dst, "detail", m.Detail)
 	e.dst = append(e.dst, '}', '}')
 }
@@ -87,13 +88,13 @@ func (e *requestEncoder) document(m *conversation.Media) {
 		e.fileID(m)
 	case e.rules.vendor == "mistral":
 		e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"document_url","document_url":`...)
-		e.dst = append(appendMediaURL(e.dst, m), '}')
+		e.dst = append(dialects.AppendMediaURL(e.dst, m), '}')
 	case m.URL != "" && e.rules.vendor != "openrouter":
 		e.refuse("messages", "the provider takes no documents by URL")
 	default:
 		e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"file","file":{`...)
-		e.dst = jsonedit.AppendStringMember(e.dst, "filename", filename(m))
-		e.dst = appendMediaURL(jsonedit.AppendKey(e.dst, "file_data"), m)
+		e.dst = jsonedit.AppendStringMember(e.dst, "filename", dialects.Filename(m))
+		e.dst = dialects.AppendMediaURL(jsonedit.AppendKey(e.dst, "file_data"), m)
 		e.dst = append(e.dst, '}', '}')
 	}
 }
@@ -107,20 +108,6 @@ func (e *requestEncoder) fileID(m *conversation.Media) {
 	}
 	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"file","file":{`...)
 	e.dst = append(jsonedit.AppendStringMember(e.dst, "file_id", m.FileID), '}', '}')
-}
-
-// filename is a name for a document that came without one; the wire demands it.
-func filename(m *conversation.Media) string {
-	switch {
-	case m.Filename != "":
-		return m.Filename
-	case m.Title != "":
-		return m.Title
-	case m.MIME == "" || m.MIME == "application/pdf":
-		return "document.pdf"
-	}
-	_, subtype, _ := strings.Cut(m.MIME, "/")
-	return "document." + subtype
 }
 
 func (e *requestEncoder) audio(m *conversation.Media) {
@@ -144,34 +131,5 @@ func (e *requestEncoder) video(m *conversation.Media) {
 		return
 	}
 	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"video_url","video_url":{"url":`...)
-	e.dst = append(appendMediaURL(e.dst, m), '}', '}')
-}
-
-// appendMediaURL appends the URL of a medium as a JSON string; inline data becomes a data: URL. The data, which may be
-// megabytes, is not copied more than once.
-func appendMediaURL(dst []byte, m *conversation.Media) []byte {
-	if m.Data == "" {
-		return jsonedit.AppendString(dst, m.URL)
-	}
-	mime := m.MIME
-	if mime == "" {
-		mime = sniff(m.Data)
-	}
-	dst = jsonedit.AppendString(dst, "data:"+mime+";base64")
-	comma := len(dst) - 1 // where the quote is now, and the next string's opening quote will be
-	dst = jsonedit.AppendString(dst[:comma], m.Data)
-	dst[comma] = ','
-	return dst
-}
-
-// sniff tells the media type by how the file begins, in base64.
-func sniff(data string) string {
-	for _, f := range [...][2]string{
-		{"iVBOR", "image/png"}, {"/9j/", "image/jpeg"}, {"R0lG", "image/gif"}, {"UklG", "image/webp"}, {"JVBER", "application/pdf"},
-	} {
-		if strings.HasPrefix(data, f[0]) {
-			return f[1]
-		}
-	}
-	return "application/octet-stream"
+	e.dst = append(dialects.AppendMediaURL(e.dst, m), '}', '}')
 }

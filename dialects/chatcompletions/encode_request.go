@@ -165,7 +165,7 @@ func (e *requestEncoder) identity() {
 	r := e.r
 	user := r.User
 	if e.rules.openai && len(user) > maxUser {
-		user = "user_" + hashID(user, 16)
+		user = "user_" + conversation.HashID(user, 16)
 	}
 	e.optional("user", user, e.rules.user)
 	tier := r.ServiceTier

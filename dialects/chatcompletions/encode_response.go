@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -235,7 +236,7 @@ func appendImages(dst []byte, blocks []conversation.Block) []byte {
 			dst, open = append(jsonedit.AppendKey(dst, "images"), '['), true
 		}
 		dst = append(jsonedit.AppendComma(dst), `{"type":"image_url","image_url":{"url":`...)
-		dst = append(appendMediaURL(dst, b.Media), '}', '}')
+		dst = append(dialects.AppendMediaURL(dst, b.Media), '}', '}')
 	}
 	if open {
 		dst = append(dst, ']')
@@ -257,7 +258,7 @@ func appendAudio(dst []byte, blocks []conversation.Block) []byte {
 
 func appendSound(dst []byte, b *conversation.Block) []byte {
 	dst = append(dst, `"id":"audio_`...)
-	dst = append(append(dst, hashID(b.Media.Data, 12)...), '"')
+	dst = append(append(dst, conversation.HashID(b.Media.Data, 12)...), '"')
 	dst = jsonedit.AppendIntMember(dst, "expires_at", 0)
 	dst = jsonedit.AppendStringMember(dst, "data", b.Media.Data)
 	return jsonedit.AppendStringMember(dst, "transcript", b.Text)

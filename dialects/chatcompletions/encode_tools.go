@@ -1,20 +1,17 @@
 package chatcompletions
 
 import (
-	"hash/fnv"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// maxToolName is the longest name of a function, in bytes; maxCallID the longest ID of a call at OpenAI.
-const (
-	maxToolName = 64
-	maxCallID   = 40
-)
+// maxCallID is the longest ID of a call at OpenAI, in bytes.
+const maxCallID = 40
+
+// toolNames is what the wire takes for the name of a function.
+var toolNames = conversation.Names{Limit: 64, Also: "-"}
 
 func (e *requestEncoder) tools() {
 	start := len(e.dst)
@@ -68,7 +65,7 @@ func (e *requestEncoder) customTool(t *conversation.Tool) {
 	switch {
 	case !e.rules.openai:
 		e.rewrites.FreeText(e.toolName(t.Name))
-		e.function(t, freeTextDescription(t), []byte(conversation.FreeTextSchema))
+		e.function(t, conversation.FreeTextDescription(t), []byte(conversation.FreeTextSchema))
 	case t.Raw != nil && t.Origin == origin:
 		e.dst = append(jsonedit.AppendComma(e.dst), t.Raw...)
 	default:
@@ -82,14 +79,6 @@ func (e *requestEncoder) customTool(t *conversation.Tool) {
 		}
 		e.dst = append(e.dst, '}', '}')
 	}
-}
-
-func freeTextDescription(t *conversation.Tool) string {
-	if t.Grammar == nil {
-		return t.Description
-	}
-	return strings.TrimPrefix(t.Description+"\n\n", "\n\n") +
-		"The input must match this " + t.Grammar.Syntax + " grammar:\n" + t.Grammar.Definition
 }
 
 // cacheMark writes a cache breakpoint for the vendors that take Anthropic's; elsewhere caching is automatic.
@@ -170,23 +159,9 @@ func (e *requestEncoder) allowedTools(c conversation.ToolChoice) {
 	e.dst = jsonedit.AppendStringMember(e.dst, "tool_choice", e.choiceWord(c.Mode))
 }
 
-// toolName makes a name that the wire accepts: at most 64 letters, digits, underscores and hyphens. Names that are
-// already so stay as they are; two that differ stay different. Answers are given the client's name back.
+// toolName is a name as the wire takes it. Answers are given the client's name back.
 func (e *requestEncoder) toolName(name string) string {
-	if len(name) <= maxToolName && isWord(name) {
-		return name
-	}
-	clean := make([]byte, 0, maxToolName)
-	for i := 0; i < len(name) && len(clean) < maxToolName-9; i++ {
-		if c := name[i]; isWordByte(c) {
-			clean = append(clean, c)
-		} else {
-			clean = append(clean, '_')
-		}
-	}
-	h := fnv.New32a()
-	h.Write([]byte(name))
-	provider := string(strconv.AppendUint(append(clean, '_'), uint64(h.Sum32()), 16))
+	provider := toolNames.Clean(name)
 	e.rewrites.Rename(name, provider)
 	return provider
 }
@@ -195,9 +170,9 @@ func (e *requestEncoder) toolName(name string) string {
 func (e *requestEncoder) callID(id string) string {
 	switch {
 	case e.rules.shortIDs && !isShortID(id):
-		return hashID(id, 9)
+		return conversation.HashID(id, 9)
 	case e.rules.openai && len(id) > maxCallID:
-		return "call_" + hashID(id, 12)
+		return "call_" + conversation.HashID(id, 12)
 	}
 	return id
 }
@@ -207,37 +182,13 @@ func isShortID(id string) bool {
 		return false
 	}
 	for i := range len(id) {
-		if c := id[i]; c == '_' || c == '-' || !isWordByte(c) {
+		if !isAlphanumeric(id[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-const alphanumerics = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-// hashID is n letters and digits, at most 16, that depend on id.
-func hashID(id string, n int) string {
-	h := fnv.New128a()
-	h.Write([]byte(id))
-	var sum [16]byte
-	h.Sum(sum[:0])
-	out := make([]byte, n)
-	for i := range out {
-		out[i] = alphanumerics[int(sum[15-i])%len(alphanumerics)]
-	}
-	return string(out)
-}
-
-func isWord(s string) bool {
-	for i := range len(s) {
-		if !isWordByte(s[i]) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func isWordByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
+func isAlphanumeric(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }

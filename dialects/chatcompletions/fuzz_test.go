@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
@@ -34,7 +35,7 @@ func seed(f *testing.F, pattern string) {
 func FuzzDecodeRequest(f *testing.F) {
 	seed(f, "requests/*/in.json")
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		_, h, err := head(doc)
+		_, h, err := dialecttest.Head(Codec{}, doc)
 		if err != nil {
 			return
 		}
@@ -69,7 +70,7 @@ func FuzzEventReader(f *testing.F) {
 			t.Fatalf("negative usage %+v", u)
 		}
 		events, err := readEvents(bytes.NewReader(stream))
-		if bad := checkGrammar(events); bad != nil {
+		if bad := dialecttest.GrammarError(events); bad != nil {
 			t.Fatalf("%v\n%s", bad, dump(events))
 		}
 		out := rewrite(events, true)
@@ -77,7 +78,7 @@ func FuzzEventReader(f *testing.F) {
 		if err == nil && err2 != nil && !hasError(events) {
 			t.Fatalf("what was written does not read back: %v\n%s", err2, out)
 		}
-		if bad := checkGrammar(again); bad != nil {
+		if bad := dialecttest.GrammarError(again); bad != nil {
 			t.Fatalf("written stream: %v\n%s", bad, out)
 		}
 	})
@@ -97,7 +98,7 @@ func FuzzSplice(f *testing.F) {
 	seed(f, "requests/*/in.json")
 	f.Add([]byte(`{"model":"m","messages":[{"role":"assistant","reasoning_details":[{"type":"reasoning.text","signature":"messages:x"}],"tool_calls":[{"extra_content":{"google":{"thought_signature":"gemini:x"}}}]}]}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		obj, h, err := head(doc)
+		obj, h, err := dialecttest.Head(Codec{}, doc)
 		if err != nil {
 			return
 		}

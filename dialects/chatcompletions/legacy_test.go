@@ -7,11 +7,12 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
 func TestClientsThatSentFunctionsGetFunctionCalls(t *testing.T) {
-	r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"}],"functions":[{"name":"f"}],"function_call":"auto"}`)
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"}],"functions":[{"name":"f"}],"function_call":"auto"}`)
 	if !r.LegacyCalls || r.ParallelTools == nil || *r.ParallelTools {
 		t.Fatalf("the request has LegacyCalls %v, ParallelTools %v: there is room for one call", r.LegacyCalls, r.ParallelTools)
 	}

@@ -9,10 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 // TestRequestsBecomeWhatTheVendorUnderstands decodes testdata/requests/*/in.json and encodes it for the vendors that
@@ -27,8 +26,8 @@ func TestRequestsBecomeWhatTheVendorUnderstands(t *testing.T) {
 		for _, out := range outs {
 			vendor := strings.TrimPrefix(filepath.Ext(out), ".")
 			t.Run(filepath.Base(dir)+"/"+vendor, func(t *testing.T) {
-				r := mustDecode(t, string(in))
-				golden(t, out, encoded(t, r, vendor))
+				r := dialecttest.MustDecode(t, Codec{}, string(in))
+				dialecttest.Golden(t, out, encoded(t, r, vendor))
 			})
 		}
 	}
@@ -44,7 +43,7 @@ func encoded(t *testing.T, r *conversation.Request, vendor string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustValid(t, body)
+	dialecttest.ValidJSON(t, body)
 	return fmt.Appendf(body, "\nnotes: %s\n", strings.Join(notes, " "))
 }
 
@@ -96,61 +95,10 @@ func TestDecodingNamesTheMemberAtFault(t *testing.T) {
 		{with(`"tools":[{"type":"custom","custom":{}}]`), "tools[0].custom.name"},
 		{with(`"parallel_tool_calls":"no"`), "parallel_tool_calls"},
 	} {
-		_, err := decode(tt.doc)
+		_, err := dialecttest.Decode(Codec{}, tt.doc)
 		var e *dialects.RequestError
 		if !errors.As(err, &e) || e.Param != tt.param || e.Message == "" {
 			t.Errorf("%s: got %v, want an error about %s", tt.doc, err, tt.param)
-		}
-	}
-}
-
-func TestToolResultsFindTheirCalls(t *testing.T) {
-	r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"},
-		{"role":"assistant","tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}},{"function":{"name":"g","arguments":"{}"}},{"function":{"name":"g","arguments":"{}"}}]},
-		{"role":"tool","name":"g","content":"second"},{"role":"tool","tool_call_id":"a","content":"first"},{"role":"tool","content":"third"}]}`)
-	if len(r.Messages) != 3 {
-		t.Fatalf("%d messages, want 3: consecutive results belong together", len(r.Messages))
-	}
-	calls, results := r.Messages[1].Blocks, r.Messages[2].Blocks
-	for i, want := range []struct {
-		call int
-		name string
-		text string
-	}{{1, "g", "second"}, {0, "f", "first"}, {2, "g", "third"}} {
-		got := results[i].Result
-		if got.CallID != calls[want.call].Call.ID || got.Name != want.name || got.Content[0].Text != want.text {
-			t.Errorf("result %d is %+v, want the answer to %+v", i, got, calls[want.call].Call)
-		}
-	}
-	if calls[1].Call.ID == calls[2].Call.ID {
-		t.Error("two calls have one ID")
-	}
-}
-
-func TestReasoningIsReadInEveryVendorsWords(t *testing.T) {
-	budget := int64(2000)
-	for _, tt := range []struct {
-		member string
-		want   *conversation.Reasoning
-	}{
-		{`"reasoning_effort":"low"`, &conversation.Reasoning{Effort: "low"}},
-		{`"reasoning_effort":"none"`, &conversation.Reasoning{Effort: "none", Off: true}},
-		{`"reasoning":{"effort":"high","enabled":true}`, &conversation.Reasoning{Effort: "high"}},
-		{`"reasoning":{"max_tokens":2000}`, &conversation.Reasoning{Budget: &budget}},
-		{`"reasoning":{"enabled":true}`, &conversation.Reasoning{Adaptive: true}},
-		{`"reasoning":{"enabled":false}`, &conversation.Reasoning{Off: true}},
-		{`"reasoning":{"exclude":true}`, nil},
-		{`"reasoning":{"exclude":true,"effort":"low"}`, &conversation.Reasoning{Effort: "low", Summary: "none"}},
-		{`"reasoning":{"exclude":false,"max_tokens":2000}`, &conversation.Reasoning{Budget: &budget}},
-		{`"thinking":{"type":"disabled","clear_thinking":true}`, &conversation.Reasoning{Off: true}},
-		{`"thinking":{"type":"enabled"}`, &conversation.Reasoning{Adaptive: true}},
-		{`"thinking":{"type":"enabled","budget_tokens":2000}`, &conversation.Reasoning{Budget: &budget}},
-		{`"reasoning_effort":"low","thinking":{"type":"enabled"}`, &conversation.Reasoning{Effort: "low"}},
-		{`"reasoning":null`, nil},
-	} {
-		r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"}],`+tt.member+`}`)
-		if !reflect.DeepEqual(r.Reasoning, tt.want) {
-			t.Errorf("%s: got %+v, want %+v", tt.member, r.Reasoning, tt.want)
 		}
 	}
 }
@@ -159,19 +107,11 @@ func ask(m ...conversation.Message) *conversation.Request {
 	return &conversation.Request{Model: "m", Messages: m, Origin: "messages"}
 }
 
-func user(b ...conversation.Block) conversation.Message {
-	return conversation.Message{Role: conversation.User, Blocks: b}
-}
-
-func assistant(b ...conversation.Block) conversation.Message {
-	return conversation.Message{Role: conversation.Assistant, Blocks: b}
-}
-
-func txt(s string) conversation.Block { return conversation.Block{Kind: conversation.Text, Text: s} }
-
-func callBlock(id, name, arguments string) conversation.Block {
-	return conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: id, Name: name, Arguments: arguments}}
-}
+// Short words for requests.
+var (
+	user, assistant = dialecttest.User, dialecttest.Assistant
+	txt, callBlock  = dialecttest.Text, dialecttest.Call
+)
 
 func resultBlock(id string, content ...conversation.Block) conversation.Block {
 	return conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: id, Content: content}}
@@ -266,12 +206,12 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 		{
 			"calls without IDs get some", "openai",
 			[]conversation.Message{assistant(callBlock("", "f", "{}")), user(conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "f", Content: []conversation.Block{txt("r")}}})},
-			`[{"role":"assistant","content":null,"tool_calls":[{"id":"call_` + hashID("f 1", 12) + `","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_` + hashID("f 1", 12) + `","content":"r"}]`, "",
+			`[{"role":"assistant","content":null,"tool_calls":[{"id":"call_` + conversation.HashID("f 1", 12) + `","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_` + conversation.HashID("f 1", 12) + `","content":"r"}]`, "",
 		},
 		{
 			"names are made valid", "openai",
 			[]conversation.Message{assistant(callBlock("c", "ns.f", "{}"))},
-			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"ns_f_c61ef41a","arguments":"{}"}}]}]`, "",
+			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"ns_f_1iyz316","arguments":"{}"}}]}]`, "",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -279,7 +219,7 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := mustValid(t, body).Get("messages").Raw; got != tt.want {
+			if got := dialecttest.ValidJSON(t, body).Get("messages").Raw; got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 			if got := strings.Join(notes, " "); got != tt.notes {
@@ -312,69 +252,6 @@ func TestWhatCannotBeSaidIsRefused(t *testing.T) {
 		if !errors.As(err, &e) || e.Param != tt.param {
 			t.Errorf("%s: got %v, want an error about %s", tt.name, err, tt.param)
 		}
-	}
-}
-
-func TestReasoningIsWrittenInTheVendorsWords(t *testing.T) {
-	off, budget := &conversation.Reasoning{Off: true}, &conversation.Reasoning{Budget: new(int64(5000))}
-	effort := func(s string) *conversation.Reasoning { return &conversation.Reasoning{Effort: s} }
-	for _, tt := range []struct {
-		vendor, model string
-		r             *conversation.Reasoning
-		want, notes   string
-	}{
-		{"openai", "gpt-5", effort("high"), `"reasoning_effort":"high"`, ""},
-		{"openai", "gpt-5", budget, `"reasoning_effort":"medium"`, ""},
-		{"openai", "gpt-5-mini", off, `"reasoning_effort":"minimal"`, ""},
-		{"openai", "gpt-5.2", off, `"reasoning_effort":"none"`, ""},
-		{"openai", "o3", off, `"reasoning_effort":"low"`, ""},
-		{"openai", "gpt-4o", effort("high"), ``, "reasoning_effort"},
-		{"openai", "gpt-4o", off, ``, ""},
-		{"openai", "gpt-5", &conversation.Reasoning{Adaptive: true}, ``, ""},
-		{"groq", "m", effort("xhigh"), `"reasoning_effort":"high"`, ""},
-		{"groq", "m", effort("minimal"), `"reasoning_effort":"low"`, ""},
-		{"mistral", "m", effort("low"), `"reasoning_effort":"high"`, ""},
-		{"mistral", "m", off, `"reasoning_effort":"none"`, ""},
-		{"openrouter", "m", budget, `"reasoning":{"max_tokens":5000}`, ""},
-		{"openrouter", "m", off, `"reasoning":{"enabled":false}`, ""},
-		{"openrouter", "m", effort("low"), `"reasoning":{"effort":"low"}`, ""},
-		{"snowflake", "m", effort("low"), `"reasoning":{"effort":"low"}`, ""},
-		{"openrouter", "m", &conversation.Reasoning{Effort: "low", Summary: "none"}, `"reasoning":{"effort":"low","exclude":true}`, ""},
-		{"deepseek", "m", off, `"thinking":{"type":"disabled"}`, ""},
-		{"deepseek", "m", effort("high"), `"reasoning_effort":"high"`, ""},
-		{"zai", "m", off, `"thinking":{"type":"disabled"}`, ""},
-		{"zai", "m", budget, `"thinking":{"type":"enabled"}`, ""},
-		{"compatible", "m", effort("max"), `"reasoning_effort":"max"`, ""},
-	} {
-		r := ask()
-		r.Reasoning = tt.r
-		body, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: tt.model, Vendor: tt.vendor})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := strings.TrimSuffix(strings.TrimPrefix(string(body), `{"model":"`+tt.model+`","messages":[]`), "}")
-		if strings.TrimPrefix(got, ",") != tt.want || strings.Join(notes, " ") != tt.notes {
-			t.Errorf("%s %s %+v: got %s, notes %v", tt.vendor, tt.model, tt.r, got, notes)
-		}
-	}
-}
-
-func TestMistralsCallIDsAreShortAndConsistent(t *testing.T) {
-	ids := []string{"call_1", "call_2", "toolu_01ABC", "ninechars", "abcDEF123"}
-	seen := map[string]bool{}
-	for _, id := range ids {
-		body, _, err := Codec{}.EncodeRequest(nil, ask(assistant(callBlock(id, "f", "{}")), user(resultBlock(id, txt("r")))), dialects.EncodeOptions{Model: "m", Vendor: "mistral"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		call, result := gjson.GetBytes(body, "messages.0.tool_calls.0.id").Str, gjson.GetBytes(body, "messages.1.tool_call_id").Str
-		if !isShortID(call) || call != result || seen[call] {
-			t.Errorf("%s became %s in the call and %s in the result", id, call, result)
-		}
-		if isShortID(id) && call != id {
-			t.Errorf("%s was valid and became %s", id, call)
-		}
-		seen[call] = true
 	}
 }
 
@@ -418,52 +295,14 @@ func TestDecodingUndoesEncoding(t *testing.T) {
 	if err != nil || len(notes) > 0 {
 		t.Fatalf("notes %v, error %v", notes, err)
 	}
-	got := mustDecode(t, string(body))
+	got := dialecttest.MustDecode(t, Codec{}, string(body))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v\nbody %s", got, want, body)
 	}
 }
 
-func TestRenamedToolsAndFreeTextToolsAreNotedForTheAnswer(t *testing.T) {
-	r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"a","type":"custom","custom":{"name":"patch","input":"a\n\"b\""}}]},{"role":"tool","tool_call_id":"a","content":"ok"}],
-		"tools":[{"type":"custom","custom":{"name":"patch","description":"d","format":{"type":"grammar","grammar":{"syntax":"lark","definition":"start: A"}}}},{"type":"function","function":{"name":"ns.f"}}],
-		"tool_choice":{"type":"custom","custom":{"name":"patch"}}}`)
-	w := new(conversation.Rewrites)
-	body, notes, err := Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: "m", Vendor: "groq", Rewrites: w})
-	if err != nil || len(notes) > 0 {
-		t.Fatal(err, notes)
-	}
-	v := mustValid(t, body)
-	for path, want := range map[string]string{
-		"messages.1.tool_calls.0.function.arguments": `{"input":"a\n\"b\""}`,
-		"tools.0.function.description":               "d\n\nThe input must match this lark grammar:\nstart: A",
-		"tools.0.function.parameters":                conversation.FreeTextSchema,
-		"tools.1.function.name":                      "ns_f_c61ef41a",
-		"tool_choice":                                `{"type":"function","function":{"name":"patch"}}`,
-	} {
-		if got := v.Get(path).String(); got != want {
-			t.Errorf("%s is %s, want %s", path, got, want)
-		}
-	}
-	answer := &conversation.Response{Choices: []conversation.Choice{{Blocks: []conversation.Block{
-		callBlock("1", "ns_f_c61ef41a", "{}"), callBlock("2", "patch", `{"input":"z"}`),
-	}}}}
-	w.Response(answer)
-	calls := answer.Choices[0].Blocks
-	if c := calls[0].Call; c.Name != "ns.f" || c.Custom {
-		t.Errorf("got %+v", c)
-	}
-	if c := calls[1].Call; !c.Custom || c.Arguments != "z" {
-		t.Errorf("got %+v", c)
-	}
-	body, _, err = Codec{}.EncodeRequest(nil, r, dialects.EncodeOptions{Model: "m", Vendor: "openai", Rewrites: new(conversation.Rewrites)})
-	if v = mustValid(t, body); err != nil || v.Get("tools.0.custom.format.grammar.syntax").Str != "lark" || v.Get("tool_choice.custom.name").Str != "patch" {
-		t.Errorf("OpenAI was sent %s, %v", body, err)
-	}
-}
-
 func TestSchemasAreToldToVendorsThatKnowJSONModeOnly(t *testing.T) {
-	r := mustDecode(t, `{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}}`)
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}}`)
 	for _, tt := range []struct {
 		name, vendor, origin string
 		schema               bool
@@ -484,7 +323,7 @@ func TestSchemasAreToldToVendorsThatKnowJSONModeOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			v := mustValid(t, body)
+			v := dialecttest.ValidJSON(t, body)
 			if got := v.Get("response_format.type").Str; got != tt.format {
 				t.Errorf("response_format is %s", got)
 			}

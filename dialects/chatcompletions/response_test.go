@@ -9,7 +9,9 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 func TestResponsesOfAllVendorsAreDecoded(t *testing.T) {
@@ -67,7 +69,7 @@ func TestAudioAndImagesAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := mustValid(t, Codec{}.EncodeResponse(nil, r, "alias")).Get("choices.0")
+	m := dialecttest.ValidJSON(t, Codec{}.EncodeResponse(nil, r, "alias")).Get("choices.0")
 	for path, want := range map[string]string{
 		"message.audio.data": "Zkx=", "message.audio.transcript": "hi", "message.images.0.image_url.url": "data:image/png;base64,iVBORw0=", "logprobs.content": "[]",
 	} {
@@ -152,7 +154,7 @@ func TestResponsesAreWhatSDKsDemand(t *testing.T) {
 }
 
 func TestWhatADialectLacksIsMadeUp(t *testing.T) {
-	v := mustValid(t, Codec{}.EncodeResponse(nil, &conversation.Response{Model: "m"}, ""))
+	v := dialecttest.ValidJSON(t, Codec{}.EncodeResponse(nil, &conversation.Response{Model: "m"}, ""))
 	if id := v.Get("id").Str; !strings.HasPrefix(id, "chatcmpl-") || len(id) < 20 {
 		t.Errorf("id is %q", id)
 	}
@@ -214,7 +216,7 @@ func TestDataURLsAreTakenApart(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", tt.url, got, tt.want)
 		}
 		if got != nil && !strings.Contains(tt.url, "charset") {
-			if back := gjson.ParseBytes(appendMediaURL(nil, got)).Str; back != tt.url {
+			if back := gjson.ParseBytes(dialects.AppendMediaURL(nil, got)).Str; back != tt.url {
 				t.Errorf("%s came back as %s", tt.url, back)
 			}
 		}

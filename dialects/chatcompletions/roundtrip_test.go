@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 // throughAStream is what a client makes of the stream that stands for a whole answer.
@@ -20,7 +21,7 @@ func throughAStream(t *testing.T, r *conversation.Response) *conversation.Respon
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := checkGrammar(read); err != nil {
+	if err := dialecttest.GrammarError(read); err != nil {
 		t.Error(err)
 	}
 	return fold(read)
@@ -43,13 +44,13 @@ func TestAWholeAnswerSurvivesTheWayThroughAStream(t *testing.T) {
 
 func TestRecordedAnswersSurviveBeingWritten(t *testing.T) {
 	for _, endpoint := range [...]string{"openai.chat", "mistral.chat"} {
-		for _, rec := range recordings(t, endpoint) {
-			if rec.stream || rec.status >= 300 {
+		for _, rec := range dialecttest.Recorded(t, endpoint) {
+			if rec.Streaming || rec.Status >= 300 {
 				continue
 			}
-			want, err := Codec{}.DecodeResponse([]byte(rec.body))
+			want, err := Codec{}.DecodeResponse([]byte(rec.Body))
 			if err != nil {
-				t.Errorf("%s: %v", rec.name, err)
+				t.Errorf("%s: %v", rec.Name, err)
 				continue
 			}
 			for i := range want.Choices {
@@ -61,10 +62,10 @@ func TestRecordedAnswersSurviveBeingWritten(t *testing.T) {
 			}
 			whole, err := Codec{}.DecodeResponse(Codec{}.EncodeResponse(nil, want, "m"))
 			if err != nil || !reflect.DeepEqual(flat(whole), flat(want)) {
-				t.Errorf("%s written: %v\ngot  %v\nwant %v", rec.name, err, flat(whole), flat(want))
+				t.Errorf("%s written: %v\ngot  %v\nwant %v", rec.Name, err, flat(whole), flat(want))
 			}
 			if got := throughAStream(t, want); !reflect.DeepEqual(flat(got), flat(want)) {
-				t.Errorf("%s streamed:\ngot  %v\nwant %v", rec.name, flat(got), flat(want))
+				t.Errorf("%s streamed:\ngot  %v\nwant %v", rec.Name, flat(got), flat(want))
 			}
 		}
 	}

@@ -4,15 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -35,11 +34,11 @@ func TestStreamsAreRepaired(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := checkGrammar(events); err != nil {
+			if err := dialecttest.GrammarError(events); err != nil {
 				t.Error(err)
 			}
-			golden(t, filepath.Join(dir, "events.txt"), []byte(dump(events)))
-			golden(t, filepath.Join(dir, "out.sse"), rewrite(events, true))
+			dialecttest.Golden(t, filepath.Join(dir, "events.txt"), []byte(dump(events)))
+			dialecttest.Golden(t, filepath.Join(dir, "out.sse"), rewrite(events, true))
 		})
 	}
 }
@@ -52,14 +51,10 @@ func TestWhereAStreamIsCutIntoReadsMakesNoDifference(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := dump(whole)
-		bytewise, err := readEvents(iotest.OneByteReader(bytes.NewReader(in)))
-		if err != nil || dump(bytewise) != want {
-			t.Errorf("%s byte by byte: %v\n%s", dir, err, dump(bytewise))
-		}
-		for i := range in {
-			got, err := readEvents(io.MultiReader(bytes.NewReader(in[:i]), bytes.NewReader(in[i:])))
+		for split, r := range dialecttest.Splits(string(in), len(in)) {
+			got, err := readEvents(r)
 			if err != nil || dump(got) != want {
-				t.Fatalf("%s cut at %d: %v\n%s", dir, i, err, dump(got))
+				t.Fatalf("%s %s: %v\n%s", dir, split, err, dump(got))
 			}
 		}
 	}
@@ -96,7 +91,7 @@ func TestWhatIsWrittenReadsBackAsTheSame(t *testing.T) {
 func flat(r *conversation.Response) (out []string) {
 	for i, c := range r.Choices {
 		for _, b := range c.Blocks {
-			s := fmt.Sprintf("%d %s %q %v", i, kindName(b.Kind), b.Text, b.Citations)
+			s := fmt.Sprintf("%d %s %q %v", i, dialecttest.KindName(b.Kind), b.Text, b.Citations)
 			if b.Signature != "" {
 				s += fmt.Sprintf(" %s %s %v", b.Origin, b.Signature, b.Redacted)
 			}
@@ -174,7 +169,7 @@ func TestAStreamThatEndsEarlyIsTruncated(t *testing.T) {
 		if !errors.Is(err, dialects.ErrTruncated) {
 			t.Errorf("%q: %v", stream, err)
 		}
-		if err := checkGrammar(events); err != nil {
+		if err := dialecttest.GrammarError(events); err != nil {
 			t.Errorf("%q: %v", stream, err)
 		}
 	}
@@ -245,7 +240,7 @@ func TestBlocksThatComeWholeAreWritten(t *testing.T) {
 		if string(ev.Data) == "[DONE]" {
 			return nil
 		}
-		v := mustValid(t, ev.Data)
+		v := dialecttest.ValidJSON(t, ev.Data)
 		if v.Get("object").Str != "chat.completion.chunk" || v.Get("id").Str != "chatcmpl-req" || v.Get("created").Int() != 9 || v.Get("model").Str != "alias" {
 			t.Errorf("chunk %s", ev.Data)
 		}

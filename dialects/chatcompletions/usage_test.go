@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
@@ -86,7 +87,7 @@ func TestUsageIsReadBackAsItWasWritten(t *testing.T) {
 		{}, {Input: 1, Output: 2}, {Input: 1, CacheRead: 2, CacheWrite: 3, InputAudio: 4, Output: 5, Reasoning: 6, OutputAudio: 7, WebSearches: 8},
 	} {
 		doc := appendUsage(nil, want)
-		if got, ok := usageOf(mustValid(t, doc).Raw); !ok || got != want {
+		if got, ok := usageOf(dialecttest.ValidJSON(t, doc).Raw); !ok || got != want {
 			t.Errorf("%s: got %+v, %v; want %+v", doc, got, ok, want)
 		}
 	}

@@ -11,11 +11,10 @@ import (
 
 // What the API accepts, by its documentation.
 const (
-	minP        = "0.01"
-	maxP        = "0.99"
-	maxK        = 500
-	maxStops    = 5
-	maxFunction = 64 // bytes of a function's name; not documented, what others allow
+	minP     = "0.01"
+	maxP     = "0.99"
+	maxK     = 500
+	maxStops = 5
 )
 
 // requestEncoder writes one request body.

@@ -1,9 +1,7 @@
 package cohere
 
 import (
-	"hash/fnv"
 	"slices"
-	"strconv"
 
 	"github.com/tidwall/gjson"
 
@@ -54,7 +52,7 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 	name, schema, description := e.functionName(t.Name), t.Schema, t.Description
 	if t.Custom {
 		schema = []byte(conversation.FreeTextSchema)
-		description = freeTextDescription(t)
+		description = conversation.FreeTextDescription(t)
 		e.o.Rewrites.FreeText(name)
 	}
 	if len(schema) == 0 {
@@ -66,18 +64,6 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 	e.dst = jsonedit.AppendRawMember(e.dst, "parameters", schema)
 	e.dst = append(e.dst, '}', '}')
 	e.noteIf("cache_control", t.Cache != nil)
-}
-
-// freeTextDescription tells in words what the schema of a free-text tool cannot.
-func freeTextDescription(t *conversation.Tool) string {
-	if t.Grammar == nil {
-		return t.Description
-	}
-	said := "The input has to match this " + t.Grammar.Syntax + " grammar:\n" + t.Grammar.Definition
-	if t.Description == "" {
-		return said
-	}
-	return t.Description + "\n\n" + said
 }
 
 // strict asks for calls that keep to their schemas, which the API has for all tools or none, and only where none of them
@@ -103,43 +89,13 @@ func requires(schema []byte) bool {
 	return !some || s.Get("required.0").Exists()
 }
 
-// functionName makes a name that the API accepts: letters, digits and underscores, no digit first. Names that are
-// already so stay as they are; two that differ stay different.
+// functionNames is what the API takes for the name of a function. How long one may be is not documented; this is what
+// others allow.
+var functionNames = conversation.Names{Limit: 64, LetterFirst: true}
+
+// functionName is a name as the API takes it.
 func (e *requestEncoder) functionName(name string) string {
-	if isName(name) {
-		return name
-	}
-	h := fnv.New32a()
-	h.Write([]byte(name))
-	sum := strconv.FormatUint(uint64(h.Sum32()), 36)
-	clean := make([]byte, 0, maxFunction)
-	if name == "" || name[0] >= '0' && name[0] <= '9' {
-		clean = append(clean, '_')
-	}
-	for i := 0; i < len(name) && len(clean) < maxFunction-1-len(sum); i++ {
-		if isNameByte(name[i]) {
-			clean = append(clean, name[i])
-		} else {
-			clean = append(clean, '_')
-		}
-	}
-	clean = append(append(clean, '_'), sum...)
-	e.o.Rewrites.Rename(name, string(clean))
-	return string(clean)
-}
-
-func isName(s string) bool {
-	if s == "" || len(s) > maxFunction || s[0] >= '0' && s[0] <= '9' {
-		return false
-	}
-	for i := range len(s) {
-		if !isNameByte(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func isNameByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+	ours := functionNames.Clean(name)
+	e.o.Rewrites.Rename(name, ours)
+	return ours
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 type (
@@ -205,7 +206,7 @@ func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			mustValid(t, got)
+			dialecttest.ValidJSON(t, got)
 			if want = `{"model":"` + tc.model + `",` + want + `}`; string(got) != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
@@ -255,15 +256,15 @@ func TestWhatWasRewrittenIsUndoneInTheAnswer(t *testing.T) {
 	if err != nil || len(notes) > 0 {
 		t.Fatal(notes, err)
 	}
-	v := mustValid(t, body)
+	v := dialecttest.ValidJSON(t, body)
 	names := v.Get("tools.#.function.name").Array()
 	for _, n := range names {
-		if !isName(n.Str) {
+		if !functionNames.Accept(n.Str) {
 			t.Errorf("the name %q is not allowed", n.Str)
 		}
 	}
 	if names[2].Str != "patch" || v.Get("tools.2.function.parameters").Raw != conversation.FreeTextSchema ||
-		v.Get("tools.2.function.description").Str != "Changes files.\n\nThe input has to match this lark grammar:\nstart: /x/" {
+		v.Get("tools.2.function.description").Str != "Changes files.\n\nThe input must match this lark grammar:\nstart: /x/" {
 		t.Errorf("the free-text tool became %s", v.Get("tools.2").Raw)
 	}
 	if got := v.Get("messages.1.tool_calls.0.function.arguments").Str; got != `{"input":"x"}` {
@@ -289,7 +290,7 @@ func TestDifferentNamesStayDifferent(t *testing.T) {
 		if other, ok := seen[got]; ok {
 			t.Errorf("%q and %q both became %q", name, other, got)
 		}
-		if !isName(got) {
+		if !functionNames.Accept(got) {
 			t.Errorf("%q became %q", name, got)
 		}
 		seen[got] = name

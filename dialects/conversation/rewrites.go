@@ -115,6 +115,19 @@ func freeText(arguments string) string {
 	return arguments
 }
 
+// FreeTextDescription describes a free-text tool as the function that stands for it: nothing but words can say there what
+// its input has to look like.
+func FreeTextDescription(t *Tool) string {
+	if t.Grammar == nil {
+		return t.Description
+	}
+	rule := "The input must match this " + t.Grammar.Syntax + " grammar:\n" + t.Grammar.Definition
+	if t.Description == "" {
+		return rule
+	}
+	return t.Description + "\n\n" + rule
+}
+
 // FreeTextArguments are the arguments of a function that stands for a free-text tool.
 func FreeTextArguments(text string) string {
 	doc, _ := json.Marshal(map[string]string{FreeTextMember: text}) // a map of strings can be marshalled

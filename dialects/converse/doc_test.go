@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 // insideOf are members whose own members are somebody else's: of a tool's parameters, a call's arguments and the like.
@@ -57,7 +58,7 @@ func TestThePageNamesWhatIsWrittenAndWhatIsDropped(t *testing.T) {
 		media(conversation.Image, conversation.Media{Data: "AAEC"}), media(conversation.Video, conversation.Media{MIME: "video/mp4", Data: "AAEC"}),
 	} {
 		out, _ := encode(t, &conversation.Request{Messages: []conversation.Message{user(b)}}, novaPro)
-		keysOf(keys, value(t, out))
+		keysOf(keys, dialecttest.Value(t, out))
 	}
 	// Parts of a member that the page names as a whole.
 	details := strings.Fields("role content name description inputSchema json type structure jsonSchema schema format bytes toolUseId input " +

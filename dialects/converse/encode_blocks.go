@@ -20,7 +20,7 @@ func (e *requestEncoder) block(b *conversation.Block) {
 		e.media(b)
 	case conversation.Call:
 		e.raw(`{"toolUse":{`)
-		e.text("toolUseId", acceptable(b.Call.ID))
+		e.text("toolUseId", names.Clean(b.Call.ID))
 		e.text("name", e.toolName(b.Call.Name))
 		e.key("input")
 		e.dst = appendInput(e.dst, b.Call, &e.scratch)
@@ -52,7 +52,7 @@ func (e *requestEncoder) reasoning(b *conversation.Block) {
 // result writes a tool result. Empty texts are refused in it as elsewhere, an empty list is not.
 func (e *requestEncoder) result(r *conversation.ToolResult) {
 	e.raw(`{"toolResult":{`)
-	e.text("toolUseId", acceptable(r.CallID))
+	e.text("toolUseId", names.Clean(r.CallID))
 	e.key("content")
 	e.raw("[")
 	for i := range r.Content {

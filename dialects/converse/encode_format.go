@@ -46,7 +46,7 @@ func (e *requestEncoder) writeFormat() {
 	if name == "" {
 		name = "answer"
 	}
-	e.text("name", acceptable(name))
+	e.text("name", names.Clean(name))
 	e.dst = jsonedit.AppendTextMember(e.dst, "description", f.Description)
 	e.key("schema")
 	e.dst = jsonedit.AppendString(e.dst, appendClosed(nil, gjson.Parse(jsonedit.View(f.Schema))))

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/claude"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
@@ -75,7 +76,7 @@ func (e *requestEncoder) writeInference() {
 }
 
 // withBoth is the last generation of Claude that takes temperature and topP at once.
-const withBoth version = 40
+const withBoth claude.Version = 40
 
 // sampled is a number between 0 and 1 as the model takes it; empty when it takes none. While Claude thinks it takes what
 // is at least floor, or 1 where that is 0.
@@ -84,9 +85,9 @@ func (e *requestEncoder) sampled(name string, n conversation.Number, floor float
 		return ""
 	}
 	f := n.Float()
-	claude := e.model.family == anthropic
+	isClaude := e.model.family == anthropic
 	switch {
-	case free, claude && e.model.version >= withoutTunings, claude && e.thinks() && (floor == 0 && f < 1 || f < floor):
+	case free, isClaude && e.model.version >= claude.WithoutTunings, isClaude && e.thinks() && (floor == 0 && f < 1 || f < floor):
 		if f != 1 {
 			e.note(name)
 		}
@@ -145,7 +146,7 @@ func (e *requestEncoder) writeFields() {
 // writeClaude writes the members that Anthropic's own API has and this dialect lacks.
 func (e *requestEncoder) writeClaude(m *members) {
 	if k := e.r.TopK; k != "" {
-		if e.model.version >= withoutTunings || e.thinks() {
+		if e.model.version >= claude.WithoutTunings || e.thinks() {
 			e.note("top_k")
 		} else {
 			m.key("top_k")

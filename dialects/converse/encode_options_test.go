@@ -36,7 +36,7 @@ var toolGoldens = []struct {
 	{
 		"free text becomes a function of one text", sonnet45,
 		conversation.Request{Tools: []conversation.Tool{{Name: "patch", Custom: true, Raw: json.RawMessage(`{}`), Origin: "chat", Grammar: &conversation.Grammar{Syntax: "regex", Definition: "a+"}}}},
-		`{"toolConfig":{"tools":[{"toolSpec":{"name":"patch","description":"\n\nThe input has to match this regex grammar:\na+","inputSchema":{"json":` + conversation.FreeTextSchema + `}}}]}}`, "",
+		`{"toolConfig":{"tools":[{"toolSpec":{"name":"patch","description":"The input must match this regex grammar:\na+","inputSchema":{"json":` + conversation.FreeTextSchema + `}}}]}}`, "",
 	},
 	{
 		"tools of other vendors stay there", sonnet45,
@@ -90,7 +90,7 @@ var formatGoldens = []struct {
 	{
 		"a schema is a text, and closed", sonnet45,
 		conversation.Request{Format: city},
-		`{"outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"name":"` + acceptable("city info") + `","description":"about","schema":"` + closedCity + `"}}}}}`, "",
+		`{"outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"name":"` + names.Clean("city info") + `","description":"about","schema":"` + closedCity + `"}}}}}`, "",
 	},
 	{
 		"a schema without a name", profile,
@@ -207,7 +207,7 @@ func TestWhatWasChangedInTheRequestIsChangedBackInTheAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &conversation.Response{Choices: []conversation.Choice{{Blocks: []conversation.Block{
-		call("1", acceptable("a.b"), "{}"), call("2", acceptable(long), "{}"), call("3", acceptable("patch tool"), `{"input":"free"}`), call("4", "plain", "{}"),
+		call("1", names.Clean("a.b"), "{}"), call("2", names.Clean(long), "{}"), call("3", names.Clean("patch tool"), `{"input":"free"}`), call("4", "plain", "{}"),
 	}}}}
 	w.Response(r)
 	var got []conversation.ToolCall

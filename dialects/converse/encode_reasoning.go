@@ -1,16 +1,10 @@
 package converse
 
 import (
-	"math"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
-)
-
-// The customary numbers of tokens; the vendors have no official ones.
-const (
-	minBudget  = 1024 // smallest budget_tokens that Claude accepts
-	answerRoom = 4096 // tokens left for the answer where maxTokens is ours to choose
+	"github.com/caddy-llm/llmgateway/internal/claude"
 )
 
 // thinks reports whether Claude is asked to think.
@@ -77,7 +71,7 @@ func (e *requestEncoder) planNova(q *conversation.Reasoning, off bool) {
 func threeLevels(q *conversation.Reasoning) string {
 	effort := q.Effort
 	if q.Budget != nil {
-		effort = effortOf(*q.Budget)
+		effort = claude.EffortOf(*q.Budget)
 	}
 	switch effort {
 	case "minimal", "low":
@@ -90,7 +84,7 @@ func threeLevels(q *conversation.Reasoning) string {
 
 func (e *requestEncoder) planClaude(q *conversation.Reasoning, off bool) {
 	native := e.r.Origin == anthropicOrigin
-	old := e.model.version != 0 && e.model.version < withThinking
+	old := e.model.version != 0 && e.model.version < claude.WithThinking
 	switch {
 	case off:
 		if !old {
@@ -103,18 +97,11 @@ func (e *requestEncoder) planClaude(q *conversation.Reasoning, off bool) {
 		e.effort = q.Effort // in Anthropic's own dialect, effort alone does not turn thinking on
 	case old:
 		e.note("reasoning")
-	case e.model.version >= withAdaptive && (q.Budget == nil || e.model.version >= withoutTunings):
+	case e.model.version >= claude.WithAdaptive && (q.Budget == nil || e.model.version >= claude.WithoutTunings):
 		e.thinking = "adaptive"
 		e.planDisplay(q)
-		switch {
-		case q.Budget != nil:
-			e.effort = effortOf(*q.Budget)
-		case q.Effort == "minimal":
-			e.effort = "low"
-		case q.Effort == "xhigh" && e.model.version < withoutTunings:
-			e.effort = "high"
-		default:
-			e.effort = q.Effort
+		if e.effort = e.model.version.Level(q.Effort); q.Budget != nil {
+			e.effort = claude.EffortOf(*q.Budget)
 		}
 	default:
 		e.planBudget(q)
@@ -125,19 +112,19 @@ func (e *requestEncoder) planClaude(q *conversation.Reasoning, off bool) {
 // budget, and where the client's conversation is in the middle of a tool loop whose thinking did not survive another
 // dialect: the model demands that such a turn starts with it.
 func (e *requestEncoder) planBudget(q *conversation.Reasoning) {
-	budget := budgetOf(q.Effort)
+	budget := claude.BudgetOf(q.Effort)
 	if q.Budget != nil {
 		budget = *q.Budget
 	}
-	budget = max(budget, minBudget)
+	budget = max(budget, claude.MinBudget)
 	room := e.maxTokens
 	if room == 0 {
 		if room = e.o.MaxOutput; room == 0 {
-			budget = min(budget, budgetOf("xhigh"))
-			room = budget + answerRoom
+			budget = min(budget, claude.BudgetOf("xhigh"))
+			room = budget + claude.AnswerRoom
 		}
 	}
-	if room <= minBudget || e.loopWithoutThinking() {
+	if room <= claude.MinBudget || e.loopWithoutThinking() {
 		e.note("reasoning")
 		return
 	}
@@ -169,34 +156,4 @@ func (e *requestEncoder) loopWithoutThinking() bool {
 		}
 	}
 	return false
-}
-
-// budgetOf is the budget for an effort. "max" is bounded by maxTokens alone.
-func budgetOf(effort string) int64 {
-	switch effort {
-	case "minimal":
-		return minBudget
-	case "low":
-		return 2048
-	case "high":
-		return 16384
-	case "xhigh":
-		return 32768
-	case "max":
-		return math.MaxInt32
-	}
-	return 8192
-}
-
-// effortOf is the effort for a budget.
-func effortOf(budget int64) string {
-	switch {
-	case budget <= 2048:
-		return "low"
-	case budget <= 8192:
-		return "medium"
-	case budget <= 16384:
-		return "high"
-	}
-	return "xhigh"
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 const (
@@ -166,7 +167,7 @@ func TestRequestsAreWrittenAsTheModelTakesThem(t *testing.T) {
 			} else if !strings.Contains(tc.want, `"toolConfig"`) {
 				got = strings.Replace(got, `"toolConfig":{"tools":[{"toolSpec":{"name":"weather","description":"d","inputSchema":{"json":`+string(weather.Schema)+`}}}]},`, "", 1)
 			}
-			sameJSON(t, got, tc.want)
+			dialecttest.SameJSON(t, got, tc.want)
 			if strings.Join(notes, " ") != tc.notes {
 				t.Errorf("notes %q, want %q", notes, tc.notes)
 			}
@@ -229,7 +230,7 @@ func TestMediaAreSentByTheirBytes(t *testing.T) {
 		{media(conversation.Document, conversation.Media{MIME: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", Data: "AAEC"}), `{"document":{"format":"xlsx","name":"Document","source":{"bytes":"AAEC"}}},{"text":"See the document."}`},
 	} {
 		got, notes := encode(t, &conversation.Request{Messages: []conversation.Message{user(tc.block)}}, novaPro)
-		sameJSON(t, got, `{"messages":[{"role":"user","content":[`+tc.want+`]}]}`)
+		dialecttest.SameJSON(t, got, `{"messages":[{"role":"user","content":[`+tc.want+`]}]}`)
 		if len(notes) > 0 {
 			t.Errorf("notes %q", notes)
 		}
@@ -271,7 +272,7 @@ func TestATokenCountAsksAboutWhatTheModelReads(t *testing.T) {
 	if err != nil || len(notes) > 0 {
 		t.Fatal(notes, err)
 	}
-	sameJSON(t, string(got), `{"input":{"converse":{"system":[{"text":"s"}],"messages":[{"role":"user","content":[{"text":"hi"}]}],
+	dialecttest.SameJSON(t, string(got), `{"input":{"converse":{"system":[{"text":"s"}],"messages":[{"role":"user","content":[{"text":"hi"}]}],
 		"toolConfig":{"tools":[{"toolSpec":{"name":"weather","description":"d","inputSchema":{"json":{"type":"object","properties":{"b":{},"a":{}}}}}}]}}}}`)
 	if _, _, err := (Codec{}).EncodeCount(nil, &conversation.Request{}, dialects.EncodeOptions{Model: sonnet45}); err == nil {
 		t.Error("the tokens of nothing were asked for")

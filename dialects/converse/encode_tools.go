@@ -110,11 +110,8 @@ func (e *requestEncoder) writeTools() {
 func (e *requestEncoder) tool(t *conversation.Tool) {
 	description, schema := t.Description, t.Schema
 	if t.Custom {
-		schema = []byte(conversation.FreeTextSchema)
-		if g := t.Grammar; g != nil {
-			description += "\n\nThe input has to match this " + g.Syntax + " grammar:\n" + g.Definition
-		}
-		e.o.Rewrites.FreeText(acceptable(t.Name))
+		description, schema = conversation.FreeTextDescription(t), []byte(conversation.FreeTextSchema)
+		e.o.Rewrites.FreeText(names.Clean(t.Name))
 	}
 	e.raw(`{"toolSpec":{`)
 	e.text("name", e.toolName(t.Name))
@@ -137,7 +134,7 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 
 // toolName is a name as the model gets it; what was changed is changed back in the answer.
 func (e *requestEncoder) toolName(name string) string {
-	ours := acceptable(name)
+	ours := names.Clean(name)
 	e.o.Rewrites.Rename(name, ours)
 	return ours
 }

@@ -3,6 +3,8 @@ package converse
 import (
 	"slices"
 	"strings"
+
+	"github.com/caddy-llm/llmgateway/internal/claude"
 )
 
 // family tells the makers of models apart as far as their rules differ.
@@ -50,7 +52,7 @@ var families = []struct {
 type model struct {
 	id      string // in lower case
 	family  family
-	version version
+	version claude.Version
 }
 
 // modelOf reads a model id, the id of a regional inference profile ("us.anthropic.claude-…") or the ARN of either.
@@ -66,7 +68,7 @@ func modelOf(id string) model {
 		}
 	}
 	if m.family == anthropic {
-		m.version = versionOf(m.id)
+		m.version = claude.VersionOf(m.id)
 	}
 	return m
 }
@@ -84,7 +86,7 @@ func (m model) caches() bool { return m.is(anthropic, nova) }
 func (m model) formats() bool {
 	switch m.family {
 	case anthropic:
-		return m.version == 0 || m.version >= withFormat
+		return m.version == 0 || m.version >= claude.WithFormat
 	case mistral:
 		return strings.Contains(m.id, "large-3") || strings.Contains(m.id, "ministral") ||
 			strings.Contains(m.id, "magistral") || strings.Contains(m.id, "voxtral")
@@ -92,54 +94,4 @@ func (m model) formats() bool {
 		return false
 	}
 	return true
-}
-
-// version is the generation of a Claude model times ten (4.6 is 46), 0 when the id does not tell.
-type version int
-
-// The generations at which the rules change.
-const (
-	withThinking   version = 37 // thinking, with a budget of tokens
-	withFormat     version = 45 // outputConfig and strict tools
-	withAdaptive   version = 46 // adaptive thinking, steered by an effort
-	withoutTunings version = 47 // a budget is refused, and so are temperature, topP and top_k; effort xhigh
-)
-
-// versionOf reads the version from an id: "anthropic.claude-3-7-sonnet-20250219-v1:0", "us.anthropic.claude-opus-4-6",
-// "anthropic.claude-v2".
-func versionOf(id string) version {
-	_, rest, ok := strings.Cut(id, "claude-")
-	if !ok {
-		return 0
-	}
-	major := -1
-	for part := range strings.FieldsFuncSeq(rest, func(r rune) bool { return r == '-' || r == '.' || r == '@' || r == ':' }) {
-		if major < 0 {
-			part = strings.TrimPrefix(part, "v") // claude-v2
-		}
-		n, short := smallNumber(part)
-		switch {
-		case short && major < 0:
-			major = n
-		case short:
-			return version(major*10 + min(n, 9))
-		case major >= 0:
-			return version(major * 10)
-		}
-	}
-	return version(max(major, 0) * 10)
-}
-
-// smallNumber reads one or two digits: more are a date.
-func smallNumber(s string) (n int, ok bool) {
-	if len(s) == 0 || len(s) > 2 {
-		return 0, false
-	}
-	for _, c := range []byte(s) {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + int(c-'0')
-	}
-	return n, true
 }

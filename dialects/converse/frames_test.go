@@ -8,8 +8,10 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -38,12 +40,12 @@ func TestFramesAreTheSameHoweverTheyArrive(t *testing.T) {
 		t.Fatalf("%v %q, %v", wantNames, wantData[0], err)
 	}
 	for cut := range len(s) {
-		names, data, raw, err := frames(&chunks{pieces: []string{s[:cut], s[cut:]}}, 0)
+		names, data, raw, err := frames(dialecttest.Halves(s, cut), 0)
 		if err != nil || raw != s || strings.Join(names, " ") != strings.Join(wantNames, " ") || strings.Join(data, " ") != strings.Join(wantData, " ") {
 			t.Fatalf("cut at %d: %v, %v", cut, names, err)
 		}
 	}
-	if _, _, raw, err := frames(&chunks{pieces: strings.Split(s, "")}, 0); err != nil || raw != s {
+	if _, _, raw, err := frames(iotest.OneByteReader(strings.NewReader(s)), 0); err != nil || raw != s {
 		t.Fatalf("byte by byte: %v", err)
 	}
 }
@@ -133,7 +135,7 @@ func TestFramesAreBounded(t *testing.T) {
 
 func TestBufferedTellsWhetherNextWouldWait(t *testing.T) {
 	one := string(frame("{}", ":event-type", "x"))
-	r := Codec{}.NewFrameReader(&chunks{pieces: []string{one + one + one[:7], one[7:]}}, 0)
+	r := Codec{}.NewFrameReader(dialecttest.Halves(one+one+one, 2*len(one)+7), 0)
 	defer r.Release()
 	var got []bool
 	for {

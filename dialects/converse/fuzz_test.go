@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	_ "github.com/caddy-llm/llmgateway/dialects/messages" // the client
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
@@ -73,7 +74,7 @@ func FuzzEncodeRequest(f *testing.F) {
 		}
 		if doc.ToolConfig != nil {
 			for _, tool := range doc.ToolConfig.Tools {
-				if s := tool.ToolSpec; s != nil && acceptable(s.Name) != s.Name {
+				if s := tool.ToolSpec; s != nil && names.Clean(s.Name) != s.Name {
 					t.Fatalf("the tool %q", s.Name)
 				}
 			}
@@ -140,7 +141,7 @@ func FuzzEventReader(f *testing.F) {
 		if events, err = r.End(events); err == nil && all&(dialects.SignalTerminal|dialects.SignalError) == 0 {
 			t.Fatal("the reader saw an end that the meter did not see")
 		}
-		checkGrammar(t, events)
+		dialecttest.CheckGrammar(t, events)
 	})
 }
 

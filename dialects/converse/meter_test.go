@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -97,7 +98,7 @@ func TestErrorsInStreamsHaveTheStatusTheyWouldHaveHad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkGrammar(t, events)
+		dialecttest.CheckGrammar(t, events)
 		m, signals := watch(t, s)
 		last := events[len(events)-1]
 		for _, e := range []*conversation.Error{last.Error, m.Err()} {

@@ -1,42 +1,14 @@
 package converse
 
 import (
-	"hash/fnv"
 	"strconv"
 	"strings"
+
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
 )
 
-// maxName is how long the names of tools, the ids of their calls and the names of schemas may be.
-const maxName = 64
-
-// acceptable makes a name that the API accepts (^[a-zA-Z0-9_-]{1,64}$) of any other. It depends on nothing but the name,
-// so that a call and its result stay together, in this request and in the next. A hash of the original keeps apart what
-// would become equal.
-func acceptable(s string) string {
-	ok := s != "" && len(s) <= maxName
-	for i := 0; ok && i < len(s); i++ {
-		ok = allowed(s[i])
-	}
-	if ok {
-		return s
-	}
-	h := fnv.New32a()
-	h.Write([]byte(s))
-	sum := strconv.FormatUint(uint64(h.Sum32()), 36)
-	s = s[:min(len(s), maxName-len(sum)-1)]
-	b := make([]byte, 0, len(s)+1+len(sum))
-	for i := range len(s) {
-		c := s[i]
-		if !allowed(c) {
-			c = '_'
-		}
-		b = append(b, c)
-	}
-	b = append(b, '_')
-	return string(append(b, sum...))
-}
-
-func allowed(c byte) bool { return isAlphanumeric(c) || c == '_' || c == '-' }
+// names is what the API takes for the names of tools, the IDs of their calls and the names of schemas.
+var names = conversation.Names{Limit: 64, Also: "-"}
 
 func isAlphanumeric(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'

@@ -1,64 +1,16 @@
 package converse
 
 import (
-	"encoding/base64"
 	"encoding/json"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
-
-// recording is one exchange with the real API.
-type recording struct {
-	Response struct {
-		Status         int
-		Encoding, Body string
-	}
-}
-
-// stream is the bytes of a streamed answer; empty for a whole one.
-func (r *recording) stream(t *testing.T) string {
-	if r.Response.Encoding != "base64" {
-		return ""
-	}
-	b, err := base64.StdEncoding.DecodeString(r.Response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-// eachRecording runs f for every recorded exchange of an endpoint.
-func eachRecording(t *testing.T, endpoint string, f func(t *testing.T, r recording)) {
-	root := os.Getenv("LLMGATEWAY_RECORDED")
-	if root == "" {
-		t.Skip("LLMGATEWAY_RECORDED does not name a folder of recorded exchanges")
-	}
-	files, err := filepath.Glob(filepath.Join(root, endpoint, "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no recordings in %s: %v", root, err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var r recording
-			if err := json.Unmarshal(data, &r); err != nil {
-				t.Fatal(err)
-			}
-			f(t, r)
-		})
-	}
-}
 
 // recordedUsage reads a recorded usage the slow way.
 type recordedUsage struct {
@@ -71,13 +23,13 @@ func (u recordedUsage) equals(c conversation.Usage) bool {
 }
 
 func TestRecordedAnswersAreReadWhole(t *testing.T) {
-	eachRecording(t, "bedrock.converse", func(t *testing.T, rec recording) {
-		if rec.Response.Encoding == "base64" {
+	dialecttest.EachRecorded(t, "bedrock.converse", func(t *testing.T, rec *dialecttest.Exchange) {
+		if rec.Streaming {
 			return
 		}
-		body := []byte(rec.Response.Body)
-		if rec.Response.Status != 200 {
-			if e := (Codec{}).ParseError(rec.Response.Status, body); e.Message == "" {
+		body := []byte(rec.Body)
+		if rec.Status != 200 {
+			if e := (Codec{}).ParseError(rec.Status, body); e.Message == "" {
 				t.Errorf("no message in %s", body)
 			}
 			return
@@ -112,11 +64,11 @@ func TestRecordedAnswersAreReadWhole(t *testing.T) {
 }
 
 func TestRecordedStreamsAreReadWhole(t *testing.T) {
-	eachRecording(t, "bedrock.converse", func(t *testing.T, rec recording) {
-		s := rec.stream(t)
-		if s == "" {
+	dialecttest.EachRecorded(t, "bedrock.converse", func(t *testing.T, rec *dialecttest.Exchange) {
+		if !rec.Streaming {
 			return
 		}
+		s := rec.Body
 		var texts, thinking, arguments strings.Builder
 		var usage recordedUsage
 		blocks := map[int]bool{}
@@ -176,37 +128,27 @@ func TestRecordedStreamsAreReadWhole(t *testing.T) {
 
 // TestRecordedStreamsAreTheSameHoweverTheyArrive cuts short streams anywhere and long ones in a thousand places.
 func TestRecordedStreamsAreTheSameHoweverTheyArrive(t *testing.T) {
-	eachRecording(t, "bedrock.converse", func(t *testing.T, rec recording) {
-		s := rec.stream(t)
-		if s == "" {
+	dialecttest.EachRecorded(t, "bedrock.converse", func(t *testing.T, rec *dialecttest.Exchange) {
+		if !rec.Streaming {
 			return
 		}
+		s := rec.Body
 		want := mustRead(t, s)
-		cuts := make([]int, 0, 1000)
-		for i := range min(len(s), cap(cuts)) {
-			if len(s) > cap(cuts) {
-				i = rand.IntN(len(s))
-			}
-			cuts = append(cuts, i)
-		}
-		for _, cut := range cuts {
-			got, err := readStream(&chunks{pieces: []string{s[:cut], s[cut:]}})
+		for split, r := range dialecttest.Splits(s, 1000) {
+			got, err := readStream(r)
 			if err != nil || !reflect.DeepEqual(got, want) {
-				t.Fatalf("cut at %d of %d: %d events of %d, %v", cut, len(s), len(got), len(want), err)
+				t.Fatalf("%s: %d events of %d, %v", split, len(got), len(want), err)
 			}
-		}
-		if got, err := readStream(&chunks{pieces: strings.Split(s, "")}); err != nil || !reflect.DeepEqual(got, want) {
-			t.Fatalf("byte by byte: %d events of %d, %v", len(got), len(want), err)
 		}
 	})
 }
 
 func TestRecordedStreamsThatAreCutOffAreNoAnswers(t *testing.T) {
-	eachRecording(t, "bedrock.converse", func(t *testing.T, rec recording) {
-		s := rec.stream(t)
-		if s == "" {
+	dialecttest.EachRecorded(t, "bedrock.converse", func(t *testing.T, rec *dialecttest.Exchange) {
+		if !rec.Streaming {
 			return
 		}
+		s := rec.Body
 		var ends []int // of the frames before the stop
 		at := 0
 		if err := eachFrame(strings.NewReader(s), func(ev sse.Event) {
@@ -227,10 +169,10 @@ func TestRecordedStreamsThatAreCutOffAreNoAnswers(t *testing.T) {
 }
 
 func TestRecordedTokenCountsAreRead(t *testing.T) {
-	eachRecording(t, "bedrock.count_tokens", func(t *testing.T, rec recording) {
-		n, ok := Codec{}.DecodeCount([]byte(rec.Response.Body))
-		if ok != (rec.Response.Status == 200) || ok && n <= 0 {
-			t.Errorf("status %d, count %d, %v", rec.Response.Status, n, ok)
+	dialecttest.EachRecorded(t, "bedrock.count_tokens", func(t *testing.T, rec *dialecttest.Exchange) {
+		n, ok := Codec{}.DecodeCount([]byte(rec.Body))
+		if ok != (rec.Status == 200) || ok && n <= 0 {
+			t.Errorf("status %d, count %d, %v", rec.Status, n, ok)
 		}
 	})
 }

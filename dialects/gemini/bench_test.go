@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
@@ -106,7 +107,7 @@ func BenchmarkEncodeResponse(b *testing.B) {
 
 func BenchmarkSplice(b *testing.B) {
 	doc := []byte(requests["100KB"])
-	obj := scan(b, requests["100KB"])
+	obj := dialecttest.Scan(b, Codec{}, requests["100KB"])
 	var room [4]jsonedit.Edit
 	b.SetBytes(int64(len(doc)))
 	b.ReportAllocs()

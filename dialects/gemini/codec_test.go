@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/providers"
 )
@@ -45,7 +46,7 @@ func TestHead(t *testing.T) {
 		{name: "a config that is no object is refused", body: `{"generationConfig":[]}`, param: "generationConfig"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Codec{}.Head([]byte(c.body), scan(t, c.body))
+			got, err := Codec{}.Head([]byte(c.body), dialecttest.Scan(t, Codec{}, c.body))
 			if c.param != "" {
 				if err == nil || paramOf(err) != c.param {
 					t.Fatalf("got error %v about %q, want one about %q", err, paramOf(err), c.param)
@@ -81,7 +82,7 @@ func TestSplice(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			doc := []byte(c.body)
-			s := Codec{}.Splice(doc, scan(t, c.body), dialects.Head{}, dialects.SpliceOptions{Model: c.model}, nil)
+			s := Codec{}.Splice(doc, dialecttest.Scan(t, Codec{}, c.body), dialects.Head{}, dialects.SpliceOptions{Model: c.model}, nil)
 			if got := string(jsonedit.Apply(nil, doc, s.Edits)); got != c.want || s.HideUsage {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}

@@ -3,6 +3,7 @@ package gemini
 import (
 	"strconv"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -75,12 +76,12 @@ func (l *callLog) answer(wire, name string) string {
 	return id
 }
 
-func (d *requestDecoder) functionCall(p *place) *conversation.ToolCall {
+func (d *requestDecoder) functionCall(p *dialects.Place) *conversation.ToolCall {
 	var id, name string
 	c := &conversation.ToolCall{Arguments: "{}"}
 	for ok := d.object(p); ok; ok = d.in.Next() {
 		key := d.key()
-		in := p.in(key)
+		in := p.In(key)
 		switch key {
 		case "id":
 			id = d.str(&in)
@@ -97,20 +98,20 @@ func (d *requestDecoder) functionCall(p *place) *conversation.ToolCall {
 		}
 	}
 	if name == "" {
-		in := p.in("name")
+		in := p.In("name")
 		d.fail(&in, "a functionCall must have a name")
 	}
 	c.ID, c.Name = d.call(id, name), name
 	return c
 }
 
-func (d *requestDecoder) functionResponse(p *place) *conversation.ToolResult {
+func (d *requestDecoder) functionResponse(p *dialects.Place) *conversation.ToolResult {
 	var id string
 	var parts jsonedit.Mark
 	r := new(conversation.ToolResult)
 	for ok := d.object(p); ok; ok = d.in.Next() {
 		key := d.key()
-		in := p.in(key)
+		in := p.In(key)
 		switch key {
 		case "id":
 			id = d.str(&in)
@@ -132,7 +133,7 @@ func (d *requestDecoder) functionResponse(p *place) *conversation.ToolResult {
 	}
 	if d.err == nil && parts != 0 {
 		d.in.Seek(parts)
-		in := p.in("parts")
+		in := p.In("parts")
 		media, _ := d.parts(&in)
 		r.Content = append(r.Content, media...)
 	}

@@ -3,6 +3,7 @@ package gemini
 import (
 	"strings"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -17,10 +18,10 @@ type outputs struct {
 	json   bool // the schema is JSON Schema, which counts more than the dialect's own kind
 }
 
-func (d *requestDecoder) config(p *place) {
+func (d *requestDecoder) config(p *dialects.Place) {
 	var o outputs
 	for ok := d.object(p); ok; ok = d.in.Next() {
-		in := p.in(d.key())
+		in := p.In(d.key())
 		if d.in.Peek() != 'n' {
 			d.setting(&in, &o)
 		}
@@ -37,9 +38,9 @@ func (d *requestDecoder) config(p *place) {
 	}
 }
 
-func (d *requestDecoder) setting(p *place, o *outputs) {
+func (d *requestDecoder) setting(p *dialects.Place, o *outputs) {
 	r := d.req
-	switch p.key {
+	switch p.Key {
 	case "temperature":
 		r.Temperature = d.number(p)
 	case "topP":
@@ -74,10 +75,10 @@ func (d *requestDecoder) setting(p *place, o *outputs) {
 		d.thinking(p)
 	case "responseModalities":
 		if !d.textOnly() {
-			d.extra(configPrefix + p.key)
+			d.extra(configPrefix + p.Key)
 		}
 	default:
-		d.extra(configPrefix + p.key)
+		d.extra(configPrefix + p.Key)
 	}
 }
 
@@ -96,10 +97,10 @@ func (d *requestDecoder) textOnly() bool {
 }
 
 // positive reads a limit. 0 is protobuf's way to say nothing, which Google refuses here all the same.
-func (d *requestDecoder) positive(p *place) *int64 {
+func (d *requestDecoder) positive(p *dialects.Place) *int64 {
 	n := d.integer(p)
 	if n != nil && *n < 1 {
-		d.fail(p, "%s must be positive", p.path())
+		d.fail(p, "%s must be positive", p.Path())
 	}
 	return n
 }
@@ -109,14 +110,14 @@ var thinkingLevels = []string{"THINKING_LEVEL_UNSPECIFIED", "LOW", "MEDIUM", "HI
 
 // thinking reads thinkingConfig: a budget in tokens, where 0 is no thinking and -1 as much as the model sees fit, or a
 // level. With both, which Google refuses, the level counts.
-func (d *requestDecoder) thinking(p *place) {
+func (d *requestDecoder) thinking(p *dialects.Place) {
 	r := new(conversation.Reasoning)
 	for ok := d.object(p); ok; ok = d.in.Next() {
-		in := p.in(d.key())
+		in := p.In(d.key())
 		if d.in.Peek() == 'n' {
 			continue
 		}
-		switch in.key {
+		switch in.Key {
 		case "thinkingBudget":
 			d.budget(&in, r)
 		case "thinkingLevel":
@@ -136,7 +137,7 @@ func (d *requestDecoder) thinking(p *place) {
 	d.req.Reasoning = r
 }
 
-func (d *requestDecoder) budget(p *place, r *conversation.Reasoning) {
+func (d *requestDecoder) budget(p *dialects.Place, r *conversation.Reasoning) {
 	switch n := d.integer(p); {
 	case n == nil:
 	case *n == 0:
@@ -144,7 +145,7 @@ func (d *requestDecoder) budget(p *place, r *conversation.Reasoning) {
 	case *n == -1:
 		r.Adaptive = true
 	case *n < 0:
-		d.fail(p, "%s must be -1 or more", p.path())
+		d.fail(p, "%s must be -1 or more", p.Path())
 	default:
 		r.Budget = n
 	}

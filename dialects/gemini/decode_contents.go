@@ -3,12 +3,13 @@ package gemini
 import (
 	"slices"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // system reads systemInstruction: a content, a list of parts, or a mere string. Its role means nothing.
-func (d *requestDecoder) system(p *place) {
+func (d *requestDecoder) system(p *dialects.Place) {
 	m := conversation.Message{Role: conversation.System}
 	if s, ok := d.in.Text(); ok {
 		m.Blocks = d.text(nil, s, "")
@@ -26,13 +27,13 @@ func (d *requestDecoder) system(p *place) {
 	}
 }
 
-func (d *requestDecoder) contents(p *place) {
+func (d *requestDecoder) contents(p *dialects.Place) {
 	before := len(d.req.Messages)
-	e := p.at(0)
+	e := p.At(0)
 	ok, single := d.list(p)
 	for ; ok; ok = !single && d.in.Next() {
 		d.turn(&e)
-		e.index++
+		e.Index++
 	}
 	if d.err == nil && len(d.req.Messages) == before {
 		d.fail(p, "contents must hold at least one content that is not empty")
@@ -40,7 +41,7 @@ func (d *requestDecoder) contents(p *place) {
 }
 
 // turn reads one content. The old role "function" is the user's; a content without a role is the user's too.
-func (d *requestDecoder) turn(p *place) {
+func (d *requestDecoder) turn(p *dialects.Place) {
 	if d.in.Peek() != '{' {
 		d.fail(p, "a content must be an object")
 		return
@@ -56,7 +57,7 @@ func (d *requestDecoder) turn(p *place) {
 			m.Role = conversation.Assistant
 		case "user", "function", "tool", "":
 		default:
-			in := p.in("role")
+			in := p.In("role")
 			d.fail(&in, "please use a valid role: user, model")
 			return
 		}
@@ -70,13 +71,13 @@ func (d *requestDecoder) turn(p *place) {
 	blocks, results := d.content(p)
 	switch {
 	case results && m.Role == conversation.Assistant:
-		in := p.in("parts")
+		in := p.In("parts")
 		d.fail(&in, "a functionResponse must stand in a content of the user")
 	case results:
 		// The neutral form has results first.
 		slices.SortStableFunc(blocks, func(a, b conversation.Block) int { return rank(&a) - rank(&b) })
 	case m.Role == conversation.User && hasCall(blocks):
-		in := p.in("parts")
+		in := p.In("parts")
 		d.fail(&in, "a functionCall must stand in a content of the model")
 	}
 	if m.Blocks = blocks; len(blocks) > 0 {
@@ -140,7 +141,7 @@ func hasCall(blocks []conversation.Block) bool {
 }
 
 // content reads the parts of a content. results reports whether answers of tools are among them.
-func (d *requestDecoder) content(p *place) (blocks []conversation.Block, results bool) {
+func (d *requestDecoder) content(p *dialects.Place) (blocks []conversation.Block, results bool) {
 	if d.in.Peek() == '[' {
 		return d.parts(p)
 	}
@@ -160,7 +161,7 @@ func (d *requestDecoder) content(p *place) (blocks []conversation.Block, results
 		blocks = d.text(nil, s, "")
 	} else if parts != 0 {
 		d.in.Seek(parts)
-		in := p.in("parts")
+		in := p.In("parts")
 		blocks, results = d.parts(&in)
 	}
 	if d.err == nil {
@@ -169,8 +170,8 @@ func (d *requestDecoder) content(p *place) (blocks []conversation.Block, results
 	return blocks, results
 }
 
-func (d *requestDecoder) parts(p *place) (blocks []conversation.Block, results bool) {
-	e := p.at(0)
+func (d *requestDecoder) parts(p *dialects.Place) (blocks []conversation.Block, results bool) {
+	e := p.At(0)
 	ok, single := d.list(p)
 	for ; ok; ok = !single && d.in.Next() {
 		if d.in.Peek() != '{' {
@@ -180,7 +181,7 @@ func (d *requestDecoder) parts(p *place) (blocks []conversation.Block, results b
 		n := len(blocks)
 		blocks = d.part(blocks, &e)
 		results = results || len(blocks) > n && blocks[n].Kind == conversation.Result
-		e.index++
+		e.Index++
 	}
 	return blocks, results
 }
@@ -196,7 +197,7 @@ type wirePart struct {
 	payload jsonedit.Mark
 }
 
-func (d *requestDecoder) wirePart(p *place) (w wirePart) {
+func (d *requestDecoder) wirePart(p *dialects.Place) (w wirePart) {
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
 		key := d.key()
 		if d.in.Peek() == 'n' {
@@ -204,12 +205,12 @@ func (d *requestDecoder) wirePart(p *place) (w wirePart) {
 		}
 		switch key {
 		case "text":
-			in := p.in(key)
+			in := p.In(key)
 			w.text = d.str(&in)
 		case "thought":
 			w.thought = d.in.Peek() == 't'
 		case "thoughtSignature":
-			in := p.in(key)
+			in := p.In(key)
 			w.signature, w.from, w.kinship = replayed(d.str(&in))
 		case "videoMetadata", "partMetadata", "mediaResolution":
 			d.lost("parts." + key)
@@ -221,7 +222,7 @@ func (d *requestDecoder) wirePart(p *place) (w wirePart) {
 }
 
 // part appends the block of one part; none when the part says nothing.
-func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversation.Block {
+func (d *requestDecoder) part(blocks []conversation.Block, p *dialects.Place) []conversation.Block {
 	start := d.in.Mark()
 	w := d.wirePart(p)
 	end := d.in.Mark()
@@ -234,7 +235,7 @@ func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversat
 		blocks = d.proven(blocks, &w)
 		w.signature = ""
 	}
-	switch in := p.in(w.kind); {
+	switch in := p.In(w.kind); {
 	case w.kind == "" && w.thought && foreign:
 		blocks = d.proven(blocks, &w)
 	case w.kind == "" && w.thought:
@@ -265,7 +266,7 @@ func (d *requestDecoder) part(blocks []conversation.Block, p *place) []conversat
 
 // payload reads what a part holds besides text. Code that Google ran, calls of its server-side tools and what is yet
 // unknown mean something to this dialect alone.
-func (d *requestDecoder) payload(p *place, kind string) (b conversation.Block, known bool) {
+func (d *requestDecoder) payload(p *dialects.Place, kind string) (b conversation.Block, known bool) {
 	switch kind {
 	case "inlineData":
 		return d.inlineData(p), true

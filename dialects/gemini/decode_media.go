@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -13,10 +14,10 @@ import (
 // blob is inlineData or fileData as it stands.
 type blob struct{ mime, data, uri, name string }
 
-func (d *requestDecoder) blob(p *place) (b blob) {
+func (d *requestDecoder) blob(p *dialects.Place) (b blob) {
 	for ok := d.object(p); ok; ok = d.in.Next() {
 		key := d.key()
-		in := p.in(key)
+		in := p.In(key)
 		switch key {
 		case "mimeType":
 			b.mime = d.str(&in)
@@ -32,10 +33,10 @@ func (d *requestDecoder) blob(p *place) (b blob) {
 }
 
 // inlineData reads media that came with the request. Plain text becomes a text document, which every vendor takes.
-func (d *requestDecoder) inlineData(p *place) conversation.Block {
+func (d *requestDecoder) inlineData(p *dialects.Place) conversation.Block {
 	b := d.blob(p)
 	if b.data == "" {
-		in := p.in("data")
+		in := p.In("data")
 		d.fail(&in, "inlineData must have data")
 	}
 	m := &conversation.Media{MIME: b.mime, Data: standardBase64(b.data), Filename: b.name}
@@ -49,10 +50,10 @@ func (d *requestDecoder) inlineData(p *place) conversation.Block {
 
 // fileData reads a reference to media. Files of Google's files API and of its cloud storage are at home there and
 // nowhere else; any other URL can be fetched by whoever answers.
-func (d *requestDecoder) fileData(p *place) conversation.Block {
+func (d *requestDecoder) fileData(p *dialects.Place) conversation.Block {
 	b := d.blob(p)
 	if b.uri == "" {
-		in := p.in("fileUri")
+		in := p.In("fileUri")
 		d.fail(&in, "fileData must have a fileUri")
 	}
 	m := &conversation.Media{MIME: b.mime, Filename: b.name}

@@ -34,12 +34,12 @@ func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, 
 	}
 	var contents, system jsonedit.Mark
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
-		p := place{key: d.key()}
+		p := dialects.Place{Key: d.key()}
 		switch {
 		case d.in.Peek() == 'n':
-		case p.key == "contents":
+		case p.Key == "contents":
 			contents = d.in.Mark()
-		case p.key == "systemInstruction":
+		case p.Key == "systemInstruction":
 			system = d.in.Mark()
 		default:
 			d.member(&p)
@@ -48,11 +48,11 @@ func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, 
 	// The prompt comes first, wherever it stands in the body.
 	if d.err == nil && system != 0 {
 		d.in.Seek(system)
-		d.system(&place{key: "systemInstruction"})
+		d.system(&dialects.Place{Key: "systemInstruction"})
 	}
 	if d.err == nil {
 		d.in.Seek(contents)
-		d.contents(&place{key: "contents"})
+		d.contents(&dialects.Place{Key: "contents"})
 	}
 	if d.err != nil {
 		return nil, d.err
@@ -62,8 +62,8 @@ func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, 
 
 // member reads one top-level member other than the conversation itself. What the neutral form has no field for is kept
 // for targets of this dialect.
-func (d *requestDecoder) member(p *place) {
-	switch p.key {
+func (d *requestDecoder) member(p *dialects.Place) {
+	switch p.Key {
 	case "model":
 		// in the path
 	case "tools":
@@ -79,7 +79,7 @@ func (d *requestDecoder) member(p *place) {
 	case "serviceTier":
 		d.req.ServiceTier = d.tier()
 	default:
-		d.extra(p.key)
+		d.extra(p.Key)
 	}
 }
 
@@ -108,9 +108,9 @@ func (d *requestDecoder) lost(name string) {
 }
 
 // fail records what is wrong with the value at p, and ends the reading.
-func (d *requestDecoder) fail(p *place, format string, args ...any) {
+func (d *requestDecoder) fail(p *dialects.Place, format string, args ...any) {
 	if d.err == nil {
-		d.err = dialects.BadRequest(p.path(), format, args...)
+		d.err = dialects.BadRequest(p.Path(), format, args...)
 		d.in.Stop()
 	}
 }
@@ -129,7 +129,7 @@ func canonical(key string) string {
 // list enters an array, or takes a single value for a list of one, as protobuf's parser does. Its loops read
 //
 //	for ok, one := d.list(p); ok; ok = !one && d.in.Next()
-func (d *requestDecoder) list(p *place) (ok, single bool) {
+func (d *requestDecoder) list(p *dialects.Place) (ok, single bool) {
 	switch d.in.Peek() {
 	case '[':
 		return d.in.Array(), false
@@ -138,23 +138,23 @@ func (d *requestDecoder) list(p *place) (ok, single bool) {
 	case 0, 'n':
 		return false, true
 	}
-	d.fail(p, "%s must be a list", p.path())
+	d.fail(p, "%s must be a list", p.Path())
 	return false, true
 }
 
 // object enters an object; null is one without members.
-func (d *requestDecoder) object(p *place) bool {
+func (d *requestDecoder) object(p *dialects.Place) bool {
 	if c := d.in.Peek(); c != '{' && c != 'n' && c != 0 {
-		d.fail(p, "%s must be an object", p.path())
+		d.fail(p, "%s must be an object", p.Path())
 		return false
 	}
 	return d.in.Object()
 }
 
-func (d *requestDecoder) str(p *place) string {
+func (d *requestDecoder) str(p *dialects.Place) string {
 	s, ok := d.in.Text()
 	if !ok && d.in.Peek() != 'n' {
-		d.fail(p, "%s must be a string", p.path())
+		d.fail(p, "%s must be a string", p.Path())
 	}
 	return s
 }
@@ -171,7 +171,7 @@ func (d *requestDecoder) scalar() string {
 	return ""
 }
 
-func (d *requestDecoder) integer(p *place) *int64 {
+func (d *requestDecoder) integer(p *dialects.Place) *int64 {
 	if d.in.Peek() == 'n' {
 		return nil
 	}
@@ -180,7 +180,7 @@ func (d *requestDecoder) integer(p *place) *int64 {
 	if err != nil {
 		f, err := strconv.ParseFloat(s, 64)
 		if err != nil || f != math.Trunc(f) || math.Abs(f) > jsonedit.MaxCount {
-			d.fail(p, "%s must be an integer", p.path())
+			d.fail(p, "%s must be an integer", p.Path())
 			return nil
 		}
 		n = int64(f)
@@ -188,13 +188,13 @@ func (d *requestDecoder) integer(p *place) *int64 {
 	return &n
 }
 
-func (d *requestDecoder) number(p *place) conversation.Number {
+func (d *requestDecoder) number(p *dialects.Place) conversation.Number {
 	if d.in.Peek() == 'n' {
 		return ""
 	}
 	n := d.scalar()
 	if f, err := strconv.ParseFloat(n, 64); err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-		d.fail(p, "%s must be a number", p.path())
+		d.fail(p, "%s must be a number", p.Path())
 		return ""
 	} else if !json.Valid([]byte(n)) { // proto3 JSON takes numbers as strings, too, in forms that JSON has not
 		n = strconv.FormatFloat(f, 'g', -1, 64)
@@ -202,7 +202,7 @@ func (d *requestDecoder) number(p *place) conversation.Number {
 	return conversation.Number(n)
 }
 
-func (d *requestDecoder) boolean(p *place) *bool {
+func (d *requestDecoder) boolean(p *dialects.Place) *bool {
 	switch d.in.Peek() {
 	case 't', 'f':
 		b := d.in.Peek() == 't'
@@ -210,23 +210,23 @@ func (d *requestDecoder) boolean(p *place) *bool {
 	case 'n':
 		return nil
 	}
-	d.fail(p, "%s must be true or false", p.path())
+	d.fail(p, "%s must be true or false", p.Path())
 	return nil
 }
 
 // texts reads a list of strings, or a single one.
-func (d *requestDecoder) texts(p *place) (list []string) {
+func (d *requestDecoder) texts(p *dialects.Place) (list []string) {
 	if s, ok := d.in.Text(); ok {
 		return []string{s}
 	}
 	if d.in.Peek() != '[' {
-		d.fail(p, "%s must be a list of strings", p.path())
+		d.fail(p, "%s must be a list of strings", p.Path())
 		return nil
 	}
 	for ok := d.in.Array(); ok; ok = d.in.Next() {
 		s, isText := d.in.Text()
 		if !isText {
-			d.fail(p, "%s must be a list of strings", p.path())
+			d.fail(p, "%s must be a list of strings", p.Path())
 			return nil
 		}
 		list = append(list, s)

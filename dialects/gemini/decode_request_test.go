@@ -10,22 +10,18 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // decode runs a request through Scan, Head and DecodeRequest, as the gateway does.
 func decode(body string) (*conversation.Request, error) {
-	var obj jsonedit.Object
-	doc := []byte(body)
-	if err := jsonedit.Scan(doc, knownKeys, jsonedit.Limits{}, &obj); err != nil {
-		return nil, err
-	}
-	h, err := Codec{}.Head(doc, &obj)
+	_, h, err := dialecttest.Head(Codec{}, []byte(body))
 	if err != nil {
 		return nil, err
 	}
 	h.Model, h.Stream = "public-name", true
-	return Codec{}.DecodeRequest(doc, h)
+	return Codec{}.DecodeRequest([]byte(body), h)
 }
 
 func mustDecode(t testing.TB, body string) *conversation.Request {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 // outline writes a response down, a line for each block.
@@ -20,7 +21,7 @@ func outline(r *conversation.Response) string {
 		for j := range c.Blocks {
 			lines = append(lines, fmt.Sprintf("%d.%d %s", i, j, describe(&c.Blocks[j])))
 		}
-		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%d stop %s %s", i, stopName(c.Stop), c.StopDetail)))
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%d stop %s %s", i, dialecttest.StopName(c.Stop), c.StopDetail)))
 		if c.Logprobs != nil {
 			lines = append(lines, "logprobs "+string(c.Logprobs))
 		}
@@ -144,8 +145,8 @@ func TestFinishReasons(t *testing.T) {
 		`"MALFORMED_FUNCTION_CALL"`: "error", `"UNEXPECTED_TOOL_CALL"`: "error", `"OTHER"`: "error", `"SOMETHING_NEW"`: "unknown",
 		`1`: "end", `2`: "length", `3`: "filtered", `5`: "error",
 	} {
-		if got, done := stopReason(raw); stopName(got) != want || !done {
-			t.Errorf("%s is %s, want %s", raw, stopName(got), want)
+		if got, done := stopReason(raw); dialecttest.StopName(got) != want || !done {
+			t.Errorf("%s is %s, want %s", raw, dialecttest.StopName(got), want)
 		}
 	}
 	for _, raw := range []string{``, `null`, `"FINISH_REASON_UNSPECIFIED"`, `0`} {

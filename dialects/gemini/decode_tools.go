@@ -4,13 +4,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // tools reads the tools. One entry may declare functions and switch on several of Google's own tools at once.
-func (d *requestDecoder) tools(p *place) {
-	e := p.at(0)
+func (d *requestDecoder) tools(p *dialects.Place) {
+	e := p.At(0)
 	ok, single := d.list(p)
 	for ; ok; ok = !single && d.in.Next() {
 		for ok := d.object(&e); ok; ok = d.in.Next() {
@@ -18,7 +19,7 @@ func (d *requestDecoder) tools(p *place) {
 			switch {
 			case d.in.Peek() == 'n':
 			case key == "functionDeclarations":
-				in := e.in(key)
+				in := e.In(key)
 				d.declarations(&in)
 			default:
 				raw := append(jsonedit.AppendString([]byte{'{'}, key), ':')
@@ -26,25 +27,25 @@ func (d *requestDecoder) tools(p *place) {
 				d.req.Tools = append(d.req.Tools, conversation.Tool{Name: key, Raw: raw, Origin: origin})
 			}
 		}
-		e.index++
+		e.Index++
 	}
 }
 
-func (d *requestDecoder) declarations(p *place) {
-	e := p.at(0)
+func (d *requestDecoder) declarations(p *dialects.Place) {
+	e := p.At(0)
 	ok, single := d.list(p)
 	for ; ok; ok = !single && d.in.Next() {
 		d.declaration(&e)
-		e.index++
+		e.Index++
 	}
 }
 
 // declaration reads a function. What it answers with, and whether it may answer late, only Google asks for.
-func (d *requestDecoder) declaration(p *place) {
+func (d *requestDecoder) declaration(p *dialects.Place) {
 	var t conversation.Tool
 	for ok := d.object(p); ok; ok = d.in.Next() {
 		key := d.key()
-		in := p.in(key)
+		in := p.In(key)
 		switch key {
 		case "name":
 			t.Name = d.str(&in)
@@ -65,7 +66,7 @@ func (d *requestDecoder) declaration(p *place) {
 		}
 	}
 	if t.Name == "" {
-		in := p.in("name")
+		in := p.In("name")
 		d.fail(&in, "a function must have a name")
 		return
 	}
@@ -73,7 +74,7 @@ func (d *requestDecoder) declaration(p *place) {
 }
 
 // schema reads a schema of the dialect's own kind as JSON Schema.
-func (d *requestDecoder) schema(p *place) []byte {
+func (d *requestDecoder) schema(p *dialects.Place) []byte {
 	switch d.in.Peek() {
 	case 'n':
 		return nil
@@ -84,17 +85,17 @@ func (d *requestDecoder) schema(p *place) []byte {
 		d.in.Seek(here)
 		return appendSchema(make([]byte, 0, size), &d.in)
 	}
-	d.fail(p, "%s must be an object", p.path())
+	d.fail(p, "%s must be an object", p.Path())
 	return nil
 }
 
-func (d *requestDecoder) toolConfig(p *place) {
+func (d *requestDecoder) toolConfig(p *dialects.Place) {
 	for ok := d.object(p); ok; ok = d.in.Next() {
 		key := d.key()
 		switch {
 		case d.in.Peek() == 'n':
 		case key == "functionCallingConfig":
-			in := p.in(key)
+			in := p.In(key)
 			d.functionCalling(&in)
 		case key == "includeServerSideToolInvocations":
 			// It says how Google's own tools are to be shown, of which there are none elsewhere.
@@ -109,11 +110,11 @@ var callingModes = []string{"MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATE
 
 // functionCalling reads how tools are to be chosen. ANY with a single name demands that tool; VALIDATED leaves the model
 // the choice to answer in words, as AUTO does.
-func (d *requestDecoder) functionCalling(p *place) {
+func (d *requestDecoder) functionCalling(p *dialects.Place) {
 	mode, allowed := "", []string(nil)
 	for ok := d.object(p); ok; ok = d.in.Next() {
 		key := d.key()
-		in := p.in(key)
+		in := p.In(key)
 		switch {
 		case d.in.Peek() == 'n':
 		case key == "mode":
@@ -144,7 +145,7 @@ func (d *requestDecoder) functionCalling(p *place) {
 }
 
 // enum reads a value by its name or its number.
-func (d *requestDecoder) enum(p *place, names []string) string {
+func (d *requestDecoder) enum(p *dialects.Place, names []string) string {
 	s := d.scalar()
 	if name := strings.ToUpper(s); slices.Contains(names, name) {
 		return name
@@ -152,6 +153,6 @@ func (d *requestDecoder) enum(p *place, names []string) string {
 	if n, ok := jsonedit.Count(s); ok && s != "" && n < int64(len(names)) {
 		return names[n]
 	}
-	d.fail(p, "%s must be one of %s", p.path(), strings.Join(names[1:], ", "))
+	d.fail(p, "%s must be one of %s", p.Path(), strings.Join(names[1:], ", "))
 	return ""
 }

@@ -91,7 +91,7 @@ func TestEncodeTools(t *testing.T) {
 		{name: "strictness and cache marks are noted", tools: []conversation.Tool{{Name: "g", Strict: new(true), Cache: &conversation.CacheMark{}}}, want: `"tools":[{"functionDeclarations":[{"name":"g"}]}]`, notes: "cache_control tools.strict"},
 		{
 			name: "a name is made valid the same way everywhere", tools: []conversation.Tool{{Name: "1 tool"}}, choice: conversation.ToolChoice{Mode: conversation.ChoiceTool, Name: "1 tool"},
-			want: `"tools":[{"functionDeclarations":[{"name":"` + functionName("1 tool") + `"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["` + functionName("1 tool") + `"]}}`,
+			want: `"tools":[{"functionDeclarations":[{"name":"` + functionNames.Clean("1 tool") + `"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["` + functionNames.Clean("1 tool") + `"]}}`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestEncodeTools(t *testing.T) {
 
 func TestWhatIsChangedIsChangedBackInTheAnswer(t *testing.T) {
 	var w conversation.Rewrites
-	sent := functionName("a tool")
+	sent := functionNames.Clean("a tool")
 	r := conversation.Request{
 		Messages: []conversation.Message{
 			say(user, words("hi")),
@@ -153,13 +153,13 @@ func TestFunctionNames(t *testing.T) {
 		{"nothing is no name", "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := functionName(c.in)
-			if !validName(got) || got != functionName(c.in) || (got == c.in) != c.same {
+			got := functionNames.Clean(c.in)
+			if !functionNames.Accept(got) || got != functionNames.Clean(c.in) || (got == c.in) != c.same {
 				t.Errorf("%q became %q", c.in, got)
 			}
 		})
 	}
-	if functionName("a b") == functionName("a/b") || functionName(long) == functionName(long+"y") {
+	if functionNames.Clean("a b") == functionNames.Clean("a/b") || functionNames.Clean(long) == functionNames.Clean(long+"y") {
 		t.Error("two names became one")
 	}
 }

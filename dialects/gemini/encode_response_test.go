@@ -2,7 +2,6 @@ package gemini
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -10,30 +9,10 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
-
-// golden compares with a file of testdata, which it writes when UPDATE_GOLDEN is set.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s\ngot  %s\nwant %s", file, got, want)
-	}
-}
 
 // foreign is an answer of another vendor with everything in it that the dialect can hold, and what it cannot.
 func foreign() *conversation.Response {
@@ -77,15 +56,6 @@ func own() *conversation.Response {
 	}
 }
 
-func write(o dialects.WriterOptions, events ...conversation.Event) string {
-	w := Codec{}.NewEventWriter(o)
-	var dst []byte
-	for i := range events {
-		dst = w.Append(dst, &events[i])
-	}
-	return string(dst)
-}
-
 func stream(r *conversation.Response) string {
 	var events []conversation.Event
 	for ev := range r.Events() {
@@ -100,8 +70,8 @@ func TestAnswersAreWritten(t *testing.T) {
 		if !json.Valid([]byte(body)) {
 			t.Fatal(body)
 		}
-		golden(t, name+".json", body+"\n")
-		golden(t, name+".sse", stream(r))
+		dialecttest.Golden(t, filepath.Join("testdata", name+".json"), []byte(body+"\n"))
+		dialecttest.Golden(t, filepath.Join("testdata", name+".sse"), []byte(stream(r)))
 	}
 }
 
@@ -125,63 +95,6 @@ func joined(r *conversation.Response) *conversation.Response {
 		c.Blocks = blocks
 	}
 	return r
-}
-
-// fold reads a stream to its end.
-func fold(t testing.TB, src string) *conversation.Response {
-	t.Helper()
-	var g grammar
-	r := &conversation.Response{Origin: origin}
-	take := func(events []conversation.Event, err error) {
-		if err != nil {
-			t.Fatalf("%v in %s", err, src)
-		}
-		for i := range events {
-			g.check(t, &events[i])
-			add(r, &events[i])
-		}
-	}
-	reader := Codec{}.NewEventReader()
-	eachFrame(t, strings.NewReader(src), func(ev sse.Event) { take(reader.Read(ev, nil)) })
-	take(reader.End(nil))
-	return r
-}
-
-func add(r *conversation.Response, ev *conversation.Event) {
-	if ev.UsageKnown {
-		r.Usage, r.UsageKnown = ev.Usage, true
-	}
-	for len(r.Choices) <= ev.Choice {
-		r.Choices = append(r.Choices, conversation.Choice{})
-	}
-	c := &r.Choices[ev.Choice]
-	last := func() *conversation.Block { return &c.Blocks[len(c.Blocks)-1] }
-	switch ev.Type {
-	case conversation.EventStart:
-		r.ID, r.Model = ev.ID, ev.Model
-	case conversation.EventBlockStart:
-		b := *ev.Block
-		if b.Call != nil {
-			call := *b.Call
-			b.Call = &call
-		}
-		c.Blocks = append(c.Blocks, b)
-	case conversation.EventDelta:
-		switch ev.Delta {
-		case conversation.DeltaText, conversation.DeltaThinking:
-			last().Text += strings.Clone(ev.Text)
-		case conversation.DeltaArguments:
-			last().Call.Arguments += strings.Clone(ev.Text)
-		case conversation.DeltaSignature:
-			last().Signature, last().Origin = strings.Clone(ev.Text), origin
-		}
-	case conversation.EventBlockStop:
-		if ev.Block != nil {
-			last().Signature, last().Origin = ev.Block.Signature, ev.Block.Origin
-		}
-	case conversation.EventStop:
-		c.Stop, c.StopDetail = ev.Stop, ev.StopDetail
-	}
 }
 
 func TestAStreamSaysWhatTheWholeAnswerSays(t *testing.T) {
@@ -227,7 +140,7 @@ func TestEveryReasonToStopHasAWord(t *testing.T) {
 	want := []string{"STOP", "STOP", "STOP", "MAX_TOKENS", "STOP", "SAFETY", "SAFETY", "STOP", "OTHER"}
 	for stop, word := range want {
 		if got := finishReason(conversation.StopReason(stop)); got != word {
-			t.Errorf("%s: %s, want %s", stopName(conversation.StopReason(stop)), got, word)
+			t.Errorf("%s: %s, want %s", dialecttest.StopName(conversation.StopReason(stop)), got, word)
 		}
 	}
 }
@@ -251,4 +164,20 @@ func TestAnAnswerWithoutIDGetsOne(t *testing.T) {
 	if a.ID == "" || a.ID == b.ID || whole.ID == "" {
 		t.Errorf("%q %q %q", a.ID, b.ID, whole.ID)
 	}
+}
+
+// write writes events as a stream.
+func write(o dialects.WriterOptions, events ...conversation.Event) string {
+	return dialecttest.Write(Codec{}.NewEventWriter(o), events...)
+}
+
+// fold reads a stream to its end.
+func fold(t testing.TB, src string) *conversation.Response {
+	t.Helper()
+	events, err := dialecttest.ReadEvents(sse.NewReader(strings.NewReader(src), 0), Codec{}.NewEventReader())
+	if err != nil {
+		t.Fatalf("%v in %s", err, src)
+	}
+	dialecttest.CheckGrammar(t, events)
+	return dialecttest.Fold(origin, events)
 }

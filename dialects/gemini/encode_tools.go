@@ -1,10 +1,7 @@
 package gemini
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -13,55 +10,12 @@ import (
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// maxName is how long the name of a function may be.
-const maxName = 64
+// functionNames is what Google takes for the name of a function.
+var functionNames = conversation.Names{Limit: 64, Also: ".:-", LetterFirst: true}
 
-// functionName makes a name that Google accepts: it begins with a letter or an underscore and goes on with letters,
-// digits, "_", ".", ":" and "-". A name that has to be changed gets a hash of the original at its end, so that two
-// never become one. The result depends on the name alone: declarations, calls and results agree without a table.
-func functionName(name string) string {
-	if validName(name) {
-		return name
-	}
-	var b strings.Builder
-	if name == "" || !isNameStart(name[0]) {
-		b.WriteByte('_')
-	}
-	const suffix = 9 // "_" and eight hexadecimal digits
-	for i := 0; i < len(name) && b.Len() < maxName-suffix; i++ {
-		if isNameByte(name[i]) {
-			b.WriteByte(name[i])
-		} else {
-			b.WriteByte('_')
-		}
-	}
-	sum := sha256.Sum256([]byte(name))
-	return b.String() + "_" + hex.EncodeToString(sum[:4])
-}
-
-func validName(name string) bool {
-	if name == "" || len(name) > maxName || !isNameStart(name[0]) {
-		return false
-	}
-	for i := range len(name) {
-		if !isNameByte(name[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func isNameStart(c byte) bool {
-	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-}
-
-func isNameByte(c byte) bool {
-	return isNameStart(c) || c >= '0' && c <= '9' || c == '.' || c == ':' || c == '-'
-}
-
-// toolName is functionName, and sees to it that the client will know the tool again in the answer.
+// toolName is a name as Google takes it, and sees to it that the client will know the tool again in the answer.
 func (e *encoder) toolName(name string) string {
-	sent := functionName(name)
+	sent := functionNames.Clean(name)
 	e.opts.Rewrites.Rename(name, sent)
 	return sent
 }
@@ -122,10 +76,7 @@ func (e *encoder) declaration(t *conversation.Tool) {
 	name, description, schema := e.toolName(t.Name), t.Description, t.Schema
 	if t.Custom {
 		e.opts.Rewrites.FreeText(name)
-		schema = json.RawMessage(conversation.FreeTextSchema)
-		if g := t.Grammar; g != nil {
-			description = strings.TrimLeft(description+"\n\nThe input must match this "+g.Syntax+" grammar:\n"+g.Definition, "\n")
-		}
+		description, schema = conversation.FreeTextDescription(t), json.RawMessage(conversation.FreeTextSchema)
 	}
 	e.dst = append(jsonedit.AppendComma(e.dst), '{')
 	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)

@@ -2,6 +2,7 @@ package gemini
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -158,14 +160,15 @@ func TestEventReader(t *testing.T) {
 func TestWhereReadsSplitAStreamDoesNotMatter(t *testing.T) {
 	for _, c := range streams {
 		t.Run(c.name, func(t *testing.T) {
-			whole := meterState(t, c.stream, 0)
-			for at := range len(c.stream) {
-				got, err := transcript(t, halves(c.stream, at))
-				if got != c.want || !errors.Is(err, c.err) {
-					t.Fatalf("split at %d: got (%v)\n%s\nwant\n%s", at, err, got, c.want)
+			for split, r := range dialecttest.Splits(c.stream, len(c.stream)) {
+				if got, err := transcript(t, r); got != c.want || !errors.Is(err, c.err) {
+					t.Fatalf("%s: got (%v)\n%s\nwant\n%s", split, err, got, c.want)
 				}
-				if state := meterState(t, c.stream, at); state != whole {
-					t.Fatalf("split at %d: got %+v, want %+v", at, state, whole)
+			}
+			whole := meterState(t, strings.NewReader(c.stream))
+			for split, r := range dialecttest.Splits(c.stream, len(c.stream)) {
+				if state := meterState(t, r); state != whole {
+					t.Fatalf("%s: got %+v, want %+v", split, state, whole)
 				}
 			}
 		})
@@ -178,10 +181,10 @@ type state struct {
 	failed  bool
 }
 
-func meterState(t testing.TB, stream string, at int) (s state) {
+func meterState(t testing.TB, stream io.Reader) (s state) {
 	m := Codec{}.NewMeter()
 	defer m.Release()
-	eachFrame(t, halves(stream, at), func(ev sse.Event) { s.signals |= m.Event(ev) })
+	dialecttest.EachFrame(t, stream, func(ev sse.Event) { s.signals |= m.Event(ev) })
 	s.obs, s.failed = *m.Observation(), m.Err() != nil
 	return s
 }

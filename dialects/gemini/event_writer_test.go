@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -116,9 +117,9 @@ func TestWhereTheNetworkCutsAWrittenStreamMakesNoDifference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range s {
-		if got, err := transcript(t, halves(s, i)); err != nil || got != want {
-			t.Fatalf("cut at %d: %v\n%s", i, err, got)
+	for split, r := range dialecttest.Splits(s, len(s)) {
+		if got, err := transcript(t, r); err != nil || got != want {
+			t.Fatalf("%s: %v\n%s", split, err, got)
 		}
 	}
 }
@@ -143,7 +144,7 @@ func TestLogprobsOfAStreamStandBesideTheirText(t *testing.T) {
 	}
 	var read []string
 	r := Codec{}.NewEventReader()
-	eachFrame(t, strings.NewReader(s), func(ev sse.Event) {
+	dialecttest.EachFrame(t, strings.NewReader(s), func(ev sse.Event) {
 		events, err := r.Read(ev, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
@@ -71,7 +72,7 @@ func FuzzEventWriter(f *testing.F) {
 				out = w.Append(out, &events[i])
 			}
 		}
-		eachFrame(t, bytes.NewReader(src), func(ev sse.Event) {
+		dialecttest.EachFrame(t, bytes.NewReader(src), func(ev sse.Event) {
 			if !failed {
 				take(r.Read(ev, nil))
 			}
@@ -97,7 +98,7 @@ func FuzzMeter(f *testing.F) {
 		m := Codec{}.NewMeter()
 		defer m.Release()
 		var all dialects.Signal
-		eachFrame(t, bytes.NewReader(stream), func(ev sse.Event) { all |= m.Event(ev) })
+		dialecttest.EachFrame(t, bytes.NewReader(stream), func(ev sse.Event) { all |= m.Event(ev) })
 		all |= m.Body(stream)
 		o := m.Observation()
 		u := o.Usage
@@ -107,7 +108,7 @@ func FuzzMeter(f *testing.F) {
 			}
 		}
 		if (all&dialects.SignalError != 0) != (m.Err() != nil) {
-			t.Fatalf("signals %s with error %v", signals(all), m.Err())
+			t.Fatalf("signals %s with error %v", dialecttest.Signals(all), m.Err())
 		}
 	})
 }

@@ -6,24 +6,9 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
-
-func signals(s dialects.Signal) string {
-	var b strings.Builder
-	for _, x := range []struct {
-		bit  dialects.Signal
-		name byte
-	}{{dialects.SignalContent, 'c'}, {dialects.SignalTerminal, 't'}, {dialects.SignalError, 'e'}, {dialects.SignalUsageOnly, 'u'}} {
-		if s&x.bit != 0 {
-			b.WriteByte(x.name)
-		}
-	}
-	if b.Len() == 0 {
-		return "-"
-	}
-	return b.String()
-}
 
 func TestMeterStream(t *testing.T) {
 	const finish = `{"candidates":[{"finishReason":"STOP"}]}`
@@ -129,15 +114,15 @@ func TestMeterStream(t *testing.T) {
 			m := Codec{}.NewMeter()
 			defer m.Release()
 			var got []string
-			eachFrame(t, strings.NewReader(c.stream), func(ev sse.Event) { got = append(got, signals(m.Event(ev))) })
+			dialecttest.EachFrame(t, strings.NewReader(c.stream), func(ev sse.Event) { got = append(got, dialecttest.Signals(m.Event(ev))) })
 			o := m.Observation()
 			usage := "?"
 			if o.UsageKnown {
 				usage = usageText(o.Usage)
 			}
-			if strings.Join(got, " ") != c.signals || usage != c.usage || stopName(o.Stop) != c.stop || o.OutputBytes != c.bytes {
+			if strings.Join(got, " ") != c.signals || usage != c.usage || dialecttest.StopName(o.Stop) != c.stop || o.OutputBytes != c.bytes {
 				t.Errorf("got  signals %v usage %q stop %s bytes %d\nwant signals %s usage %q stop %s bytes %d",
-					got, usage, stopName(o.Stop), o.OutputBytes, c.signals, c.usage, c.stop, c.bytes)
+					got, usage, dialecttest.StopName(o.Stop), o.OutputBytes, c.signals, c.usage, c.stop, c.bytes)
 			}
 			if strings.Contains(c.signals, "e") {
 				if e := m.Err(); e == nil || e.Status != 503 || e.Message != "overloaded" || e.Type != "UNAVAILABLE" {
@@ -165,7 +150,7 @@ func TestMeterBody(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m := Codec{}.NewMeter()
 			defer m.Release()
-			got := signals(m.Body([]byte(c.body)))
+			got := dialecttest.Signals(m.Body([]byte(c.body)))
 			usage := "?"
 			if o := m.Observation(); o.UsageKnown {
 				usage = usageText(o.Usage)

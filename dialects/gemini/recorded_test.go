@@ -2,8 +2,6 @@ package gemini
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,52 +9,18 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
-// exchange is a recorded request and its response.
-type exchange struct {
-	Streaming bool
-	Request   *struct{ Body json.RawMessage }
-	Response  struct {
-		Status int
-		Body   string
-	}
-}
-
-// eachRecorded runs a test for every recorded exchange of an endpoint.
-func eachRecorded(t *testing.T, endpoint string, f func(t *testing.T, x *exchange)) {
-	dir := os.Getenv("LLMGATEWAY_RECORDED")
-	if dir == "" {
-		t.Skip("LLMGATEWAY_RECORDED does not name a folder of recorded traffic")
-	}
-	files, _ := filepath.Glob(filepath.Join(dir, endpoint, "*.json"))
-	if len(files) == 0 {
-		t.Fatalf("no recordings of %s", endpoint)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			raw, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var x exchange
-			if err := json.Unmarshal(raw, &x); err != nil {
-				t.Fatal(err)
-			}
-			f(t, &x)
-		})
-	}
-}
-
 // chunks are the JSON documents of a response, found without the code under test.
-func (x *exchange) chunks() []string {
+func chunks(x *dialecttest.Exchange) []string {
 	if !x.Streaming {
-		return []string{x.Response.Body}
+		return []string{x.Body}
 	}
 	var docs []string
-	for l := range strings.SplitSeq(x.Response.Body, "\n") {
+	for l := range strings.SplitSeq(x.Body, "\n") {
 		if data, ok := strings.CutPrefix(strings.TrimSpace(l), "data: "); ok {
 			docs = append(docs, data)
 		}
@@ -71,8 +35,8 @@ type said struct {
 	counted               bool
 }
 
-func (x *exchange) said() (s said) {
-	for _, doc := range x.chunks() {
+func saidIn(x *dialecttest.Exchange) (s said) {
+	for _, doc := range chunks(x) {
 		for _, p := range gjson.Get(doc, "candidates.0.content.parts").Array() {
 			if p.Get("thought").Bool() {
 				s.thoughts += p.Get("text").String()
@@ -98,24 +62,24 @@ func (x *exchange) said() (s said) {
 
 func TestRecordedResponsesAreMetered(t *testing.T) {
 	for _, endpoint := range []string{"gemini.generate", "gemini.embed", "gemini.count_tokens"} {
-		eachRecorded(t, endpoint, func(t *testing.T, x *exchange) {
+		dialecttest.EachRecorded(t, endpoint, func(t *testing.T, x *dialecttest.Exchange) {
 			m := Codec{}.NewMeter()
 			defer m.Release()
-			if x.Response.Status != 200 {
-				if e := (Codec{}).ParseError(x.Response.Status, []byte(x.Response.Body)); e.Message == "" || e.Type == "" {
+			if x.Status != 200 {
+				if e := (Codec{}).ParseError(x.Status, []byte(x.Body)); e.Message == "" || e.Type == "" {
 					t.Errorf("the error was read as %+v", e)
 				}
 				return
 			}
 			var got dialects.Signal
 			if x.Streaming {
-				eachFrame(t, strings.NewReader(x.Response.Body), func(ev sse.Event) { got |= m.Event(ev) })
+				dialecttest.EachFrame(t, strings.NewReader(x.Body), func(ev sse.Event) { got |= m.Event(ev) })
 			} else {
-				got = m.Body([]byte(x.Response.Body))
+				got = m.Body([]byte(x.Body))
 			}
-			o, want := m.Observation(), x.said()
+			o, want := m.Observation(), saidIn(x)
 			if got&dialects.SignalTerminal == 0 || got&dialects.SignalError != 0 {
-				t.Errorf("signals %s", signals(got))
+				t.Errorf("signals %s", dialecttest.Signals(got))
 			}
 			if o.UsageKnown != want.counted || o.Usage.TotalInput() != want.input || o.Usage.TotalOutput() != want.output {
 				t.Errorf("usage %+v (%v), want %d in, %d out (%v)", o.Usage, o.UsageKnown, want.input, want.output, want.counted)
@@ -161,30 +125,25 @@ func (s *said) add(r *conversation.Response) {
 }
 
 func TestRecordedResponsesAreDecoded(t *testing.T) {
-	eachRecorded(t, "gemini.generate", func(t *testing.T, x *exchange) {
-		if x.Response.Status != 200 {
+	dialecttest.EachRecorded(t, "gemini.generate", func(t *testing.T, x *dialecttest.Exchange) {
+		if x.Status != 200 {
 			t.Skip("an error")
 		}
 		var got said
 		if x.Streaming {
-			var g grammar
-			r := Codec{}.NewEventReader()
-			take := func(events []conversation.Event, err error) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				for i := range events {
-					g.check(t, &events[i])
-					got.collect(&events[i])
-				}
+			events, err := dialecttest.ReadEvents(sse.NewReader(strings.NewReader(x.Body), 0), Codec{}.NewEventReader())
+			if err != nil {
+				t.Fatal(err)
 			}
-			eachFrame(t, strings.NewReader(x.Response.Body), func(ev sse.Event) { take(r.Read(ev, nil)) })
-			take(r.End(nil))
-			if !g.ended {
+			dialecttest.CheckGrammar(t, events)
+			for i := range events {
+				got.collect(&events[i])
+			}
+			if n := len(events); n == 0 || events[n-1].Type != conversation.EventEnd {
 				t.Error("the stream has no end")
 			}
 		} else {
-			r, err := Codec{}.DecodeResponse([]byte(x.Response.Body))
+			r, err := Codec{}.DecodeResponse([]byte(x.Body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -193,7 +152,7 @@ func TestRecordedResponsesAreDecoded(t *testing.T) {
 			}
 			got.add(r)
 		}
-		if want := x.said(); got != want {
+		if want := saidIn(x); got != want {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 	})
@@ -201,16 +160,16 @@ func TestRecordedResponsesAreDecoded(t *testing.T) {
 
 func TestRecordedCitationsHaveAPlace(t *testing.T) {
 	placed := 0
-	eachRecorded(t, "gemini.generate", func(t *testing.T, x *exchange) {
-		if x.Streaming || x.Response.Status != 200 {
+	dialecttest.EachRecorded(t, "gemini.generate", func(t *testing.T, x *dialecttest.Exchange) {
+		if x.Streaming || x.Status != 200 {
 			t.Skip("not a whole answer")
 		}
-		r, err := Codec{}.DecodeResponse([]byte(x.Response.Body))
+		r, err := Codec{}.DecodeResponse([]byte(x.Body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		segments := map[string]bool{}
-		for _, s := range gjson.Get(x.Response.Body, "candidates.0.groundingMetadata.groundingSupports").Array() {
+		for _, s := range gjson.Get(x.Body, "candidates.0.groundingMetadata.groundingSupports").Array() {
 			segments[s.Get("segment.text").String()] = true
 		}
 		for _, b := range r.Choices[0].Blocks {
@@ -232,12 +191,12 @@ func TestRecordedCitationsHaveAPlace(t *testing.T) {
 
 func TestRecordedRequestsAreAccepted(t *testing.T) {
 	for _, endpoint := range []string{"gemini.generate", "gemini.embed", "gemini.count_tokens"} {
-		eachRecorded(t, endpoint, func(t *testing.T, x *exchange) {
-			if x.Request == nil || len(x.Request.Body) == 0 || x.Request.Body[0] != '{' {
+		dialecttest.EachRecorded(t, endpoint, func(t *testing.T, x *dialecttest.Exchange) {
+			if x.Request == nil {
 				t.Skip("no request")
 			}
-			doc := x.Request.Body
-			obj := scan(t, string(doc))
+			doc := x.Request
+			obj := dialecttest.Scan(t, Codec{}, string(doc))
 			h, err := Codec{}.Head(doc, obj)
 			if err != nil {
 				t.Fatal(err)
@@ -255,11 +214,11 @@ func TestRecordedRequestsAreAccepted(t *testing.T) {
 }
 
 func TestRecordedRequestsAreDecoded(t *testing.T) {
-	eachRecorded(t, "gemini.generate", func(t *testing.T, x *exchange) {
-		if x.Request == nil || len(x.Request.Body) == 0 || x.Request.Body[0] != '{' || x.Response.Status/100 != 2 {
+	dialecttest.EachRecorded(t, "gemini.generate", func(t *testing.T, x *dialecttest.Exchange) {
+		if x.Request == nil || x.Status/100 != 2 {
 			t.Skip("no request that was answered")
 		}
-		r := mustDecode(t, string(x.Request.Body))
+		r := mustDecode(t, string(x.Request))
 		calls, results := 0, 0
 		open := map[string]string{}
 		for _, m := range r.Messages {
@@ -276,7 +235,7 @@ func TestRecordedRequestsAreDecoded(t *testing.T) {
 				}
 			}
 		}
-		doc := string(x.Request.Body)
+		doc := string(x.Request)
 		if n := strings.Count(doc, `"functionCall":`) + strings.Count(doc, `"function_call":`); n != calls || len(open) != calls {
 			t.Errorf("%d calls, want %d", calls, n)
 		}
@@ -294,13 +253,13 @@ func TestRecordedRequestsAreDecoded(t *testing.T) {
 }
 
 func TestRecordedResponsesAreWritten(t *testing.T) {
-	eachRecorded(t, "gemini.generate", func(t *testing.T, x *exchange) {
-		if x.Response.Status != 200 {
+	dialecttest.EachRecorded(t, "gemini.generate", func(t *testing.T, x *dialecttest.Exchange) {
+		if x.Status != 200 {
 			t.Skip("an error")
 		}
-		want := x.said()
+		want := saidIn(x)
 		if !x.Streaming {
-			r, err := Codec{}.DecodeResponse([]byte(x.Response.Body))
+			r, err := Codec{}.DecodeResponse([]byte(x.Body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -333,7 +292,7 @@ func TestRecordedResponsesAreWritten(t *testing.T) {
 				out = w.Append(out, &events[i])
 			}
 		}
-		eachFrame(t, strings.NewReader(x.Response.Body), func(ev sse.Event) { take(r.Read(ev, nil)) })
+		dialecttest.EachFrame(t, strings.NewReader(x.Body), func(ev sse.Event) { take(r.Read(ev, nil)) })
 		take(r.End(nil))
 		var got said
 		got.add(fold(t, string(out)))

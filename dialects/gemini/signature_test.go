@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
@@ -124,7 +125,7 @@ func TestThoughtsOfOthersDoNotReachGoogle(t *testing.T) {
 		"text that looks": {`{"contents":[{"parts":[{"text":"` + wireLabel + `"}]}]}`, `{"contents":[{"parts":[{"text":"` + wireLabel + `"}]}]}`},
 	} {
 		doc := []byte(tt.body)
-		s := Codec{}.Splice(doc, scan(t, tt.body), dialects.Head{}, dialects.SpliceOptions{Model: "gemini-3-pro"}, nil)
+		s := Codec{}.Splice(doc, dialecttest.Scan(t, Codec{}, tt.body), dialects.Head{}, dialects.SpliceOptions{Model: "gemini-3-pro"}, nil)
 		if got := string(jsonedit.Apply(nil, doc, s.Edits)); got != tt.want {
 			t.Errorf("%s: got %s, want %s", name, got, tt.want)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -33,7 +34,7 @@ func BenchmarkDecodeRequest(b *testing.B) {
 func BenchmarkEncodeRequest(b *testing.B) {
 	for name, body := range requests {
 		b.Run(name, func(b *testing.B) {
-			r := mustDecode(b, body)
+			r := dialecttest.MustDecode(b, Codec{}, body)
 			var dst []byte
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()

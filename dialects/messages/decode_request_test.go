@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
@@ -116,7 +117,7 @@ func TestDecodeRequestRefusesWhatAnthropicRefuses(t *testing.T) {
 		ask(`"messages":[{"role":"user","content":[{"type":"tool_result"}]}]`):            "messages.0.content.0.tool_use_id",
 		ask(`"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a"}]}]`): "messages.0.content.0.name",
 	} {
-		_, err := decode(body)
+		_, err := dialecttest.Decode(Codec{}, body)
 		var re *dialects.RequestError
 		if !errors.As(err, &re) || re.Param != param {
 			t.Errorf("%s: got %#v, want an error about %s", body, err, param)
@@ -125,7 +126,7 @@ func TestDecodeRequestRefusesWhatAnthropicRefuses(t *testing.T) {
 }
 
 func TestDecodeRequestReadsTheOptions(t *testing.T) {
-	r := mustDecode(t, ask(`"stream":true,"temperature":0.5,"top_p":0.9,"top_k":40,"stop_sequences":["a","b"],
+	r := dialecttest.MustDecode(t, Codec{}, ask(`"stream":true,"temperature":0.5,"top_p":0.9,"top_k":40,"stop_sequences":["a","b"],
 		"metadata":{"user_id":"u"},"service_tier":"standard_only","tool_choice":{"type":"tool","name":"f","disable_parallel_tool_use":true},
 		"tools":[{"name":"f","description":"d","input_schema":{"b":1,"a":2},"strict":true,"defer_loading":true,"cache_control":{"type":"ephemeral","ttl":"1h"}},
 			{"type":"web_search_20250305","name":"web_search","max_uses":3}],
@@ -162,7 +163,7 @@ func TestEffortAndBudgetDoNotMeetInWhateverOrderTheyCome(t *testing.T) {
 		`"thinking":{"type":"enabled","budget_tokens":2000},"output_config":{"effort":"low"}`,
 		`"output_config":{"effort":"low"},"thinking":{"type":"enabled","budget_tokens":2000}`,
 	} {
-		r := mustDecode(t, ask(members))
+		r := dialecttest.MustDecode(t, Codec{}, ask(members))
 		if r.Reasoning.Effort != "" || *r.Reasoning.Budget != 2000 || len(r.Extra) != 1 || string(r.Extra[0].Value) != `"low"` {
 			t.Errorf("%s: got %+v and %v", members, r.Reasoning, r.Extra)
 		}
@@ -261,7 +262,7 @@ func TestDecodeRequestReadsEveryKindOfBlock(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := mustDecode(t, ask(`"messages":[{"role":"assistant","content":[`+tt.block+`]}]`))
+			r := dialecttest.MustDecode(t, Codec{}, ask(`"messages":[{"role":"assistant","content":[`+tt.block+`]}]`))
 			if got := r.Messages[0].Blocks[0]; !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
@@ -270,7 +271,7 @@ func TestDecodeRequestReadsEveryKindOfBlock(t *testing.T) {
 }
 
 func TestResultsLearnTheNameOfTheirTool(t *testing.T) {
-	r := mustDecode(t, ask(`"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"f","input":{}}]},
+	r := dialecttest.MustDecode(t, Codec{}, ask(`"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"f","input":{}}]},
 		{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"ok"}]}]`))
 	if got := r.Messages[1].Blocks[0].Result.Name; got != "f" {
 		t.Errorf("got %q", got)
@@ -278,7 +279,7 @@ func TestResultsLearnTheNameOfTheirTool(t *testing.T) {
 }
 
 func TestTheBillingHeaderIsNoPrompt(t *testing.T) {
-	r := mustDecode(t, ask(`"system":[{"type":"text","text":"x-anthropic-billing-header: cc_version=2;"},{"type":"text","text":"Be brief."}]`))
+	r := dialecttest.MustDecode(t, Codec{}, ask(`"system":[{"type":"text","text":"x-anthropic-billing-header: cc_version=2;"},{"type":"text","text":"Be brief."}]`))
 	system := r.Messages[0]
 	if system.Role != conversation.System || system.Blocks[0].Kind != conversation.Opaque || system.Blocks[0].Origin != origin {
 		t.Fatalf("got %+v", system)
@@ -286,7 +287,7 @@ func TestTheBillingHeaderIsNoPrompt(t *testing.T) {
 	if system.Blocks[1].Text != "Be brief." {
 		t.Errorf("the prompt is gone: %+v", system.Blocks[1])
 	}
-	got, _ := mustEncode(t, r, dialects.EncodeOptions{Model: "claude-opus-4-6"})
+	got, _ := dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{Model: "claude-opus-4-6"})
 	if !strings.Contains(got, `[{"type":"text","text":"x-anthropic-billing-header: cc_version=2;"},{"type":"text","text":"Be brief."}]`) {
 		t.Errorf("it did not survive for Anthropic: %s", got)
 	}

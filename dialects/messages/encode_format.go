@@ -2,6 +2,7 @@ package messages
 
 import (
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/claude"
 )
 
 // formatWay is how the response format is asked for.
@@ -26,7 +27,7 @@ func (e *requestEncoder) planFormat() {
 	case f == nil:
 	case f.Schema == nil:
 		e.format = formatHint
-	case (e.version == 0 || e.version.has(withFormat)) && (e.r.Origin == origin || closable(f.Schema)):
+	case (e.version == 0 || e.version.Has(claude.WithFormat)) && (e.r.Origin == origin || closable(f.Schema)):
 		e.format = formatNative
 	case len(e.tools) == 0 && !e.thinks() && e.o.Rewrites != nil && describesObject(f.Schema):
 		e.format = formatTool

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/claude"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
@@ -59,7 +60,7 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 	description, schema := t.Description, []byte(t.Schema)
 	if t.Custom {
 		e.o.Rewrites.FreeText(name)
-		description, schema = freeTextDescription(t), []byte(conversation.FreeTextSchema)
+		description, schema = conversation.FreeTextDescription(t), []byte(conversation.FreeTextSchema)
 	}
 	if description != "" {
 		e.key("description")
@@ -87,20 +88,11 @@ func (e *requestEncoder) strict(t *conversation.Tool) bool {
 		return false
 	case e.r.Origin == origin:
 		return true
-	case e.version.has(withFormat) && describesObject(t.Schema) && closable(t.Schema):
+	case e.version.Has(claude.WithFormat) && describesObject(t.Schema) && closable(t.Schema):
 		return true
 	}
 	e.note("strict")
 	return false
-}
-
-// freeTextDescription describes a free-text tool as a function with one text.
-func freeTextDescription(t *conversation.Tool) string {
-	if t.Grammar == nil {
-		return t.Description
-	}
-	return strings.TrimSpace(t.Description + "\n\nThe value of " + conversation.FreeTextMember + " must match this " +
-		t.Grammar.Syntax + " grammar:\n" + t.Grammar.Definition)
 }
 
 // toolName writes a name and returns it. The model answers with the name it was given, so that a rewritten one has to
@@ -154,7 +146,7 @@ func (e *requestEncoder) writeChoice() {
 
 // writeSampling writes what steers the choice of tokens, as far as model and thinking allow.
 func (e *requestEncoder) writeSampling() {
-	fixed := e.version.has(withoutTunings)
+	fixed := e.version.Has(claude.WithoutTunings)
 	if t := e.r.Temperature; t != "" {
 		switch f := t.Float(); {
 		case fixed || e.thinks() && min(max(f, 0), 1) != 1:

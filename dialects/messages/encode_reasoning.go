@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/claude"
 )
 
 // thinks reports whether the request turns thinking on.
@@ -38,7 +39,7 @@ func (e *requestEncoder) planLimit() {
 
 func (e *requestEncoder) planThinking(q *conversation.Reasoning) {
 	native := e.r.Origin == origin
-	old := e.version != 0 && !e.version.has(withThinking)
+	old := e.version != 0 && !e.version.Has(claude.WithThinking)
 	off := q.Off || q.Effort == "none" || q.Budget != nil && *q.Budget <= 0
 	switch {
 	case off:
@@ -57,7 +58,7 @@ func (e *requestEncoder) planThinking(q *conversation.Reasoning) {
 		// A wish about summaries alone asks for no thinking.
 	case old:
 		e.note("reasoning")
-	case e.version.has(withAdaptive) && (q.Budget == nil || e.version.has(withoutTunings) || e.loopWithoutThinking()):
+	case e.version.Has(claude.WithAdaptive) && (q.Budget == nil || e.version.Has(claude.WithoutTunings) || e.loopWithoutThinking()):
 		e.planAdaptive(q)
 	default:
 		e.planBudget(q)
@@ -69,12 +70,12 @@ func (e *requestEncoder) planAdaptive(q *conversation.Reasoning) {
 	e.planDisplay(q)
 	switch {
 	case q.Budget != nil:
-		e.effort = effortOf(*q.Budget)
+		e.effort = claude.EffortOf(*q.Budget)
 	case q.Effort != "":
-		e.effort = e.version.level(q.Effort)
+		e.effort = e.version.Level(q.Effort)
 	}
 	if e.r.MaxTokens == nil && e.o.MaxOutput == 0 { // thoughts count as output
-		e.maxTokens = min(budgetOf(e.effort), budgetOf("xhigh")) + answerRoom
+		e.maxTokens = min(claude.BudgetOf(e.effort), claude.BudgetOf("xhigh")) + claude.AnswerRoom
 	}
 }
 
@@ -86,20 +87,20 @@ func (e *requestEncoder) planBudget(q *conversation.Reasoning) {
 		e.note("reasoning")
 		return
 	}
-	budget := budgetOf(q.Effort)
+	budget := claude.BudgetOf(q.Effort)
 	if q.Budget != nil {
 		budget = *q.Budget
 	}
-	budget = max(budget, minBudget)
+	budget = max(budget, claude.MinBudget)
 	if e.r.MaxTokens == nil {
 		if limit := e.o.MaxOutput; limit > 0 {
 			e.maxTokens = limit
 		} else {
-			budget = min(budget, budgetOf("xhigh"))
-			e.maxTokens = max(e.maxTokens, budget+answerRoom)
+			budget = min(budget, claude.BudgetOf("xhigh"))
+			e.maxTokens = max(e.maxTokens, budget+claude.AnswerRoom)
 		}
 	}
-	if e.maxTokens <= minBudget {
+	if e.maxTokens <= claude.MinBudget {
 		e.note("reasoning")
 		return
 	}

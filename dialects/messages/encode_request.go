@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/internal/claude"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
@@ -52,7 +53,7 @@ type requestEncoder struct {
 	dst     []byte
 	r       *conversation.Request
 	o       dialects.EncodeOptions
-	version version
+	version claude.Version
 	notes   []string
 	err     error
 

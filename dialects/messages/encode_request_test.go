@@ -3,7 +3,6 @@ package messages
 import (
 	"encoding/json"
 	"errors"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strconv"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
+	"github.com/caddy-llm/llmgateway/internal/claude"
 )
 
 func text(role conversation.Role, s string) conversation.Message {
@@ -118,19 +119,8 @@ func TestEncodeRequestAvoidsTheTraps(t *testing.T) {
 			if tt.o.Model == "" {
 				tt.o.Model = "claude-sonnet-4-5"
 			}
-			got, notes := mustEncode(t, &tt.r, tt.o)
-			file := filepath.Join("testdata", name, "request.json")
-			want, err := os.ReadFile(file)
-			if os.Getenv("UPDATE_GOLDEN") != "" {
-				err = errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(got+"\n"), 0o644))
-				want = []byte(got)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != strings.TrimSpace(string(want)) {
-				t.Errorf("got  %s\nwant %s", got, want)
-			}
+			got, notes := dialecttest.MustEncode(t, Codec{}, &tt.r, tt.o)
+			dialecttest.Golden(t, filepath.Join("testdata", name, "request.json"), []byte(got+"\n"))
 			if s := strings.Join(notes, " "); s != tt.notes {
 				t.Errorf("notes %q, want %q", s, tt.notes)
 			}
@@ -193,17 +183,17 @@ func TestDecodingAndEncodingKeepsARequest(t *testing.T) {
 		if strings.Contains(members, "max_tokens") {
 			body = strings.Replace(body, `"max_tokens":5,`, "", 1)
 		}
-		r := mustDecode(t, body)
-		got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: r.Model})
+		r := dialecttest.MustDecode(t, Codec{}, body)
+		got, notes := dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{Model: r.Model})
 		if len(notes) > 0 {
 			t.Errorf("notes %v", notes)
 		}
-		sameJSON(t, got, body)
+		dialecttest.SameJSON(t, got, body)
 	}
 }
 
 func TestVersionsAreReadFromNames(t *testing.T) {
-	for name, want := range map[string]version{
+	for name, want := range map[string]claude.Version{
 		"claude-2.1": 21, "claude-instant-1.2": 12, "claude-3-opus-latest": 30, "claude-3-5-haiku-20241022": 35,
 		"claude-3-7-sonnet-20250219": 37, "claude-sonnet-4-0": 40, "claude-sonnet-4-20250514": 40, "claude-opus-4-6": 46,
 		"us.anthropic.claude-sonnet-4-5-20250929-v1:0": 45, "anthropic/claude-opus-4.8": 48, "claude-sonnet-5": 50,
@@ -259,7 +249,7 @@ func TestWhatTheEncoderChangesIsChangedBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var w conversation.Rewrites
-			if _, notes := mustEncode(t, &tt.r, dialects.EncodeOptions{Model: "claude-sonnet-4-5", Rewrites: &w}); len(notes) > 0 {
+			if _, notes := dialecttest.MustEncode(t, Codec{}, &tt.r, dialects.EncodeOptions{Model: "claude-sonnet-4-5", Rewrites: &w}); len(notes) > 0 {
 				t.Errorf("notes %v", notes)
 			}
 			got, err := Codec{}.DecodeResponse([]byte(`{"id":"m","content":[` + tt.provider + `],"stop_reason":"tool_use"}`))
@@ -267,7 +257,7 @@ func TestWhatTheEncoderChangesIsChangedBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			if w.Response(got); !reflect.DeepEqual(got.Choices[0], tt.want) {
-				t.Errorf("got %s, want %s", jsonText(got.Choices[0]), jsonText(tt.want))
+				t.Errorf("got %s, want %s", dialecttest.JSONText(got.Choices[0]), dialecttest.JSONText(tt.want))
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 	"github.com/caddy-llm/llmgateway/providers"
 )
@@ -23,23 +24,23 @@ func TestErrorsHaveTheTypeOfTheirStatus(t *testing.T) {
 		500: "api_error", 502: "api_error", 503: "overloaded_error", 504: "timeout_error", 529: "overloaded_error",
 	} {
 		got := string(Codec{}.AppendError(nil, &conversation.Error{Status: status, Type: "insufficient_quota", Message: "a \"b\""}, "req_1"))
-		sameJSON(t, got, `{"type":"error","error":{"type":"`+want+`","message":"a \"b\""},"request_id":"req_1"}`)
+		dialecttest.SameJSON(t, got, `{"type":"error","error":{"type":"`+want+`","message":"a \"b\""},"request_id":"req_1"}`)
 		if status < 500 { // what others call every mistake of a client's
 			got = string(Codec{}.AppendError(nil, &conversation.Error{Status: status, Type: "invalid_request_error", Message: "m"}, ""))
-			sameJSON(t, got, `{"type":"error","error":{"type":"`+want+`","message":"m"}}`)
+			dialecttest.SameJSON(t, got, `{"type":"error","error":{"type":"`+want+`","message":"m"}}`)
 		}
 	}
 	got := string(Codec{}.AppendError(nil, &conversation.Error{Status: 400, Type: "billing_error", Message: "m"}, ""))
-	sameJSON(t, got, `{"type":"error","error":{"type":"billing_error","message":"m"}}`)
+	dialecttest.SameJSON(t, got, `{"type":"error","error":{"type":"billing_error","message":"m"}}`)
 }
 
 func TestErrorEventsAndKeepAlivesAreFramed(t *testing.T) {
 	out := Codec{}.AppendKeepAlive(nil)
 	out = Codec{}.AppendErrorEvent(out, &conversation.Error{Status: 529, Message: "two\nlines"}, nil)
 	var names []string
-	eachFrame(t, strings.NewReader(string(out)), func(ev sse.Event) {
+	dialecttest.EachFrame(t, strings.NewReader(string(out)), func(ev sse.Event) {
 		names = append(names, string(ev.Name))
-		value(t, string(ev.Data))
+		dialecttest.Value(t, string(ev.Data))
 	})
 	if strings.Join(names, " ") != "ping error" {
 		t.Errorf("got %v in %s", names, out)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
@@ -18,7 +19,7 @@ func FuzzDecodeRequest(f *testing.F) {
 	f.Add(ask(`"messages":[{"role":"user","content":[{"type":"search_result","title":"t","source":"s","content":[{"type":"text","text":"x"}]},{"type":"tool_result","tool_use_id":"a","content":[{"type":"tool_reference","tool_name":"f"}]}]},{"role":"assistant","content":[{"type":"compaction","content":"c"},{"type":"thinking","thinking":"","signature":"~gemini:s"}]}],"thinking":{"type":"enabled","budget_tokens":1024}`))
 	f.Add(ask(`"tools":[{"name":"f","strict":true,"input_schema":{"anyOf":[{"$ref":"#"}],"type":["object"]}}],"output_config":{"format":{"type":"json_schema","schema":{"properties":{"a":{"minimum":1,"description":"d"}},"additionalProperties":{"b":1}}}}`))
 	f.Fuzz(func(t *testing.T, body string) {
-		r, err := decode(body)
+		r, err := dialecttest.Decode(Codec{}, body)
 		if err != nil {
 			return
 		}
@@ -30,7 +31,7 @@ func FuzzDecodeRequest(f *testing.F) {
 		if !json.Valid(once) {
 			t.Fatalf("not JSON: %s", once)
 		}
-		again, err := decode(string(once))
+		again, err := dialecttest.Decode(Codec{}, string(once))
 		if err != nil {
 			t.Fatalf("%v in %s", err, once)
 		}
@@ -51,16 +52,16 @@ func FuzzEventReader(f *testing.F) {
 		if len(s) > 1<<16 {
 			return
 		}
-		events, err := readStream(t, bytes.NewReader(s))
+		events, err := readStream(bytes.NewReader(s))
 		started := false
 		for _, e := range events {
 			started = started || e.Type == 0
 		}
 		if started {
-			checkGrammar(t, events)
+			dialecttest.CheckGrammar(t, events)
 		}
 		out := write(dialects.WriterOptions{Model: "m"}, events...)
-		if _, again := readStream(t, bytes.NewReader([]byte(out))); err == nil && again != nil {
+		if _, again := readStream(bytes.NewReader([]byte(out))); err == nil && again != nil {
 			t.Fatalf("%v in %q", again, out)
 		}
 		m, signals := watch(t, string(s))
@@ -134,7 +135,7 @@ func FuzzCount(f *testing.F) {
 		if n, ok := (Codec{}).DecodeCount([]byte(answer)); ok && n < 0 {
 			t.Fatalf("%s was read as %d", answer, n)
 		}
-		r, err := decode(body)
+		r, err := dialecttest.Decode(Codec{}, body)
 		if err != nil {
 			return
 		}

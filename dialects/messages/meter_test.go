@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -14,7 +15,7 @@ func watch(t *testing.T, s string) (*meter, []dialects.Signal) {
 	t.Helper()
 	m := Codec{}.NewMeter().(*meter)
 	var signals []dialects.Signal
-	eachFrame(t, strings.NewReader(s), func(ev sse.Event) { signals = append(signals, m.Event(ev)) })
+	dialecttest.EachFrame(t, strings.NewReader(s), func(ev sse.Event) { signals = append(signals, m.Event(ev)) })
 	return m, signals
 }
 

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,43 +11,9 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
-
-// recording is one exchange with the real API.
-type recording struct {
-	Streaming bool
-	Request   *struct{ Body json.RawMessage }
-	Response  struct {
-		Status int
-		Body   string
-	}
-}
-
-// eachRecording runs f for every recorded exchange of an endpoint.
-func eachRecording(t *testing.T, endpoint string, f func(t *testing.T, r recording)) {
-	root := os.Getenv("LLMGATEWAY_RECORDED")
-	if root == "" {
-		t.Skip("LLMGATEWAY_RECORDED does not name a folder of recorded exchanges")
-	}
-	files, err := filepath.Glob(filepath.Join(root, endpoint, "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no recordings in %s: %v", root, err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var r recording
-			if err := json.Unmarshal(data, &r); err != nil {
-				t.Fatal(err)
-			}
-			f(t, r)
-		})
-	}
-}
 
 // usageOf reads the usage of a recorded message the slow way.
 func usageOf(v map[string]any) (in, out int64) {
@@ -58,18 +22,18 @@ func usageOf(v map[string]any) (in, out int64) {
 }
 
 func TestRecordedUnaryAnswersAreReadWhole(t *testing.T) {
-	eachRecording(t, "anthropic.messages", func(t *testing.T, rec recording) {
+	dialecttest.EachRecorded(t, "anthropic.messages", func(t *testing.T, rec *dialecttest.Exchange) {
 		if rec.Streaming {
 			return
 		}
-		body := []byte(rec.Response.Body)
+		body := []byte(rec.Body)
 		m := Codec{}.NewMeter()
 		defer m.Release()
 		sig := m.Body(body)
 		got, err := Codec{}.DecodeResponse(body)
-		if rec.Response.Status != 200 {
+		if rec.Status != 200 {
 			var e *conversation.Error
-			if sig != dialects.SignalError || !errors.As(err, &e) || e.Status != rec.Response.Status || e.Message == "" {
+			if sig != dialects.SignalError || !errors.As(err, &e) || e.Status != rec.Status || e.Message == "" {
 				t.Fatalf("signal %v, error %v", sig, err)
 			}
 			return
@@ -109,7 +73,7 @@ func TestRecordedUnaryAnswersAreReadWhole(t *testing.T) {
 }
 
 func TestRecordedStreamsAreReadWhole(t *testing.T) {
-	eachRecording(t, "anthropic.messages", func(t *testing.T, rec recording) {
+	dialecttest.EachRecorded(t, "anthropic.messages", func(t *testing.T, rec *dialecttest.Exchange) {
 		if !rec.Streaming {
 			return
 		}
@@ -118,7 +82,7 @@ func TestRecordedStreamsAreReadWhole(t *testing.T) {
 		var signals dialects.Signal
 		want := map[string]any{}
 		text := ""
-		eachFrame(t, strings.NewReader(rec.Response.Body), func(ev sse.Event) {
+		dialecttest.EachFrame(t, strings.NewReader(rec.Body), func(ev sse.Event) {
 			signals |= m.Event(ev)
 			var e struct {
 				Message struct{ Usage map[string]any }
@@ -133,7 +97,7 @@ func TestRecordedStreamsAreReadWhole(t *testing.T) {
 				maps.Copy(want, u)
 			}
 		})
-		events, err := readStream(t, strings.NewReader(rec.Response.Body))
+		events, err := readStream(strings.NewReader(rec.Body))
 		if signals&dialects.SignalTerminal == 0 {
 			if !errors.Is(err, dialects.ErrTruncated) {
 				t.Fatalf("a stream without its end was read with error %v", err)
@@ -143,8 +107,8 @@ func TestRecordedStreamsAreReadWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkGrammar(t, events)
-		if bytewise, err := readStream(t, iotest.OneByteReader(strings.NewReader(rec.Response.Body))); err != nil || !reflect.DeepEqual(bytewise, events) {
+		dialecttest.CheckGrammar(t, events)
+		if bytewise, err := readStream(iotest.OneByteReader(strings.NewReader(rec.Body))); err != nil || !reflect.DeepEqual(bytewise, events) {
 			t.Errorf("byte by byte it reads differently: %v", err)
 		}
 		got := fold(events)
@@ -162,42 +126,37 @@ func TestRecordedStreamsAreReadWhole(t *testing.T) {
 			t.Errorf("text %q, want %q", gotText, text)
 		}
 		// The writer's stream says the same as the one that was read.
-		again, err := readStream(t, strings.NewReader(write(dialects.WriterOptions{Model: got.Model}, events...)))
+		again, err := readStream(strings.NewReader(write(dialects.WriterOptions{Model: got.Model}, events...)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkGrammar(t, again)
+		dialecttest.CheckGrammar(t, again)
 		if g := fold(again); !reflect.DeepEqual(g, got) {
-			t.Errorf("written and read again:\n%s\nwant\n%s", jsonText(g), jsonText(got))
+			t.Errorf("written and read again:\n%s\nwant\n%s", dialecttest.JSONText(g), dialecttest.JSONText(got))
 		}
 	})
 }
 
 func TestRecordedRequestsSurviveDecodingAndEncoding(t *testing.T) {
-	eachRecording(t, "anthropic.messages", func(t *testing.T, rec recording) {
-		if rec.Request == nil || len(rec.Request.Body) == 0 || rec.Request.Body[0] != '{' {
+	dialecttest.EachRecorded(t, "anthropic.messages", func(t *testing.T, rec *dialecttest.Exchange) {
+		if rec.Request == nil {
 			return
 		}
-		r := mustDecode(t, string(rec.Request.Body))
-		got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: r.Model})
+		r := dialecttest.MustDecode(t, Codec{}, string(rec.Request))
+		got, notes := dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{Model: r.Model})
 		for _, n := range notes {
 			if !strings.HasPrefix(n, "tools.") {
 				t.Errorf("dropped %s", n)
 			}
 		}
 		var g, w any
-		if err := errors.Join(json.Unmarshal([]byte(got), &g), json.Unmarshal(rec.Request.Body, &w)); err != nil {
+		if err := errors.Join(json.Unmarshal([]byte(got), &g), json.Unmarshal(rec.Request, &w)); err != nil {
 			t.Fatal(err)
 		}
 		if g, w = normal(g), normal(w); !reflect.DeepEqual(g, w) {
-			t.Errorf("got  %s\nwant %s", jsonText(g), jsonText(w))
+			t.Errorf("got  %s\nwant %s", dialecttest.JSONText(g), dialecttest.JSONText(w))
 		}
 	})
-}
-
-func jsonText(v any) string {
-	b, _ := json.Marshal(v)
-	return string(b)
 }
 
 // normal applies the normalizations that the package documents to a request.
@@ -265,10 +224,10 @@ func blocksOf(parent map[string]any, key string) {
 }
 
 func TestRecordedTokenCountsCostNothing(t *testing.T) {
-	eachRecording(t, "anthropic.count_tokens", func(t *testing.T, rec recording) {
+	dialecttest.EachRecorded(t, "anthropic.count_tokens", func(t *testing.T, rec *dialecttest.Exchange) {
 		m := Codec{}.NewMeter()
 		defer m.Release()
-		if sig := m.Body([]byte(rec.Response.Body)); sig != 0 || m.Observation().UsageKnown {
+		if sig := m.Body([]byte(rec.Body)); sig != 0 || m.Observation().UsageKnown {
 			t.Errorf("signal %v, %+v", sig, m.Observation())
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/providers"
 )
 
@@ -67,7 +68,7 @@ func TestEncodeResponseGivesOtherVendorsAnswersThisShape(t *testing.T) {
 			call("call_2", "g", ``),
 		}}, {Blocks: []conversation.Block{{Text: "second"}}}},
 	}
-	sameJSON(t, string(Codec{}.EncodeResponse(nil, r, "alias")), `{"id":"msg_1","type":"message","role":"assistant","model":"alias","content":[
+	dialecttest.SameJSON(t, string(Codec{}.EncodeResponse(nil, r, "alias")), `{"id":"msg_1","type":"message","role":"assistant","model":"alias","content":[
 		{"type":"thinking","thinking":"hm","signature":"~gemini:s"},{"type":"redacted_thinking","data":"~responses:e"},
 		{"type":"text","text":"see","citations":[{"type":"web_search_result_location","cited_text":"","url":"https://x","title":"T","encrypted_index":""}]},
 		{"type":"text","text":"I will not."},{"type":"thinking","thinking":"","signature":"~gemini:p"},{"type":"tool_use","id":"call_1","name":"f","input":{"a":1}},{"type":"tool_use","id":"call_2","name":"g","input":{}}],

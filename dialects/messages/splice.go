@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/internal/claude"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
@@ -145,9 +146,9 @@ func (f *foreigners) block() (kind string, foreign bool) {
 
 // rethink leaves it to the model whether to think, or turns thinking off for this turn where a model cannot decide that.
 // With it goes the clean-up of thoughts, which the API takes from those who think only. It reports whether thinking is off.
-func (f *foreigners) rethink(doc []byte, obj *jsonedit.Object, v version) (off bool) {
+func (f *foreigners) rethink(doc []byte, obj *jsonedit.Object, v claude.Version) (off bool) {
 	m, _ := obj.Get("thinking")
-	if !v.has(withAdaptive) {
+	if !v.Has(claude.WithAdaptive) {
 		f.edits = append(f.edits, jsonedit.ReplaceValue(m, []byte(`{"type":"disabled"}`)))
 		f.keepThoughts(obj, doc)
 		return true

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -48,18 +49,18 @@ var (
 )
 
 func TestAStreamFoldsToTheUnaryAnswer(t *testing.T) {
-	events, err := readStream(t, strings.NewReader(fullStream))
+	events, err := readStream(strings.NewReader(fullStream))
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkGrammar(t, events)
+	dialecttest.CheckGrammar(t, events)
 	got := fold(events)
 	want, err := Codec{}.DecodeResponse([]byte(fullBody))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %s\nwant %s", jsonText(got), jsonText(want))
+		t.Errorf("got  %s\nwant %s", dialecttest.JSONText(got), dialecttest.JSONText(want))
 	}
 	if want.Usage != fullUsage {
 		t.Errorf("usage %+v", want.Usage)
@@ -72,30 +73,30 @@ func TestWhatIsWrittenReadsTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := Codec{}.EncodeResponse(nil, want, "claude-x")
-	sameJSON(t, string(body), fullBody)
-	events, err := readStream(t, strings.NewReader(fullStream))
+	dialecttest.SameJSON(t, string(body), fullBody)
+	events, err := readStream(strings.NewReader(fullStream))
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := readStream(t, strings.NewReader(write(dialects.WriterOptions{Model: "claude-x"}, events...)))
+	again, err := readStream(strings.NewReader(write(dialects.WriterOptions{Model: "claude-x"}, events...)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkGrammar(t, again)
+	dialecttest.CheckGrammar(t, again)
 	if got := fold(again); !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %s\nwant %s", jsonText(got), jsonText(want))
+		t.Errorf("got  %s\nwant %s", dialecttest.JSONText(got), dialecttest.JSONText(want))
 	}
 }
 
 func TestWhereTheNetworkCutsAStreamMakesNoDifference(t *testing.T) {
-	want, err := readStream(t, strings.NewReader(fullStream))
+	want, err := readStream(strings.NewReader(fullStream))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := 1; i < len(fullStream); i++ {
-		got, err := readStream(t, &chunks{[][]byte{[]byte(fullStream[:i]), []byte(fullStream[i:])}})
+	for split, r := range dialecttest.Splits(fullStream, len(fullStream)) {
+		got, err := readStream(r)
 		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Fatalf("cut at %d: %v\n%s", i, err, jsonText(got))
+			t.Fatalf("%s: %v\n%s", split, err, dialecttest.JSONText(got))
 		}
 	}
 }
@@ -133,24 +134,24 @@ func TestTheReaderRepairsWhatServersGetWrong(t *testing.T) {
 		"no bytes": {"", nil, 0, dialects.ErrTruncated},
 	} {
 		t.Run(name, func(t *testing.T) {
-			events, err := readStream(t, strings.NewReader(tt.in))
+			events, err := readStream(strings.NewReader(tt.in))
 			if !errors.Is(err, tt.err) {
 				t.Fatalf("error %v, want %v", err, tt.err)
 			}
-			checkGrammar(t, events)
+			dialecttest.CheckGrammar(t, events)
 			got := fold(events).Choices[0]
 			if !reflect.DeepEqual(got.Blocks, tt.want) || got.Stop != tt.stop {
-				t.Errorf("got  %s\nwant %s", jsonText(got), jsonText(tt.want))
+				t.Errorf("got  %s\nwant %s", dialecttest.JSONText(got), dialecttest.JSONText(tt.want))
 			}
 		})
 	}
 }
 
 func TestBrokenEventsAndErrorEventsAreReported(t *testing.T) {
-	if _, err := readStream(t, strings.NewReader("data: {\"type\":\n\n")); err == nil || errors.Is(err, dialects.ErrTruncated) {
+	if _, err := readStream(strings.NewReader("data: {\"type\":\n\n")); err == nil || errors.Is(err, dialects.ErrTruncated) {
 		t.Errorf("a broken event was read with %v", err)
 	}
-	events, err := readStream(t, strings.NewReader(stream(`{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`)))
+	events, err := readStream(strings.NewReader(stream(`{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`)))
 	if err != nil || len(events) != 1 || events[0].Error.Status != 529 || events[0].Error.Message != "Overloaded" {
 		t.Errorf("got %+v, %v", events, err)
 	}
@@ -226,8 +227,8 @@ func TestTheWriterKeepsAnthropicsOrder(t *testing.T) {
 func outline(t *testing.T, s string) string {
 	t.Helper()
 	var b strings.Builder
-	eachFrame(t, strings.NewReader(s), func(ev sse.Event) {
-		v, _ := value(t, string(ev.Data)).(map[string]any)
+	dialecttest.EachFrame(t, strings.NewReader(s), func(ev sse.Event) {
+		v, _ := dialecttest.Value(t, string(ev.Data)).(map[string]any)
 		if v["type"] != string(ev.Name) {
 			t.Errorf("event %s of type %v", ev.Name, v["type"])
 		}
@@ -240,7 +241,7 @@ func outline(t *testing.T, s string) string {
 			if s, ok := at.(string); ok {
 				return s
 			}
-			return jsonText(at)
+			return dialecttest.JSONText(at)
 		}
 		switch v["type"] {
 		case "message_start":
@@ -251,7 +252,7 @@ func outline(t *testing.T, s string) string {
 			b.WriteString(get("index") + " " + get("delta.type"))
 			for _, k := range []string{"text", "thinking", "signature", "partial_json"} {
 				if s := get("delta." + k); s != "null" {
-					b.WriteString(" " + jsonText(s))
+					b.WriteString(" " + dialecttest.JSONText(s))
 				}
 			}
 		case "content_block_stop":

@@ -96,7 +96,7 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 	schema, description := t.Schema, t.Description
 	if t.Custom {
 		schema = []byte(conversation.FreeTextSchema)
-		description = freeTextDescription(t)
+		description = conversation.FreeTextDescription(t)
 		e.o.Rewrites.FreeText(e.toolName(t.Name))
 	}
 	if len(schema) == 0 {
@@ -109,18 +109,6 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 	e.dst = append(e.dst, '}', '}')
 	e.noteIf("tools.strict", t.Strict != nil && *t.Strict)
 	e.noteIf("cache_control", t.Cache != nil)
-}
-
-// freeTextDescription tells in words what the schema of a free-text tool cannot.
-func freeTextDescription(t *conversation.Tool) string {
-	if t.Grammar == nil {
-		return t.Description
-	}
-	said := "The input has to match this " + t.Grammar.Syntax + " grammar:\n" + t.Grammar.Definition
-	if t.Description == "" {
-		return said
-	}
-	return t.Description + "\n\n" + said
 }
 
 // format asks for JSON; name and description of a schema have no place, strictness is always on.

@@ -1,36 +1,22 @@
 package ollama
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 // TestRecordedResponsesAreUnderstood reads the recorded exchanges of the folder that the environment names.
 func TestRecordedResponsesAreUnderstood(t *testing.T) {
-	dir := os.Getenv("LLMGATEWAY_RECORDED")
-	if dir == "" {
-		t.Skip("LLMGATEWAY_RECORDED names no folder of recorded traffic")
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "ollama.chat", "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no recordings: %v", err)
-	}
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name, rec := filepath.Base(file), gjson.ParseBytes(raw)
-		body := rec.Get("response.body").String()
-		if rec.Get("response.status").Int() != 200 {
+	for _, rec := range dialecttest.Recorded(t, "ollama.chat") {
+		if rec.Status != 200 {
 			continue
 		}
+		name, body := rec.Name, rec.Body
 		var content, lastLine string
 		for l := range strings.Lines(body) {
 			content += gjson.Get(l, "message.content").Str
@@ -38,14 +24,14 @@ func TestRecordedResponsesAreUnderstood(t *testing.T) {
 		}
 		events, err := readEvents(strings.NewReader(body))
 		if err == nil {
-			err = checkGrammar(events)
+			err = dialecttest.GrammarError(events)
 		}
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
 		r := fold(events)
-		if !rec.Get("streaming").Bool() {
+		if !rec.Streaming {
 			unary, err := Codec{}.DecodeResponse([]byte(body))
 			if err != nil || flat(unary) != flat(r) {
 				t.Errorf("%s: %v\n%s", name, err, flat(unary))

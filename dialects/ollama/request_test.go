@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 type (
@@ -130,7 +131,7 @@ func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			mustValid(t, got)
+			dialecttest.ValidJSON(t, got)
 			if want = `{"model":"` + tc.model + `",` + want + `}`; string(got) != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
@@ -176,9 +177,9 @@ func TestAFreeTextToolIsAFunctionWithOneText(t *testing.T) {
 	if err != nil || len(notes) > 0 {
 		t.Fatal(notes, err)
 	}
-	v := mustValid(t, body)
+	v := dialecttest.ValidJSON(t, body)
 	if v.Get("tools.0.function.parameters").Raw != conversation.FreeTextSchema ||
-		v.Get("tools.0.function.description").Str != "Changes files.\n\nThe input has to match this lark grammar:\nstart: /x/" {
+		v.Get("tools.0.function.description").Str != "Changes files.\n\nThe input must match this lark grammar:\nstart: /x/" {
 		t.Errorf("the tool became %s", v.Get("tools.0").Raw)
 	}
 	if got := v.Get("messages.1.tool_calls.0.function.arguments").Raw; got != `{"input":"x"}` {

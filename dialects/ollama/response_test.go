@@ -3,13 +3,12 @@ package ollama
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -88,7 +87,7 @@ func TestAResponseIsTheSameInOnePieceAndAsAStream(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := checkGrammar(events); err != nil {
+				if err := dialecttest.GrammarError(events); err != nil {
 					t.Error(err)
 				}
 				if got := flat(fold(events)); got != tc.want {
@@ -124,14 +123,11 @@ func checkMeters(t *testing.T, unary, lines string, r *conversation.Response) {
 func TestWhereAStreamIsCutIntoReadsMakesNoDifference(t *testing.T) {
 	for _, tc := range answers {
 		in := stream(tc.stream...)
-		for i := range in {
-			events, err := readEvents(io.MultiReader(strings.NewReader(in[:i]), strings.NewReader(in[i:])))
+		for name, r := range dialecttest.Splits(in, len(in)) {
+			events, err := readEvents(r)
 			if err != nil || flat(fold(events)) != tc.want {
-				t.Fatalf("%s cut at %d: %v", tc.name, i, err)
+				t.Fatalf("%s %s: %v", tc.name, name, err)
 			}
-		}
-		if events, err := readEvents(iotest.OneByteReader(strings.NewReader(in))); err != nil || flat(fold(events)) != tc.want {
-			t.Errorf("%s byte by byte: %v", tc.name, err)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
@@ -110,7 +111,7 @@ func BenchmarkReadDelta(b *testing.B) {
 
 func BenchmarkSplice(b *testing.B) {
 	doc := longRequest()
-	obj := scan(b, string(doc))
+	obj := dialecttest.Scan(b, Codec{}, string(doc))
 	h, err := Codec{}.Head(doc, obj)
 	if err != nil {
 		b.Fatal(err)

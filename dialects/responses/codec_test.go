@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/providers"
 )
@@ -47,7 +48,7 @@ func TestHead(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			doc := []byte(c.body)
-			got, err := Codec{}.Head(doc, scan(t, c.body))
+			got, err := Codec{}.Head(doc, dialecttest.Scan(t, Codec{}, c.body))
 			clear(doc) // the head must outlive the buffer
 			if c.param != "" {
 				var e *dialects.RequestError
@@ -72,7 +73,7 @@ func TestReasoningOfAnotherVendorIsNotSentOn(t *testing.T) {
 		{`{"model":"m","input":[{"role":"user","content":"~llmgateway:gemini:c2ln"}]}`, `{"model":"m","input":[{"role":"user","content":"~llmgateway:gemini:c2ln"}]}`},
 		{`{"model":"m","input":"~llmgateway:gemini:c2ln"}`, `{"model":"m","input":"~llmgateway:gemini:c2ln"}`},
 	} {
-		doc, obj := []byte(c.body), scan(t, c.body)
+		doc, obj := []byte(c.body), dialecttest.Scan(t, Codec{}, c.body)
 		s := Codec{}.Splice(doc, obj, dialects.Head{Model: "m"}, dialects.SpliceOptions{Model: "m"}, nil)
 		if got := string(jsonedit.Apply(nil, doc, s.Edits)); got != c.want {
 			t.Errorf("got %s, want %s", got, c.want)
@@ -85,7 +86,7 @@ func TestSpliceReplacesTheModelOnly(t *testing.T) {
 		{`{ "input": "model", "model" : "alias" , "stream":true}`, `{ "input": "model", "model" : "gpt-\"x\"" , "stream":true}`},
 		{`{"model":"gpt-\"x\""}`, `{"model":"gpt-\"x\""}`},
 	} {
-		doc, obj := []byte(c.body), scan(t, c.body)
+		doc, obj := []byte(c.body), dialecttest.Scan(t, Codec{}, c.body)
 		h, err := Codec{}.Head(doc, obj)
 		if err != nil {
 			t.Fatal(err)

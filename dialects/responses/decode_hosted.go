@@ -3,6 +3,7 @@ package responses
 import (
 	"strings"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -35,7 +36,7 @@ var hostedItems = map[string]hostedItem{
 
 // hostedItem reads an item that has no counterpart in other dialects. What a model has to know of it becomes a text, in
 // the turn of the one who spoke; the rest is kept as it is, for this dialect alone.
-func (d *requestDecoder) hostedItem(p *place, w *wireItem) {
+func (d *requestDecoder) hostedItem(p *dialects.Place, w *wireItem) {
 	if d.search(p, w) {
 		return
 	}
@@ -66,7 +67,7 @@ func (d *requestDecoder) hostedItem(p *place, w *wireItem) {
 
 // search reads the items by which tools are found, and declares those that were. A search that the client did is a call
 // and its result; of one that the vendor did there is nothing else to tell.
-func (d *requestDecoder) search(p *place, w *wireItem) bool {
+func (d *requestDecoder) search(p *dialects.Place, w *wireItem) bool {
 	switch w.kind {
 	case "additional_tools":
 		d.declare(p, w.tools)

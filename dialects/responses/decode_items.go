@@ -3,6 +3,7 @@ package responses
 import (
 	"slices"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -23,7 +24,7 @@ type wireItem struct {
 }
 
 // input reads the conversation: one text of the user, or a list of items.
-func (d *requestDecoder) input(p *place) {
+func (d *requestDecoder) input(p *dialects.Place) {
 	if s, ok := d.in.Text(); ok {
 		d.req.Messages = append(d.req.Messages, conversation.Message{Blocks: textBlocks(s)})
 		return
@@ -32,7 +33,7 @@ func (d *requestDecoder) input(p *place) {
 		d.fail(p, "input must be a string or an array of items")
 		return
 	}
-	e := p.at(0)
+	e := p.At(0)
 	for ok := d.in.Array(); ok; ok = d.next(&e) {
 		if d.in.Peek() != '{' {
 			d.fail(&e, "an input item must be an object")
@@ -86,7 +87,7 @@ func (d *requestDecoder) wireItem() wireItem {
 	return w
 }
 
-func (d *requestDecoder) item(p *place, w *wireItem) {
+func (d *requestDecoder) item(p *dialects.Place, w *wireItem) {
 	switch w.kind {
 	case "", "message":
 		d.message(p, w)
@@ -104,7 +105,7 @@ func (d *requestDecoder) item(p *place, w *wireItem) {
 	}
 }
 
-func (d *requestDecoder) message(p *place, w *wireItem) {
+func (d *requestDecoder) message(p *dialects.Place, w *wireItem) {
 	var m conversation.Message
 	switch w.role {
 	case "user":
@@ -115,11 +116,11 @@ func (d *requestDecoder) message(p *place, w *wireItem) {
 	case "developer":
 		m.Role = conversation.Developer
 	default:
-		in := p.in("role")
+		in := p.In("role")
 		d.fail(&in, "the role of a message must be system, developer, user or assistant")
 		return
 	}
-	in := p.in("content")
+	in := p.In("content")
 	d.in.Seek(w.content)
 	m.Blocks = d.content(&in)
 	if m.Role == conversation.Assistant && !d.separate() {
@@ -194,21 +195,21 @@ func isResults(m *conversation.Message) bool {
 		(m.Blocks[0].Kind == conversation.Result || len(m.Blocks[0].Raw) > 0 && m.Blocks[0].Kind != conversation.Opaque)
 }
 
-func (d *requestDecoder) call(p *place, w *wireItem) {
+func (d *requestDecoder) call(p *dialects.Place, w *wireItem) {
 	c := &conversation.ToolCall{ID: w.callID, Name: w.name, Arguments: w.arguments}
 	if w.kind == "custom_tool_call" {
 		c.Custom, c.Arguments = true, w.input
 	}
 	switch {
 	case c.Name == "":
-		in := p.in("name")
+		in := p.In("name")
 		d.fail(&in, "a tool call must name its tool")
 	case c.ID == "":
-		in := p.in("call_id")
+		in := p.In("call_id")
 		d.fail(&in, "a tool call must have a call_id")
 	case w.badArguments:
-		in := p.in("arguments")
-		d.fail(&in, "%s must be a string", in.path())
+		in := p.In("arguments")
+		d.fail(&in, "%s must be a string", in.Path())
 	}
 	if d.names == nil {
 		d.names = make(map[string]string)
@@ -217,9 +218,9 @@ func (d *requestDecoder) call(p *place, w *wireItem) {
 	d.assistant(conversation.Block{Kind: conversation.Call, Call: c})
 }
 
-func (d *requestDecoder) result(p *place, w *wireItem) {
+func (d *requestDecoder) result(p *dialects.Place, w *wireItem) {
 	if w.callID == "" {
-		in := p.in("call_id")
+		in := p.In("call_id")
 		d.fail(&in, "the output of a tool must have the call_id of its call")
 		return
 	}
@@ -231,11 +232,11 @@ func (d *requestDecoder) result(p *place, w *wireItem) {
 	d.in.Seek(w.output)
 	switch d.in.Peek() {
 	case '"', '[':
-		in := p.in("output")
+		in := p.In("output")
 		r.Content = d.content(&in)
 	case 0, 'n':
-		in := p.in("output")
-		d.fail(&in, "%s must be a string or an array of parts", in.path())
+		in := p.In("output")
+		d.fail(&in, "%s must be a string or an array of parts", in.Path())
 	default: // bare JSON, as sloppy clients send it
 		r.Content = textBlocks(jsonedit.View(d.in.Raw()))
 	}

@@ -4,20 +4,21 @@ import (
 	"path"
 	"strings"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // content reads a string or an array of parts.
-func (d *requestDecoder) content(p *place) (blocks []conversation.Block) {
+func (d *requestDecoder) content(p *dialects.Place) (blocks []conversation.Block) {
 	if s, ok := d.in.Text(); ok {
 		return textBlocks(s)
 	}
 	if d.in.Peek() != '[' {
-		d.fail(p, "%s must be a string or an array of parts", p.path())
+		d.fail(p, "%s must be a string or an array of parts", p.Path())
 		return nil
 	}
-	e := p.at(0)
+	e := p.At(0)
 	for ok := d.in.Array(); ok; ok = d.next(&e) {
 		if d.in.Peek() != '{' {
 			d.fail(&e, "a content part must be an object")
@@ -91,15 +92,15 @@ func (d *requestDecoder) textIn(key string) (s string) {
 	return s
 }
 
-func (d *requestDecoder) part(p *place) (b conversation.Block) {
+func (d *requestDecoder) part(p *dialects.Place) (b conversation.Block) {
 	w := d.wirePart()
 	end := d.in.Mark()
 	switch w.kind {
 	case "input_text", "output_text", "text", "summary_text", "reasoning_text":
 		b.Text = w.text
 		if !w.hasText {
-			in := p.in("text")
-			d.fail(&in, "%s must be a string", in.path())
+			in := p.In("text")
+			d.fail(&in, "%s must be a string", in.Path())
 		}
 		d.in.Seek(w.annotations)
 		b.Citations = readCitations(&d.in)
@@ -112,7 +113,7 @@ func (d *requestDecoder) part(p *place) (b conversation.Block) {
 	case "input_audio":
 		b.Kind, b.Media = conversation.Audio, d.audio(p, &w)
 	case "":
-		in := p.in("type")
+		in := p.In("type")
 		d.fail(&in, "a content part must have a type")
 	default: // only this dialect understands it
 		d.in.Seek(w.start)
@@ -125,14 +126,14 @@ func (d *requestDecoder) part(p *place) (b conversation.Block) {
 	return b
 }
 
-func (d *requestDecoder) image(p *place, w *wirePart) *conversation.Media {
+func (d *requestDecoder) image(p *dialects.Place, w *wirePart) *conversation.Media {
 	m := mediaFromURL(w.image)
 	switch {
 	case m != nil:
 	case w.fileID != "":
 		m = &conversation.Media{FileID: w.fileID, Origin: origin}
 	default:
-		in := p.in("image_url")
+		in := p.In("image_url")
 		d.fail(&in, "an image must have an image_url or a file_id")
 		return nil
 	}
@@ -140,7 +141,7 @@ func (d *requestDecoder) image(p *place, w *wirePart) *conversation.Media {
 	return m
 }
 
-func (d *requestDecoder) file(p *place, w *wirePart) *conversation.Media {
+func (d *requestDecoder) file(p *dialects.Place, w *wirePart) *conversation.Media {
 	var m *conversation.Media
 	switch {
 	case w.fileData != "":
@@ -149,8 +150,8 @@ func (d *requestDecoder) file(p *place, w *wirePart) *conversation.Media {
 		}
 	case w.fileURL != "":
 		if m = mediaFromURL(w.fileURL); m == nil {
-			in := p.in("file_url")
-			d.fail(&in, "%s must be a URL", in.path())
+			in := p.In("file_url")
+			d.fail(&in, "%s must be a URL", in.Path())
 			return nil
 		}
 	case w.fileID != "":
@@ -163,10 +164,10 @@ func (d *requestDecoder) file(p *place, w *wirePart) *conversation.Media {
 	return m
 }
 
-func (d *requestDecoder) audio(p *place, w *wirePart) *conversation.Media {
+func (d *requestDecoder) audio(p *dialects.Place, w *wirePart) *conversation.Media {
 	if w.audio == "" {
-		in := p.in("input_audio")
-		d.fail(&in, "%s must hold base64 data", in.path())
+		in := p.In("input_audio")
+		d.fail(&in, "%s must hold base64 data", in.Path())
 		return nil
 	}
 	m := &conversation.Media{Data: w.audio, MIME: "audio/" + w.audioFormat}

@@ -33,12 +33,12 @@ func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, 
 		return nil, dialects.BadRequest("", "the request body must be a JSON object")
 	}
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
-		if p := (place{key: d.in.Key()}); d.in.Peek() != 'n' {
+		if p := (dialects.Place{Key: d.in.Key()}); d.in.Peek() != 'n' {
 			d.member(&p)
 		}
 	}
 	if len(d.req.Messages) == 1 {
-		d.fail(&place{key: "input"}, "input must be a string or an array of at least one item")
+		d.fail(&dialects.Place{Key: "input"}, "input must be a string or an array of at least one item")
 	}
 	d.joinLate()
 	d.settleNames()
@@ -59,16 +59,16 @@ func textBlocks(s string) []conversation.Block {
 }
 
 // fail records what is wrong with the value at p, and ends the reading.
-func (d *requestDecoder) fail(p *place, format string, args ...any) {
+func (d *requestDecoder) fail(p *dialects.Place, format string, args ...any) {
 	if d.err == nil {
-		d.err = dialects.BadRequest(p.path(), format, args...)
+		d.err = dialects.BadRequest(p.Path(), format, args...)
 		d.in.Stop()
 	}
 }
 
-func (d *requestDecoder) member(p *place) {
+func (d *requestDecoder) member(p *dialects.Place) {
 	r := d.req
-	switch p.key {
+	switch p.Key {
 	case "model", "stream", "prompt_cache_key", "user", "safety_identifier":
 		// read by Head
 	case "instructions":
@@ -77,7 +77,7 @@ func (d *requestDecoder) member(p *place) {
 		d.input(p)
 	case "previous_response_id", "conversation":
 		if s, ok := d.in.Text(); !ok || s != "" {
-			d.fail(p, "%s refers to a conversation stored at another vendor than the one that answers here: send the whole conversation in input, and set store to false", p.key)
+			d.fail(p, "%s refers to a conversation stored at another vendor than the one that answers here: send the whole conversation in input, and set store to false", p.Key)
 		}
 	case "prompt":
 		d.fail(p, "prompt refers to a template stored at another vendor than the one that answers here; send its text in instructions and input")
@@ -110,7 +110,7 @@ func (d *requestDecoder) member(p *place) {
 	case "top_logprobs":
 		r.TopLogprobs = d.integer(p)
 	default:
-		d.extra(p.key)
+		d.extra(p.Key)
 	}
 }
 
@@ -131,7 +131,7 @@ func (d *requestDecoder) keep(name string, value []byte) {
 }
 
 // include reads what the answer is to hold besides. Reasoning always comes in a form that can be sent back.
-func (d *requestDecoder) include(p *place) {
+func (d *requestDecoder) include(p *dialects.Place) {
 	raw := d.in.Raw()
 	in := jsonedit.NewReader(raw)
 	if in.Peek() != '[' {
@@ -160,69 +160,69 @@ func (d *requestDecoder) text() string {
 	return s
 }
 
-func (d *requestDecoder) str(p *place) string {
+func (d *requestDecoder) str(p *dialects.Place) string {
 	s, ok := d.in.Text()
 	if !ok {
-		d.fail(p, "%s must be a string", p.path())
+		d.fail(p, "%s must be a string", p.Path())
 	}
 	return s
 }
 
-func (d *requestDecoder) boolean(p *place) *bool {
+func (d *requestDecoder) boolean(p *dialects.Place) *bool {
 	c := d.in.Peek()
 	if c != 't' && c != 'f' {
-		d.fail(p, "%s must be true or false", p.path())
+		d.fail(p, "%s must be true or false", p.Path())
 		return nil
 	}
 	b := c == 't'
 	return &b
 }
 
-func (d *requestDecoder) number(p *place) conversation.Number {
+func (d *requestDecoder) number(p *dialects.Place) conversation.Number {
 	if d.in.Peek() != '0' {
-		d.fail(p, "%s must be a number", p.path())
+		d.fail(p, "%s must be a number", p.Path())
 		return ""
 	}
 	n := jsonedit.View(d.in.Raw())
 	if _, err := strconv.ParseFloat(n, 64); err != nil {
-		d.fail(p, "%s is out of range", p.path())
+		d.fail(p, "%s is out of range", p.Path())
 	}
 	return conversation.Number(n)
 }
 
-func (d *requestDecoder) integer(p *place) *int64 {
+func (d *requestDecoder) integer(p *dialects.Place) *int64 {
 	if d.in.Peek() == '0' {
 		if n, ok := jsonedit.Count(jsonedit.View(d.in.Raw())); ok {
 			return &n
 		}
 	}
-	d.fail(p, "%s must be a positive integer", p.path())
+	d.fail(p, "%s must be a positive integer", p.Path())
 	return nil
 }
 
 // array enters an array, which must be one.
-func (d *requestDecoder) array(p *place) bool {
+func (d *requestDecoder) array(p *dialects.Place) bool {
 	if d.in.Peek() != '[' {
-		d.fail(p, "%s must be an array", p.path())
+		d.fail(p, "%s must be an array", p.Path())
 	}
 	return d.in.Array()
 }
 
 // object enters an object, which must be one.
-func (d *requestDecoder) object(p *place) bool {
+func (d *requestDecoder) object(p *dialects.Place) bool {
 	if d.in.Peek() != '{' {
-		d.fail(p, "%s must be an object", p.path())
+		d.fail(p, "%s must be an object", p.Path())
 	}
 	return d.in.Object()
 }
 
 // next goes on to the next element, whose place is then e.
-func (d *requestDecoder) next(e *place) bool {
-	e.index++
+func (d *requestDecoder) next(e *dialects.Place) bool {
+	e.Index++
 	return d.in.Next()
 }
 
-func (d *requestDecoder) reasoning(p *place) {
+func (d *requestDecoder) reasoning(p *dialects.Place) {
 	var r conversation.Reasoning
 	for ok := d.object(p); ok; ok = d.in.Next() {
 		switch d.in.Key() {
@@ -241,10 +241,10 @@ func (d *requestDecoder) reasoning(p *place) {
 }
 
 // textOptions reads the format of the answer, and keeps how long-winded it may be.
-func (d *requestDecoder) textOptions(p *place) {
+func (d *requestDecoder) textOptions(p *dialects.Place) {
 	for ok := d.object(p); ok; ok = d.in.Next() {
 		key := d.in.Key()
-		in := p.in(key)
+		in := p.In(key)
 		switch {
 		case d.in.Peek() == 'n':
 		case key == "format":
@@ -257,7 +257,7 @@ func (d *requestDecoder) textOptions(p *place) {
 	}
 }
 
-func (d *requestDecoder) format(p *place) {
+func (d *requestDecoder) format(p *dialects.Place) {
 	var kind string
 	f := &conversation.Format{}
 	for ok := d.object(p); ok; ok = d.in.Next() {
@@ -265,7 +265,7 @@ func (d *requestDecoder) format(p *place) {
 		if d.in.Peek() == 'n' {
 			continue
 		}
-		in := p.in(key)
+		in := p.In(key)
 		switch key {
 		case "type":
 			kind = d.str(&in)
@@ -286,11 +286,11 @@ func (d *requestDecoder) format(p *place) {
 		f = &conversation.Format{}
 	case "json_schema":
 		if f.Schema == nil || f.Schema[0] != '{' {
-			in := p.in("schema")
+			in := p.In("schema")
 			d.fail(&in, "text.format.schema must be an object")
 		}
 	default:
-		in := p.in("type")
+		in := p.In("type")
 		d.fail(&in, "text.format.type must be text, json_object or json_schema")
 	}
 	d.req.Format = f

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -12,13 +13,13 @@ import (
 // this dialect. No wire allows it in a name, so encoders replace it, and the answer has it again.
 const namespaceMark = "\x1f"
 
-func (d *requestDecoder) tools(p *place) {
+func (d *requestDecoder) tools(p *dialects.Place) {
 	d.req.Tools = append(d.req.Tools, d.toolList(p, "")...)
 }
 
 // toolList reads declarations of tools, those of a namespace included.
-func (d *requestDecoder) toolList(p *place, namespace string) (list []conversation.Tool) {
-	e := p.at(0)
+func (d *requestDecoder) toolList(p *dialects.Place, namespace string) (list []conversation.Tool) {
+	e := p.At(0)
 	for ok := d.array(p); ok; ok = d.next(&e) {
 		w := d.wireTool(&e)
 		end := d.in.Mark()
@@ -49,7 +50,7 @@ type wireTool struct {
 	format, tools, parameters          jsonedit.Mark
 }
 
-func (d *requestDecoder) wireTool(p *place) wireTool {
+func (d *requestDecoder) wireTool(p *dialects.Place) wireTool {
 	w := wireTool{start: d.in.Mark()}
 	for ok := d.object(p); ok; ok = d.in.Next() {
 		switch d.in.Key() {
@@ -70,8 +71,8 @@ func (d *requestDecoder) wireTool(p *place) wireTool {
 		}
 	}
 	if w.kind == "" {
-		in := p.in("type")
-		d.fail(&in, "%s must be a string", in.path())
+		in := p.In("type")
+		d.fail(&in, "%s must be a string", in.Path())
 	}
 	return w
 }
@@ -95,9 +96,9 @@ func (d *requestDecoder) clientSearch(w *wireTool) conversation.Tool {
 }
 
 // custom reads a free-text tool.
-func (d *requestDecoder) custom(p *place, w *wireTool, namespace string) conversation.Tool {
+func (d *requestDecoder) custom(p *dialects.Place, w *wireTool, namespace string) conversation.Tool {
 	if w.name == "" {
-		in := p.in("name")
+		in := p.In("name")
 		d.fail(&in, "a custom tool must have a name")
 	}
 	t := d.hosted(w)
@@ -122,13 +123,13 @@ func (d *requestDecoder) custom(p *place, w *wireTool, namespace string) convers
 }
 
 // namespace reads a group of tools. Other dialects have no groups: each tool is told what its group is for.
-func (d *requestDecoder) namespace(p *place, w *wireTool) []conversation.Tool {
+func (d *requestDecoder) namespace(p *dialects.Place, w *wireTool) []conversation.Tool {
 	if w.name == "" {
-		in := p.in("name")
+		in := p.In("name")
 		d.fail(&in, "a namespace must have a name")
 		return nil
 	}
-	in := p.in("tools")
+	in := p.In("tools")
 	d.in.Seek(w.tools)
 	list := d.toolList(&in, w.name)
 	for i := range list {
@@ -148,12 +149,12 @@ func inNamespace(namespace, name string) string {
 }
 
 // declare adds tools that were handed out in the course of the conversation, unless the request declares them as well.
-func (d *requestDecoder) declare(p *place, tools jsonedit.Mark) (list []conversation.Tool) {
+func (d *requestDecoder) declare(p *dialects.Place, tools jsonedit.Mark) (list []conversation.Tool) {
 	d.in.Seek(tools)
 	if d.in.Peek() != '[' {
 		return nil
 	}
-	in := p.in("tools")
+	in := p.In("tools")
 	list = d.toolList(&in, "")
 	d.late = append(d.late, list...)
 	return list
@@ -201,13 +202,13 @@ func (d *requestDecoder) declared(name string) bool {
 
 // function reads a function. Unlike chat completions, the dialect is strict unless told otherwise; a schema that strict
 // mode would have to rewrite first is taken as it is, and not strictly, because other vendors refuse it otherwise.
-func (d *requestDecoder) function(p *place, namespace string) (t conversation.Tool) {
+func (d *requestDecoder) function(p *dialects.Place, namespace string) (t conversation.Tool) {
 	for ok := d.object(p); ok; ok = d.in.Next() {
 		key := d.in.Key()
 		if d.in.Peek() == 'n' {
 			continue
 		}
-		in := p.in(key)
+		in := p.In(key)
 		switch key {
 		case "name":
 			t.Name = inNamespace(namespace, d.str(&in))
@@ -215,7 +216,7 @@ func (d *requestDecoder) function(p *place, namespace string) (t conversation.To
 			t.Description = d.str(&in)
 		case "parameters":
 			if d.in.Peek() != '{' {
-				d.fail(&in, "%s must be a JSON Schema object", in.path())
+				d.fail(&in, "%s must be a JSON Schema object", in.Path())
 			}
 			t.Schema = d.in.Raw()
 		case "strict":
@@ -226,7 +227,7 @@ func (d *requestDecoder) function(p *place, namespace string) (t conversation.To
 		}
 	}
 	if t.Name == "" {
-		in := p.in("name")
+		in := p.In("name")
 		d.fail(&in, "a function must have a name")
 	}
 	if t.Strict == nil && t.Schema != nil {
@@ -283,7 +284,7 @@ func isStrict(in *jsonedit.Reader) bool {
 }
 
 // toolChoice reads tool_choice. One of a tool that the vendor runs cannot be kept by another vendor.
-func (d *requestDecoder) toolChoice(p *place) {
+func (d *requestDecoder) toolChoice(p *dialects.Place) {
 	c := &d.req.Choice
 	if s, ok := d.in.Text(); ok {
 		if c.Mode = choiceMode(s); c.Mode == conversation.ChoiceUnset {
@@ -311,12 +312,12 @@ func (d *requestDecoder) toolChoice(p *place) {
 	switch {
 	case kind == "allowed_tools":
 		if c.Mode = choiceMode(mode); c.Mode != conversation.ChoiceAuto && c.Mode != conversation.ChoiceRequired {
-			in := p.in("mode")
+			in := p.In("mode")
 			d.fail(&in, "the mode of allowed_tools must be auto or required")
 			return
 		}
 		d.in.Seek(tools)
-		in := p.in("tools")
+		in := p.In("tools")
 		d.allowed(&in)
 	case name != "" && (kind == "function" || kind == "custom"):
 		c.Mode, c.Name = conversation.ChoiceTool, inNamespace(namespace, name)
@@ -331,7 +332,7 @@ func (d *requestDecoder) toolChoice(p *place) {
 }
 
 // allowed reads the tools that may be called. Of those that the vendor runs there is none to be called elsewhere.
-func (d *requestDecoder) allowed(p *place) {
+func (d *requestDecoder) allowed(p *dialects.Place) {
 	c := &d.req.Choice
 	for ok := d.array(p); ok; ok = d.in.Next() {
 		var name, namespace string
@@ -361,7 +362,7 @@ func (d *requestDecoder) checkChoice() {
 	}
 	callable := func(t conversation.Tool) bool { return t.Raw == nil || t.Custom }
 	if d.choiceOfNone || len(d.req.Tools) > 0 && !slices.ContainsFunc(d.req.Tools, callable) {
-		d.fail(&place{key: "tool_choice"}, "tool_choice demands a call of tools that the provider of this model does not have; leave tool_choice out")
+		d.fail(&dialects.Place{Key: "tool_choice"}, "tool_choice demands a call of tools that the provider of this model does not have; leave tool_choice out")
 	}
 }
 

@@ -167,7 +167,7 @@ func (e *requestEncoder) call(c *conversation.ToolCall) {
 	id := c.ID
 	if id == "" {
 		e.made++
-		id = "call_" + hashID(c.Name+" "+strconv.Itoa(e.made), 12)
+		id = "call_" + conversation.HashID(c.Name+" "+strconv.Itoa(e.made), 12)
 		e.pending = append(e.pending, openCall{id, c.Name})
 	}
 	custom := c.Custom && e.rules.openai

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/providers"
@@ -61,7 +62,7 @@ func (e *requestEncoder) image(m *conversation.Media) {
 	if m.FileID != "" {
 		e.fileID(m)
 	} else {
-		e.dst = appendMediaURL(jsonedit.AppendKey(e.dst, "image_url"), m)
+		e.dst = dialects.AppendMediaURL(jsonedit.AppendKey(e.dst, "image_url"), m)
 	}
 	e.dst = append(jsonedit.AppendTextMember(e.dst, "detail", m.Detail), '}')
 }
@@ -89,8 +90,8 @@ func (e *requestEncoder) document(m *conversation.Media) {
 	case m.URL != "":
 		e.dst = jsonedit.AppendStringMember(e.dst, "file_url", m.URL)
 	default:
-		e.dst = jsonedit.AppendStringMember(e.dst, "filename", filename(m))
-		e.dst = appendMediaURL(jsonedit.AppendKey(e.dst, "file_data"), m)
+		e.dst = jsonedit.AppendStringMember(e.dst, "filename", dialects.Filename(m))
+		e.dst = dialects.AppendMediaURL(jsonedit.AppendKey(e.dst, "file_data"), m)
 	}
 	e.dst = append(e.dst, '}')
 }
@@ -102,20 +103,6 @@ func (e *requestEncoder) fileID(m *conversation.Media) {
 		e.refuse("input", "the provider does not know the file that the request refers to: send the file itself")
 	}
 	e.dst = jsonedit.AppendStringMember(e.dst, "file_id", m.FileID)
-}
-
-// filename is a name for a document that came without one; the wire demands it.
-func filename(m *conversation.Media) string {
-	switch {
-	case m.Filename != "":
-		return m.Filename
-	case m.Title != "":
-		return m.Title
-	case m.MIME == "" || m.MIME == "application/pdf":
-		return "document.pdf"
-	}
-	_, subtype, _ := strings.Cut(m.MIME, "/")
-	return "document." + subtype
 }
 
 func (e *requestEncoder) audio(m *conversation.Media) {
@@ -133,33 +120,4 @@ func (e *requestEncoder) audio(m *conversation.Media) {
 	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"input_audio","input_audio":{`...)
 	e.dst = jsonedit.AppendStringMember(e.dst, "data", m.Data)
 	e.dst = append(jsonedit.AppendStringMember(e.dst, "format", format), '}', '}')
-}
-
-// appendMediaURL appends the URL of a medium as a JSON string; inline data becomes a data: URL. The data, which may be
-// megabytes, is not copied more than once.
-func appendMediaURL(dst []byte, m *conversation.Media) []byte {
-	if m.Data == "" {
-		return jsonedit.AppendString(dst, m.URL)
-	}
-	mime := m.MIME
-	if mime == "" {
-		mime = sniff(m.Data)
-	}
-	dst = jsonedit.AppendString(dst, "data:"+mime+";base64")
-	comma := len(dst) - 1 // where the quote is now, and the next string's opening quote will be
-	dst = jsonedit.AppendString(dst[:comma], m.Data)
-	dst[comma] = ','
-	return dst
-}
-
-// sniff tells the media type by how the file begins, in base64.
-func sniff(data string) string {
-	for _, f := range [...][2]string{
-		{"iVBOR", "image/png"}, {"/9j/", "image/jpeg"}, {"R0lG", "image/gif"}, {"UklG", "image/webp"}, {"JVBER", "application/pdf"},
-	} {
-		if strings.HasPrefix(data, f[0]) {
-			return f[1]
-		}
-	}
-	return "application/octet-stream"
 }

@@ -1,9 +1,7 @@
 package responses
 
 import (
-	"hash/fnv"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -248,7 +246,7 @@ func (e *requestEncoder) identity() {
 	r := e.r
 	user := r.User
 	if e.rules.openai && len(user) > maxUser {
-		user = "user_" + hashID(user, 16)
+		user = "user_" + conversation.HashID(user, 16)
 	}
 	e.dst = jsonedit.AppendTextMember(e.dst, "user", user)
 	tier := r.ServiceTier
@@ -287,58 +285,24 @@ func (e *requestEncoder) extra() {
 	}
 }
 
-const alphanumerics = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+// maxCallID is the longest ID of a call at OpenAI, in bytes.
+const maxCallID = 64
 
-// hashID is n letters and digits, at most 16, that depend on id.
-func hashID(id string, n int) string {
-	h := fnv.New128a()
-	h.Write([]byte(id))
-	var sum [16]byte
-	h.Sum(sum[:0])
-	out := make([]byte, n)
-	for i := range out {
-		out[i] = alphanumerics[int(sum[15-i])%len(alphanumerics)]
-	}
-	return string(out)
-}
-
-// maxCallID is the longest ID of a call at OpenAI, maxToolName the longest name of a function, in bytes.
-const (
-	maxCallID   = 64
-	maxToolName = 64
-)
+// toolNames is what the wire takes for the name of a function.
+var toolNames = conversation.Names{Limit: 64, Also: "-"}
 
 // callID makes an ID that the vendor accepts. It depends on the given one alone, so that a call and its result agree.
 func callID(id string) string {
 	if len(id) > maxCallID {
-		return "call_" + hashID(id, 16)
+		return "call_" + conversation.HashID(id, 16)
 	}
 	return id
 }
 
-// toolName makes a name that the wire accepts: at most 64 letters, digits, underscores and hyphens. Names that are
-// already so stay as they are; two that differ stay different.
+// toolName is a name as the wire takes it; none stays none.
 func toolName(name string) string {
-	good := len(name) <= maxToolName
-	for i := 0; i < len(name) && good; i++ {
-		good = isWordByte(name[i])
+	if name == "" {
+		return ""
 	}
-	if good {
-		return name
-	}
-	clean := make([]byte, 0, maxToolName)
-	for i := 0; i < len(name) && len(clean) < maxToolName-9; i++ {
-		if c := name[i]; isWordByte(c) {
-			clean = append(clean, c)
-		} else {
-			clean = append(clean, '_')
-		}
-	}
-	h := fnv.New32a()
-	h.Write([]byte(name))
-	return string(strconv.AppendUint(append(clean, '_'), uint64(h.Sum32()), 16))
-}
-
-func isWordByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
+	return toolNames.Clean(name)
 }

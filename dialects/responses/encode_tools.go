@@ -2,7 +2,6 @@ package responses
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -45,7 +44,7 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 	description, schema := t.Description, t.Schema
 	if t.Custom {
 		e.rewrites.FreeText(name)
-		description, schema = describeGrammar(t), []byte(conversation.FreeTextSchema)
+		description, schema = conversation.FreeTextDescription(t), []byte(conversation.FreeTextSchema)
 	}
 	e.dst = append(jsonedit.AppendComma(e.dst), `{"type":"function"`...)
 	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
@@ -69,16 +68,6 @@ func (e *requestEncoder) customTool(t *conversation.Tool, name string) {
 		e.dst = append(jsonedit.AppendStringMember(e.dst, "definition", g.Definition), '}')
 	}
 	e.dst = append(e.dst, '}')
-}
-
-// describeGrammar is the description of a function that stands for a free-text tool: nothing but words can say there what
-// its input has to look like.
-func describeGrammar(t *conversation.Tool) string {
-	if t.Grammar == nil {
-		return t.Description
-	}
-	rule := "The input must match this " + t.Grammar.Syntax + " grammar:\n" + t.Grammar.Definition
-	return strings.TrimPrefix(t.Description+paragraph+rule, paragraph)
 }
 
 func (e *requestEncoder) toolChoice() {

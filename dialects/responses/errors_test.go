@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -43,7 +44,7 @@ func TestAppendError(t *testing.T) {
 func TestAppendErrorEventContinuesTheStream(t *testing.T) {
 	m := Codec{}.NewMeter()
 	defer m.Release()
-	eachFrame(t, strings.NewReader(named(created, textDelta)), func(ev sse.Event) { m.Event(ev) })
+	dialecttest.EachFrame(t, strings.NewReader(named(created, textDelta)), func(ev sse.Event) { m.Event(ev) })
 	got := string(Codec{}.AppendErrorEvent([]byte(": x\n\n"), &conversation.Error{Status: 503, Message: "cut off"}, m))
 	want := ": x\n\n" +
 		`event: error` + "\n" + `data: {"type":"error","sequence_number":5,"error":{"message":"cut off","type":"server_error","param":null,"code":null},"code":null,"message":"cut off","param":null}` + "\n\n" +
@@ -59,7 +60,7 @@ func TestAppendErrorEventOfAStreamThatHasNotBegun(t *testing.T) {
 	out := Codec{}.AppendErrorEvent(nil, &conversation.Error{Status: 429, Message: "slow\nly"}, nil)
 	m := Codec{}.NewMeter()
 	defer m.Release()
-	eachFrame(t, strings.NewReader(string(out)), func(ev sse.Event) {
+	dialecttest.EachFrame(t, strings.NewReader(string(out)), func(ev sse.Event) {
 		if !json.Valid(ev.Data) || string(ev.Name) != typeOf(string(ev.Data)) {
 			t.Errorf("a bad event %s", ev.Raw)
 		}

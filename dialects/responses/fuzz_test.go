@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
@@ -23,7 +24,7 @@ func FuzzMeter(f *testing.F) {
 		m := Codec{}.NewMeter()
 		defer m.Release()
 		var all dialects.Signal
-		eachFrame(t, bytes.NewReader(stream), func(ev sse.Event) { all |= m.Event(ev) })
+		dialecttest.EachFrame(t, bytes.NewReader(stream), func(ev sse.Event) { all |= m.Event(ev) })
 		all |= m.Body(stream)
 		o := m.Observation()
 		for _, n := range []int64{o.Usage.Input, o.Usage.CacheRead, o.Usage.CacheWrite, o.Usage.Output, o.Usage.Reasoning, o.Usage.WebSearches, o.OutputBytes} {
@@ -97,7 +98,7 @@ func FuzzDecodeRequest(f *testing.F) {
 	f.Add(`{"model":"m","input":[{"type":"function_call","call_id":"c","name":"f","namespace":"n","arguments":"{}"},{"role":"user","content":"u"},{"type":"function_call_output","call_id":"c","output":"o"}],"tools":[{"type":"namespace","name":"n","tools":[{"type":"function","name":"f"},{"type":"custom","name":"g","format":{"type":"grammar","syntax":"lark","definition":"d"}}]}],"tool_choice":{"type":"custom","name":"g","namespace":"n"}}`)
 	f.Add(`{"model":"m","input":[{"type":"tool_search_call","execution":"client","call_id":"c","arguments":{}},{"type":"tool_search_output","call_id":"c","tools":[{"type":"function","name":"f"}]},{"type":"additional_tools","tools":[{"type":"custom","name":"g"}]}],"tools":[{"type":"tool_search","execution":"client","parameters":{}}],"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"mcp"}]}}`)
 	f.Fuzz(func(t *testing.T, body string) {
-		r, err := decode(body)
+		r, err := dialecttest.Decode(Codec{}, body)
 		if err != nil {
 			return
 		}
@@ -109,7 +110,7 @@ func FuzzDecodeRequest(f *testing.F) {
 		if !json.Valid(once) {
 			t.Fatalf("not JSON: %s", once)
 		}
-		again, err := decode(string(once))
+		again, err := dialecttest.Decode(Codec{}, string(once))
 		if err != nil {
 			if gjson.GetBytes(once, "input.0").Exists() {
 				t.Fatalf("%v in %s", err, once)
@@ -133,20 +134,20 @@ func FuzzEventReader(f *testing.F) {
 		if len(s) > 1<<16 {
 			return
 		}
-		events, err := readStream(t, bytes.NewReader(s))
+		events, err := readStream(bytes.NewReader(s))
 		if len(events) == 0 || events[len(events)-1].Type == conversation.EventError {
 			return
 		}
-		checkGrammar(t, events)
+		dialecttest.CheckGrammar(t, events)
 		out := write(dialects.WriterOptions{Model: "m"}, events...)
 		n := int64(0)
-		eachFrame(t, strings.NewReader(out), func(ev sse.Event) {
+		dialecttest.EachFrame(t, strings.NewReader(out), func(ev sse.Event) {
 			if !json.Valid(ev.Data) || gjson.GetBytes(ev.Data, "sequence_number").Int() != n {
 				t.Fatalf("event %d is %s", n, ev.Data)
 			}
 			n++
 		})
-		if _, again := readStream(t, strings.NewReader(out)); err == nil && again != nil {
+		if _, again := readStream(strings.NewReader(out)); err == nil && again != nil {
 			t.Fatalf("%v in %q", again, out)
 		}
 	})

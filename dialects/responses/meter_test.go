@@ -1,10 +1,12 @@
 package responses
 
 import (
+	"io"
 	"strings"
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -109,11 +111,11 @@ func TestMeterStream(t *testing.T) {
 			m := Codec{}.NewMeter()
 			defer m.Release()
 			var got []string
-			eachFrame(t, strings.NewReader(c.stream), func(ev sse.Event) { got = append(got, signals(m.Event(ev))) })
+			dialecttest.EachFrame(t, strings.NewReader(c.stream), func(ev sse.Event) { got = append(got, dialecttest.Signals(m.Event(ev))) })
 			o := m.Observation()
-			if strings.Join(got, " ") != c.signals || usageText(o) != c.usage || stopName(o.Stop) != c.stop || o.OutputBytes != c.bytes || o.UsageFinal != o.UsageKnown {
+			if strings.Join(got, " ") != c.signals || usageText(o) != c.usage || dialecttest.StopName(o.Stop) != c.stop || o.OutputBytes != c.bytes || o.UsageFinal != o.UsageKnown {
 				t.Errorf("got  signals %v usage %q stop %s bytes %d\nwant signals %s usage %q stop %s bytes %d",
-					got, usageText(o), stopName(o.Stop), o.OutputBytes, c.signals, c.usage, c.stop, c.bytes)
+					got, usageText(o), dialecttest.StopName(o.Stop), o.OutputBytes, c.signals, c.usage, c.stop, c.bytes)
 			}
 			e := m.Err()
 			if (e != nil) != strings.Contains(c.signals, "e") || e != nil && (e.Status != 429 || e.Message != "slow") {
@@ -129,19 +131,19 @@ func TestWhereReadsSplitAStreamDoesNotMatter(t *testing.T) {
 		signals dialects.Signal
 		failed  bool
 	}
-	read := func(stream string, at int) (s state) {
+	read := func(stream io.Reader) (s state) {
 		m := Codec{}.NewMeter()
 		defer m.Release()
-		eachFrame(t, halves(stream, at), func(ev sse.Event) { s.signals |= m.Event(ev) })
+		dialecttest.EachFrame(t, stream, func(ev sse.Event) { s.signals |= m.Event(ev) })
 		s.obs, s.failed = *m.Observation(), m.Err() != nil
 		return s
 	}
 	for _, c := range meterStreams {
 		t.Run(c.name, func(t *testing.T) {
-			whole := read(c.stream, 0)
-			for at := range len(c.stream) {
-				if got := read(c.stream, at); got != whole {
-					t.Fatalf("split at %d: got %+v, want %+v", at, got, whole)
+			whole := read(strings.NewReader(c.stream))
+			for split, r := range dialecttest.Splits(c.stream, len(c.stream)) {
+				if got := read(r); got != whole {
+					t.Fatalf("%s: got %+v, want %+v", split, got, whole)
 				}
 			}
 		})
@@ -178,10 +180,10 @@ func TestMeterBody(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m := Codec{}.NewMeter()
 			defer m.Release()
-			got := signals(m.Body([]byte(c.body)))
+			got := dialecttest.Signals(m.Body([]byte(c.body)))
 			o := m.Observation()
-			if got != c.signals || usageText(o) != c.usage || stopName(o.Stop) != c.stop || o.OutputBytes != c.bytes {
-				t.Errorf("got  %s usage %q stop %s bytes %d\nwant %s usage %q stop %s bytes %d", got, usageText(o), stopName(o.Stop), o.OutputBytes, c.signals, c.usage, c.stop, c.bytes)
+			if got != c.signals || usageText(o) != c.usage || dialecttest.StopName(o.Stop) != c.stop || o.OutputBytes != c.bytes {
+				t.Errorf("got  %s usage %q stop %s bytes %d\nwant %s usage %q stop %s bytes %d", got, usageText(o), dialecttest.StopName(o.Stop), o.OutputBytes, c.signals, c.usage, c.stop, c.bytes)
 			}
 			if e := m.Err(); strings.Contains(c.signals, "e") && (e == nil || e.Status != 429 || e.Message != "slow") {
 				t.Errorf("got error %+v", e)

@@ -1,9 +1,6 @@
 package responses
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,51 +8,17 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
-// exchange is a recorded request and its response.
-type exchange struct {
-	Streaming bool
-	Request   *struct{ Body json.RawMessage }
-	Response  struct {
-		Status int
-		Body   string
-	}
-}
-
-// eachRecorded runs a test for every recorded exchange.
-func eachRecorded(t *testing.T, f func(t *testing.T, x *exchange)) {
-	dir := os.Getenv("LLMGATEWAY_RECORDED")
-	if dir == "" {
-		t.Skip("LLMGATEWAY_RECORDED does not name a folder of recorded traffic")
-	}
-	files, _ := filepath.Glob(filepath.Join(dir, "openai.responses", "*.json"))
-	if len(files) == 0 {
-		t.Fatal("no recordings")
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			raw, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var x exchange
-			if err := json.Unmarshal(raw, &x); err != nil {
-				t.Fatal(err)
-			}
-			f(t, &x)
-		})
-	}
-}
-
-// final is the finished response object, found without the code under test.
-func (x *exchange) final() (response gjson.Result, deltas int) {
+// finalOf is the finished response object, found without the code under test.
+func finalOf(x *dialecttest.Exchange) (response gjson.Result, deltas int) {
 	if !x.Streaming {
-		return gjson.Parse(x.Response.Body), 0
+		return gjson.Parse(x.Body), 0
 	}
-	for l := range strings.SplitSeq(x.Response.Body, "\n") {
+	for l := range strings.SplitSeq(x.Body, "\n") {
 		data, ok := strings.CutPrefix(strings.TrimSpace(l), "data: ")
 		if !ok {
 			continue
@@ -71,11 +34,11 @@ func (x *exchange) final() (response gjson.Result, deltas int) {
 }
 
 func TestRecordedResponsesAreMetered(t *testing.T) {
-	eachRecorded(t, func(t *testing.T, x *exchange) {
+	dialecttest.EachRecorded(t, "openai.responses", func(t *testing.T, x *dialecttest.Exchange) {
 		m := Codec{}.NewMeter()
 		defer m.Release()
-		if x.Response.Status != 200 {
-			if e := (Codec{}).ParseError(x.Response.Status, []byte(x.Response.Body)); e.Message == "" || e.Type == "" {
+		if x.Status != 200 {
+			if e := (Codec{}).ParseError(x.Status, []byte(x.Body)); e.Message == "" || e.Type == "" {
 				t.Errorf("the error was read as %+v", e)
 			}
 			return
@@ -83,22 +46,22 @@ func TestRecordedResponsesAreMetered(t *testing.T) {
 		var got dialects.Signal
 		last := int64(-1)
 		if x.Streaming {
-			eachFrame(t, strings.NewReader(x.Response.Body), func(ev sse.Event) {
+			dialecttest.EachFrame(t, strings.NewReader(x.Body), func(ev sse.Event) {
 				got |= m.Event(ev)
 				if n := gjson.GetBytes(ev.Data, "sequence_number"); n.Exists() {
 					last = n.Int()
 				}
 			})
 		} else {
-			got = m.Body([]byte(x.Response.Body))
+			got = m.Body([]byte(x.Body))
 		}
-		want, deltas := x.final()
+		want, deltas := finalOf(x)
 		if want.Get("object").String() == "chat.completion" {
 			t.Skip("an answer in another dialect")
 		}
 		o := m.Observation()
 		if got != dialects.SignalContent|dialects.SignalTerminal && want.Get("output.0").Exists() {
-			t.Errorf("signals %s", signals(got))
+			t.Errorf("signals %s", dialecttest.Signals(got))
 		}
 		u := want.Get("usage")
 		in, out := u.Get("input_tokens").Int()+u.Get("prompt_tokens").Int(), u.Get("output_tokens").Int()+u.Get("completion_tokens").Int()
@@ -116,12 +79,12 @@ func TestRecordedResponsesAreMetered(t *testing.T) {
 }
 
 func TestRecordedRequestsAreAccepted(t *testing.T) {
-	eachRecorded(t, func(t *testing.T, x *exchange) {
-		if x.Request == nil || len(x.Request.Body) == 0 || x.Request.Body[0] != '{' {
+	dialecttest.EachRecorded(t, "openai.responses", func(t *testing.T, x *dialecttest.Exchange) {
+		if x.Request == nil {
 			t.Skip("no request")
 		}
-		doc := x.Request.Body
-		obj := scan(t, string(doc))
+		doc := x.Request
+		obj := dialecttest.Scan(t, Codec{}, string(doc))
 		h, err := Codec{}.Head(doc, obj)
 		if err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 // conversationText writes a conversation one message per line: the role, and each block as a kind and what it holds.
@@ -119,7 +120,7 @@ func TestConversationsAreDecoded(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := conversationText(mustDecode(t, `{"model":"m",`+c.body+`}`)); got != c.want {
+			if got := conversationText(dialecttest.MustDecode(t, Codec{}, `{"model":"m",`+c.body+`}`)); got != c.want {
 				t.Errorf("got\n%swant\n%s", got, c.want)
 			}
 		})
@@ -164,7 +165,7 @@ func TestRequestsThatCannotBeContinuedElsewhereAreRefused(t *testing.T) {
 		`"input":"x","temperature":"hot"`:                                                     "temperature",
 		`"input":"x","reasoning":"high"`:                                                      "reasoning",
 	} {
-		_, err := decode(`{"model":"m",` + body + `}`)
+		_, err := dialecttest.Decode(Codec{}, `{"model":"m",`+body+`}`)
 		var e *dialects.RequestError
 		if !errors.As(err, &e) || e.Status != 400 || e.Param != param {
 			t.Errorf("%s: got %v (%+v), want an error about %s", body, err, e, param)
@@ -183,7 +184,7 @@ func TestToolsAreStrictUnlessTheySayOtherwise(t *testing.T) {
 		{`"description":"d"`, "unset"},
 	} {
 		got := "unset"
-		if s := mustDecode(t, `{"model":"m","input":"x","tools":[{"type":"function","name":"f",`+c.tool+`}]}`).Tools[0].Strict; s != nil {
+		if s := dialecttest.MustDecode(t, Codec{}, `{"model":"m","input":"x","tools":[{"type":"function","name":"f",`+c.tool+`}]}`).Tools[0].Strict; s != nil {
 			got = map[bool]string{true: "true", false: "false"}[*s]
 		}
 		if got != c.want {
@@ -221,8 +222,8 @@ func TestOptionsSurviveDecodingAndEncoding(t *testing.T) {
 		{"other members", `"max_tool_calls":3,"truncation":"auto"`, `"max_tool_calls":3,"truncation":"auto"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, notes := mustEncode(t, mustDecode(t, `{"model":"m","input":"x","stream":true,`+c.body+`}`), dialects.EncodeOptions{Model: "m"})
-			sameJSON(t, got, strings.TrimSuffix(`{"model":"m","input":[{"role":"user","content":"x"}],"stream":true,"store":false,`+c.want, ",")+"}")
+			got, notes := dialecttest.MustEncode(t, Codec{}, dialecttest.MustDecode(t, Codec{}, `{"model":"m","input":"x","stream":true,`+c.body+`}`), dialects.EncodeOptions{Model: "m"})
+			dialecttest.SameJSON(t, got, strings.TrimSuffix(`{"model":"m","input":[{"role":"user","content":"x"}],"stream":true,"store":false,`+c.want, ",")+"}")
 			if len(notes) > 0 {
 				t.Errorf("dropped %q", notes)
 			}
@@ -249,12 +250,12 @@ func TestConversationsAreEncoded(t *testing.T) {
 		{Role: conversation.Developer, Blocks: []conversation.Block{text("brief")}},
 		{Role: conversation.Assistant, Blocks: []conversation.Block{text("done"), own, text("")}},
 	}}
-	got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: "gpt-5.1", Vendor: "openai"})
+	got, notes := dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{Model: "gpt-5.1", Vendor: "openai"})
 	id := gjson.Get(got, "input.4.call_id").String()
 	if id == "" {
 		t.Errorf("a call has no id in %s", got)
 	}
-	sameJSON(t, got, strings.ReplaceAll(`{"model":"gpt-5.1","instructions":"a\n\nb","input":[
+	dialecttest.SameJSON(t, got, strings.ReplaceAll(`{"model":"gpt-5.1","instructions":"a\n\nb","input":[
 		{"role":"user","content":[{"type":"input_text","text":"look"},{"type":"input_image","image_url":"data:image/png;base64,aQ==","detail":"low"},
 			{"type":"input_file","filename":"document.pdf","file_data":"data:application/pdf;base64,aQ=="}]},
 		{"type":"reasoning","summary":[{"type":"summary_text","text":"Hm."}],"encrypted_content":"sig"},
@@ -286,8 +287,8 @@ func TestReasoningModelsAreNotSampled(t *testing.T) {
 		{"grok-4", "xai", `"temperature":0.5,"reasoning":{"effort":"low"},"include":["reasoning.encrypted_content"]`, []string{"stop", "top_k"}},
 		{"local", "", `"temperature":0.5,"reasoning":{"effort":"low"}`, []string{"stop", "top_k"}},
 	} {
-		got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: c.model, Vendor: c.vendor})
-		sameJSON(t, got, `{"model":"`+c.model+`","input":[],"max_output_tokens":16,"store":false,`+c.want+`}`)
+		got, notes := dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{Model: c.model, Vendor: c.vendor})
+		dialecttest.SameJSON(t, got, `{"model":"`+c.model+`","input":[],"max_output_tokens":16,"store":false,`+c.want+`}`)
 		if !slices.Equal(notes, c.notes) {
 			t.Errorf("%s: dropped %q, want %q", c.model, notes, c.notes)
 		}
@@ -296,7 +297,7 @@ func TestReasoningModelsAreNotSampled(t *testing.T) {
 
 func TestWhatReasoningModelsDoUnaskedIsNotNoted(t *testing.T) {
 	r := &conversation.Request{Temperature: "1.0", TopP: "1"}
-	got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: "gpt-5", Vendor: "openai"})
+	got, notes := dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{Model: "gpt-5", Vendor: "openai"})
 	if gjson.Get(got, "temperature").Exists() || gjson.Get(got, "top_p").Exists() || len(notes) > 0 {
 		t.Errorf("got %s, dropped %q", got, notes)
 	}
@@ -304,15 +305,15 @@ func TestWhatReasoningModelsDoUnaskedIsNotNoted(t *testing.T) {
 
 func TestCacheMarksGoBackToWhereTheyCameFrom(t *testing.T) {
 	body := `{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"x","prompt_cache_breakpoint":{"mode":"explicit"}}]}]}`
-	r := mustDecode(t, body)
-	got, notes := mustEncode(t, r, dialects.EncodeOptions{Model: "m"})
-	sameJSON(t, got, strings.Replace(body, `"model":"m"`, `"model":"m","store":false`, 1))
+	r := dialecttest.MustDecode(t, Codec{}, body)
+	got, notes := dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{Model: "m"})
+	dialecttest.SameJSON(t, got, strings.Replace(body, `"model":"m"`, `"model":"m","store":false`, 1))
 	if len(notes) > 0 {
 		t.Errorf("dropped %q", notes)
 	}
 	r.Origin = "messages"
-	got, notes = mustEncode(t, r, dialects.EncodeOptions{Model: "m"})
-	sameJSON(t, got, `{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"x"}]}],"store":false}`)
+	got, notes = dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{Model: "m"})
+	dialecttest.SameJSON(t, got, `{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"x"}]}],"store":false}`)
 	if !slices.Equal(notes, []string{"cache_control"}) {
 		t.Errorf("dropped %q", notes)
 	}

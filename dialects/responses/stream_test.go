@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
@@ -59,32 +60,32 @@ func mustDecodeResponse(t testing.TB, body string) *conversation.Response {
 }
 
 func TestAStreamFoldsToTheUnaryAnswer(t *testing.T) {
-	events, err := readStream(t, strings.NewReader(wholeStream))
+	events, err := readStream(strings.NewReader(wholeStream))
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkGrammar(t, events)
+	dialecttest.CheckGrammar(t, events)
 	want := mustDecodeResponse(t, whole)
 	if got := fold(events); !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %s\nwant %s", jsonText(got), jsonText(want))
+		t.Errorf("got  %s\nwant %s", dialecttest.JSONText(got), dialecttest.JSONText(want))
 	}
 	if want.Usage != (conversation.Usage{Input: 15, CacheRead: 5, Output: 25, Reasoning: 15, WebSearches: 1}) || want.Choices[0].Stop != conversation.StopToolCalls {
 		t.Errorf("usage %+v, stop %v", want.Usage, want.Choices[0].Stop)
 	}
 	if len(want.Choices[0].Blocks) != 6 {
-		t.Errorf("blocks %s", jsonText(want.Choices[0].Blocks))
+		t.Errorf("blocks %s", dialecttest.JSONText(want.Choices[0].Blocks))
 	}
 }
 
 func TestWhereTheNetworkCutsAStreamMakesNoDifference(t *testing.T) {
-	want, err := readStream(t, strings.NewReader(wholeStream))
+	want, err := readStream(strings.NewReader(wholeStream))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := 1; i < len(wholeStream); i++ {
-		got, err := readStream(t, halves(wholeStream, i))
+	for split, r := range dialecttest.Splits(wholeStream, len(wholeStream)) {
+		got, err := readStream(r)
 		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Fatalf("cut at %d: %v\n%s", i, err, jsonText(got))
+			t.Fatalf("%s: %v\n%s", split, err, dialecttest.JSONText(got))
 		}
 	}
 }
@@ -93,16 +94,16 @@ func TestWhatIsWrittenReadsTheSame(t *testing.T) {
 	want := mustDecodeResponse(t, whole)
 	body := Codec{}.EncodeResponse(nil, want, "m")
 	if got := mustDecodeResponse(t, string(body)); !reflect.DeepEqual(got, want) {
-		t.Errorf("unary: got  %s\nwant %s", jsonText(got), jsonText(want))
+		t.Errorf("unary: got  %s\nwant %s", dialecttest.JSONText(got), dialecttest.JSONText(want))
 	}
-	events, _ := readStream(t, strings.NewReader(wholeStream))
+	events, _ := readStream(strings.NewReader(wholeStream))
 	out := write(dialects.WriterOptions{Model: "m"}, events...)
-	again, err := readStream(t, strings.NewReader(out))
+	again, err := readStream(strings.NewReader(out))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := fold(again); !reflect.DeepEqual(got, want) {
-		t.Errorf("stream: got  %s\nwant %s", jsonText(got), jsonText(want))
+		t.Errorf("stream: got  %s\nwant %s", dialecttest.JSONText(got), dialecttest.JSONText(want))
 	}
 	checkStream(t, out, string(body))
 }
@@ -115,7 +116,7 @@ func checkStream(t *testing.T, out, unary string) {
 	var items []string
 	var last gjson.Result
 	n := int64(0)
-	eachFrame(t, strings.NewReader(out), func(ev sse.Event) {
+	dialecttest.EachFrame(t, strings.NewReader(out), func(ev sse.Event) {
 		e := gjson.ParseBytes(ev.Data)
 		if e.Get("type").String() != string(ev.Name) || e.Get("sequence_number").Int() != n {
 			t.Errorf("event %d: %s", n, ev.Data)
@@ -168,7 +169,7 @@ func TestTheOrderOfEvents(t *testing.T) {
 	)
 	var got []string
 	var last gjson.Result
-	eachFrame(t, strings.NewReader(out), func(ev sse.Event) {
+	dialecttest.EachFrame(t, strings.NewReader(out), func(ev sse.Event) {
 		got = append(got, strings.TrimPrefix(string(ev.Name), "response."))
 		last = gjson.ParseBytes(bytesOf(ev))
 	})
@@ -202,7 +203,7 @@ func TestForeignReasoningComesBack(t *testing.T) {
 	} {
 		r := &conversation.Response{ID: "x", Choices: []conversation.Choice{{Blocks: []conversation.Block{want}}}}
 		item := gjson.GetBytes(Codec{}.EncodeResponse(nil, r, "m"), "output.0").Raw
-		got := mustDecode(t, `{"model":"m","input":[`+item+`]}`).Messages[0].Blocks[0]
+		got := dialecttest.MustDecode(t, Codec{}, `{"model":"m","input":[`+item+`]}`).Messages[0].Blocks[0]
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s came back as %+v, want %+v", item, got, want)
 		}
@@ -249,7 +250,7 @@ func TestAnErrorContinuesTheNumbering(t *testing.T) {
 	)
 	n := int64(0)
 	var last gjson.Result
-	eachFrame(t, strings.NewReader(out), func(ev sse.Event) {
+	dialecttest.EachFrame(t, strings.NewReader(out), func(ev sse.Event) {
 		if last = gjson.ParseBytes(bytesOf(ev)); last.Get("sequence_number").Int() != n {
 			t.Errorf("event %d: %s", n, ev.Data)
 		}
@@ -277,7 +278,7 @@ func TestAFailedAnswerHasWhatCameBefore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var last gjson.Result
-			eachFrame(t, strings.NewReader(write(dialects.WriterOptions{Model: "m"}, c.events...)), func(ev sse.Event) {
+			dialecttest.EachFrame(t, strings.NewReader(write(dialects.WriterOptions{Model: "m"}, c.events...)), func(ev sse.Event) {
 				last = gjson.ParseBytes(bytesOf(ev))
 			})
 			var got []string
@@ -351,11 +352,11 @@ func TestTheReaderRepairsWhatServersGetWrong(t *testing.T) {
 		{"no end", bare(done("0", hello)), []string{"hello"}, dialects.ErrTruncated},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			events, err := readStream(t, strings.NewReader(c.stream))
+			events, err := readStream(strings.NewReader(c.stream))
 			if err != c.err {
 				t.Fatal(err)
 			}
-			checkGrammar(t, events)
+			dialecttest.CheckGrammar(t, events)
 			var got []string
 			for _, b := range fold(events).Choices[0].Blocks {
 				if b.Kind == conversation.Call {
@@ -379,7 +380,7 @@ func TestFailuresAreErrors(t *testing.T) {
 		"an error event of old":      `{"type":"error","code":"rate_limit_exceeded","message":"slow"}`,
 		"a response that has failed": `{"type":"response.failed","response":{"status":"failed","output":[],"error":{"code":"rate_limit_exceeded","message":"slow"}}}`,
 	} {
-		events, err := readStream(t, strings.NewReader(named(doc)))
+		events, err := readStream(strings.NewReader(named(doc)))
 		if err != nil || len(events) == 0 {
 			t.Fatalf("%s: %v, %v", name, events, err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 // toolsText writes one tool per line: its name, what it is, and its description.
@@ -62,7 +63,7 @@ func TestToolsAreDecoded(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := toolsText(mustDecode(t, `{"model":"m",`+c.body+`}`)); got != c.want {
+			if got := toolsText(dialecttest.MustDecode(t, Codec{}, `{"model":"m",`+c.body+`}`)); got != c.want {
 				t.Errorf("got\n%swant\n%s", got, c.want)
 			}
 		})
@@ -70,7 +71,7 @@ func TestToolsAreDecoded(t *testing.T) {
 }
 
 func TestASearchForToolsByTheClientIsACallWithAResult(t *testing.T) {
-	r := mustDecode(t, `{"model":"m","input":[{"role":"user","content":"x"},
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","input":[{"role":"user","content":"x"},
 		{"type":"tool_search_call","call_id":"c","execution":"client","arguments":{"query":"q"}},
 		{"type":"tool_search_output","call_id":"c","execution":"client","tools":[{"type":"namespace","name":"n","tools":[{"type":"function","name":"f"}]}]}]}`)
 	want := "user text:x\nassistant call:c:\x1ftool_search:{\"query\":\"q\"}\nuser result:c:\x1ftool_search[text:These tools can be called now: n f]\n"
@@ -80,7 +81,7 @@ func TestASearchForToolsByTheClientIsACallWithAResult(t *testing.T) {
 }
 
 func TestACallKeepsItsNamespaceWhereTheToolHasOne(t *testing.T) {
-	r := mustDecode(t, `{"model":"m","input":[{"role":"user","content":"x"},
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","input":[{"role":"user","content":"x"},
 		{"type":"function_call","call_id":"a","name":"f","namespace":"f","arguments":"{}"},{"type":"function_call","call_id":"b","name":"f","namespace":"n","arguments":"{}"},
 		{"type":"function_call_output","call_id":"a","output":"1"},{"type":"function_call_output","call_id":"b","output":"2"}],
 		"tools":[{"type":"function","name":"f","defer_loading":true},{"type":"namespace","name":"n","tools":[{"type":"function","name":"f"}]}]}`)
@@ -92,7 +93,7 @@ func TestACallKeepsItsNamespaceWhereTheToolHasOne(t *testing.T) {
 
 func TestAllowedToolsOfOtherVendorsAreLeftOut(t *testing.T) {
 	choice := func(tools string) conversation.ToolChoice {
-		return mustDecode(t, `{"model":"m","input":"x","tools":[{"type":"function","name":"f"},{"type":"mcp"}],"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[`+tools+`]}}`).Choice
+		return dialecttest.MustDecode(t, Codec{}, `{"model":"m","input":"x","tools":[{"type":"function","name":"f"},{"type":"mcp"}],"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[`+tools+`]}}`).Choice
 	}
 	if c := choice(`{"type":"mcp","server_label":"s"},{"type":"function","name":"f"},{"type":"function","namespace":"n","name":"g"}`); c.Mode != conversation.ChoiceAuto || !slices.Equal(c.Allowed, []string{"f", "n\x1fg"}) {
 		t.Errorf("got %+v", c)
@@ -103,7 +104,7 @@ func TestAllowedToolsOfOtherVendorsAreLeftOut(t *testing.T) {
 }
 
 func TestWhatCannotBeCarriedIsNoReasonToRefuse(t *testing.T) {
-	r := mustDecode(t, `{"model":"m","input":"x","store":true,"previous_response_id":null,"conversation":"","truncation":"auto",
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","input":"x","store":true,"previous_response_id":null,"conversation":"","truncation":"auto",
 		"context_management":[{"type":"compaction"}],"prompt_cache_key":"k","stream_options":{"include_obfuscation":false},
 		"include":["reasoning.encrypted_content","message.output_text.logprobs","file_search_call.results"],"background":false,
 		"tools":[{"type":"function","name":"f","output_schema":{}}]}`)
@@ -154,7 +155,7 @@ func TestToolsAreWrittenAsTheVendorKnowsThem(t *testing.T) {
 	} {
 		t.Run(vendor, func(t *testing.T) {
 			var w conversation.Rewrites
-			out, notes := mustEncode(t, request(), dialects.EncodeOptions{Model: "gpt-5", Vendor: vendor, Rewrites: &w})
+			out, notes := dialecttest.MustEncode(t, Codec{}, request(), dialects.EncodeOptions{Model: "gpt-5", Vendor: vendor, Rewrites: &w})
 			if len(notes) > 0 {
 				t.Errorf("dropped %q", notes)
 			}
@@ -184,7 +185,7 @@ func TestADemandForToolsThatNoOtherVendorHasIsRefused(t *testing.T) {
 		Messages: []conversation.Message{{Blocks: textBlocks("x")}},
 		Tools:    []conversation.Tool{{Name: "web_search", Raw: []byte(`{}`), Origin: "messages"}},
 	}
-	if out, notes := mustEncode(t, r, dialects.EncodeOptions{}); gjson.Get(out, "tools").Exists() || !slices.Equal(notes, []string{"web_search"}) {
+	if out, notes := dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{}); gjson.Get(out, "tools").Exists() || !slices.Equal(notes, []string{"web_search"}) {
 		t.Errorf("got %s, dropped %q", out, notes)
 	}
 	r.Choice.Mode = conversation.ChoiceRequired
@@ -270,7 +271,7 @@ func TestTokensAreCounted(t *testing.T) {
 	if err != nil || len(notes) > 0 {
 		t.Fatal(err, notes)
 	}
-	sameJSON(t, string(out), `{"model":"m","instructions":"i","input":[{"role":"user","content":"x"}],"tools":[{"type":"function","name":"f","parameters":{"type":"object"},"strict":false}],"text":{"verbosity":"low"}}`)
+	dialecttest.SameJSON(t, string(out), `{"model":"m","instructions":"i","input":[{"role":"user","content":"x"}],"tools":[{"type":"function","name":"f","parameters":{"type":"object"},"strict":false}],"text":{"verbosity":"low"}}`)
 
 	answer := Codec{}.AppendCount(nil, 42)
 	if n, ok := (Codec{}).DecodeCount(answer); n != 42 || !ok {

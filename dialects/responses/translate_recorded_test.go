@@ -10,15 +10,16 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 )
 
 func TestRecordedRequestsAreDecodedAndWrittenAgain(t *testing.T) {
-	eachRecorded(t, func(t *testing.T, x *exchange) {
-		if x.Request == nil || len(x.Request.Body) == 0 || x.Request.Body[0] != '{' {
+	dialecttest.EachRecorded(t, "openai.responses", func(t *testing.T, x *dialecttest.Exchange) {
+		if x.Request == nil {
 			t.Skip("no request")
 		}
-		body := gjson.ParseBytes(x.Request.Body)
-		r, err := decode(body.Raw)
+		body := gjson.ParseBytes(x.Request)
+		r, err := dialecttest.Decode(Codec{}, body.Raw)
 		stored := body.Get("previous_response_id").String() != "" || body.Get("conversation").String() != "" || body.Get(`input.#(type=="item_reference")`).Exists()
 		if stored || !body.Get("input.0").Exists() && body.Get("input").String() == "" {
 			var e *dialects.RequestError
@@ -30,7 +31,7 @@ func TestRecordedRequestsAreDecodedAndWrittenAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, _ := mustEncode(t, r, dialects.EncodeOptions{Model: r.Model, Vendor: "openai"})
+		out, _ := dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{Model: r.Model, Vendor: "openai"})
 		got := gjson.Parse(out)
 		for _, path := range []string{"instructions", "tools.#(type==\"function\")#.name", "max_output_tokens", "text.format.schema", `input.#(type%"function_call*")#.call_id`} {
 			want := body.Get(path)
@@ -42,10 +43,10 @@ func TestRecordedRequestsAreDecodedAndWrittenAgain(t *testing.T) {
 				t.Errorf("%s: got %s, want %s", path, got.Get(path).Raw, want.Raw)
 			}
 		}
-		again := mustDecode(t, out)
+		again := dialecttest.MustDecode(t, Codec{}, out)
 		again.Extra, r.Extra = nil, nil // what stands for itself was left out, and store was said
 		again.CacheKey, r.CacheKey = "", ""
-		if twice, _ := mustEncode(t, again, dialects.EncodeOptions{Model: r.Model, Vendor: "openai"}); !strings.Contains(twice, got.Get("input").Raw) {
+		if twice, _ := dialecttest.MustEncode(t, Codec{}, again, dialects.EncodeOptions{Model: r.Model, Vendor: "openai"}); !strings.Contains(twice, got.Get("input").Raw) {
 			t.Errorf("encoded, decoded and encoded again, the input is\n%s\nwant\n%s", gjson.Get(twice, "input").Raw, got.Get("input").Raw)
 		}
 	})
@@ -71,32 +72,32 @@ func recordedText(r gjson.Result) (text string, calls []string) {
 }
 
 func TestRecordedResponsesAreReadAndWrittenWhole(t *testing.T) {
-	eachRecorded(t, func(t *testing.T, x *exchange) {
-		want, deltas := x.final()
+	dialecttest.EachRecorded(t, "openai.responses", func(t *testing.T, x *dialecttest.Exchange) {
+		want, deltas := finalOf(x)
 		wantText, _ := recordedText(want)
 		if deltas > 0 && deltas < len(wantText) {
 			t.Skip("a stream whose final event says something else than its deltas")
 		}
-		if x.Response.Status != 200 || want.Get("object").String() == "chat.completion" {
+		if x.Status != 200 || want.Get("object").String() == "chat.completion" {
 			t.Skip("no answer of this dialect")
 		}
 		var got *conversation.Response
 		if x.Streaming {
-			events, err := readStream(t, strings.NewReader(x.Response.Body))
+			events, err := readStream(strings.NewReader(x.Body))
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkGrammar(t, events)
+			dialecttest.CheckGrammar(t, events)
 			got = fold(events)
 			out := write(dialects.WriterOptions{Model: got.Model}, events...)
-			again, err := readStream(t, strings.NewReader(out))
+			again, err := readStream(strings.NewReader(out))
 			if err != nil {
 				t.Fatal(err)
 			}
 			compareAnswers(t, fold(again), want)
 		} else {
 			var err error
-			if got, err = (Codec{}).DecodeResponse([]byte(x.Response.Body)); err != nil {
+			if got, err = (Codec{}).DecodeResponse([]byte(x.Body)); err != nil {
 				t.Fatal(err)
 			}
 		}

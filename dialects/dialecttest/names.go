@@ -1,0 +1,33 @@
+package dialecttest
+
+import (
+	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/dialects/conversation"
+)
+
+// KindName names a kind of block.
+func KindName(k conversation.Kind) string {
+	return [...]string{"text", "image", "document", "audio", "video", "call", "result", "thinking", "refusal", "opaque"}[k]
+}
+
+// StopName names a stop reason.
+func StopName(s conversation.StopReason) string {
+	return [...]string{"unknown", "end", "sequence", "length", "calls", "filtered", "refusal", "pause", "error"}[s]
+}
+
+// Signals writes signals as letters: content, terminal, error, usage only; a dash for none.
+func Signals(s dialects.Signal) string {
+	var letters []byte
+	for _, x := range [...]struct {
+		bit    dialects.Signal
+		letter byte
+	}{{dialects.SignalContent, 'c'}, {dialects.SignalTerminal, 't'}, {dialects.SignalError, 'e'}, {dialects.SignalUsageOnly, 'u'}} {
+		if s&x.bit != 0 {
+			letters = append(letters, x.letter)
+		}
+	}
+	if letters == nil {
+		return "-"
+	}
+	return string(letters)
+}
