@@ -1,6 +1,7 @@
 package dialects
 
 import (
+	"encoding/base64"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
@@ -48,4 +49,16 @@ func Filename(m *conversation.Media) string {
 	}
 	_, subtype, _ := strings.Cut(m.MIME, "/")
 	return "document." + subtype
+}
+
+// PlainText is the text of a plain text document, or nothing when it is no such document.
+func PlainText(m *conversation.Media) string {
+	if m.Text != "" || m.Data == "" || !strings.HasPrefix(m.MIME, "text/") {
+		return m.Text
+	}
+	raw, err := base64.StdEncoding.DecodeString(m.Data)
+	if err != nil {
+		return ""
+	}
+	return jsonedit.View(raw)
 }

@@ -37,3 +37,20 @@ func TestDocumentsHaveNames(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyPlainTextDocumentsHaveAText(t *testing.T) {
+	for _, c := range []struct {
+		media conversation.Media
+		want  string
+	}{
+		{conversation.Media{Text: "a", Data: "Yg==", MIME: "text/plain"}, "a"},
+		{conversation.Media{Data: "Yg==", MIME: "text/plain"}, "b"},
+		{conversation.Media{Data: "Yg==", MIME: "application/pdf"}, ""},
+		{conversation.Media{Data: "!", MIME: "text/plain"}, ""},
+		{conversation.Media{URL: "https://x/a.txt", MIME: "text/plain"}, ""},
+	} {
+		if got := PlainText(&c.media); got != c.want {
+			t.Errorf("%+v: got %q, want %q", c.media, got, c.want)
+		}
+	}
+}

@@ -1,13 +1,13 @@
 package cohere
 
 import (
-	"encoding/base64"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -156,12 +156,7 @@ func (e *requestEncoder) document(m *conversation.Media) (string, bool) {
 	if m == nil {
 		return "", false
 	}
-	text := m.Text
-	if text == "" && m.Data != "" && strings.HasPrefix(m.MIME, "text/") {
-		if raw, err := base64.StdEncoding.DecodeString(m.Data); err == nil {
-			text = jsonedit.View(raw)
-		}
-	}
+	text := dialects.PlainText(m)
 	if text == "" {
 		e.refuse("messages", "the provider takes no documents but plain text")
 		return "", false
