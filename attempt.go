@@ -126,6 +126,7 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 		return x.transportFault(ctx, err)
 	}
 	defer resp.Body.Close()
+	a.slot.up.state.answered.Store(time.Now().UnixNano())
 	a.status = resp.StatusCode
 	a.requestID = providerRequestID(resp.Header)
 	x.foresee(a, resp)

@@ -98,7 +98,8 @@ const distrust = 2 * time.Second
 // then repeated once over a new connection, whatever is left of the retry budget, and it says nothing about the target. For a
 // moment all requests get new connections, so that what fails then is a failure.
 func (x *exchange) stale(a *attempt, f *providers.Fault) bool {
-	return f.Dropped && !a.fresh && a.target.provider.fresh != nil && x.route.retry.Retries > 0 && a.latency < staleWithin
+	return f.Dropped && !a.fresh && a.target.provider.fresh != nil && x.route.retry.Retries > 0 && a.latency < staleWithin &&
+		a.start.UnixNano()-a.slot.up.state.answered.Load() < int64(idleConnections)
 }
 
 // maxQueue is how long a request waits for a target whose limit it has to keep, at most.

@@ -23,6 +23,8 @@ type upstreamState struct {
 	health *balancing.Health // reachability of the endpoint and validity of the credential
 	// limiter keeps what the vendor allows the credential.
 	limiter balancing.Limiter
+	// answered is when the endpoint answered last, in Unix nanoseconds: without an answer there is no idle connection.
+	answered atomic.Int64
 	// freshUntil is until when requests go over new connections, in Unix nanoseconds.
 	freshUntil atomic.Int64
 	rules      balancing.Rules

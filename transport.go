@@ -30,6 +30,9 @@ type transport struct {
 	fresh *http.Transport
 }
 
+// idleConnections is how long connections wait to be used again: less than the keep-alive of the vendors' front ends.
+const idleConnections = 30 * time.Second
+
 func newTransport() *transport {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
 	t := &http.Transport{
@@ -45,7 +48,7 @@ func newTransport() *transport {
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    256,
-		IdleConnTimeout:        30 * time.Second, // below the keep-alive of the vendors' front ends
+		IdleConnTimeout:        idleConnections,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
 	fresh := t.Clone()

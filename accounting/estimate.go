@@ -49,7 +49,8 @@ var byteWeights = func() (w [256]uint8) {
 }()
 
 const (
-	// maxEstimated bounds how many models an Estimator learns about, because clients can make up names.
+	// maxEstimated bounds how many models an Estimator knows about, because clients can make up names. A new one takes the
+	// place of any other: those in use are soon learned again.
 	maxEstimated = 1024
 	// learningRate is the weight of a new observation in the moving average.
 	learningRate = 0.1
@@ -102,7 +103,7 @@ func (e *Estimator) ratios(model string) *ratios {
 	return found
 }
 
-// learner returns where to put an observation, or nil when it is of no use or there is no room for another model.
+// learner returns where to put an observation, or nil when it is of no use.
 func (e *Estimator) learner(model string, bytes, tokens int64) *ratios {
 	if bytes < minSample || tokens <= 0 {
 		return nil
@@ -114,8 +115,13 @@ func (e *Estimator) learner(model string, bytes, tokens int64) *ratios {
 		return r
 	}
 	if e.known.Add(1) > maxEstimated {
-		e.known.Add(-1)
-		return nil
+		e.models.Range(func(other, _ any) bool {
+			if _, there := e.models.LoadAndDelete(other); there {
+				e.known.Add(-1)
+				return false
+			}
+			return true
+		})
 	}
 	r, loaded := e.models.LoadOrStore(model, new(ratios))
 	if loaded {

@@ -79,8 +79,8 @@ func TestAnEstimatorHoldsABoundedNumberOfModels(t *testing.T) {
 		t.Errorf("it holds %d models and counts %d, want at most %d", n, e.known.Load(), maxEstimated)
 	}
 	e.LearnInput("one more", 1000, 500)
-	if got := e.Input("one more", 1000); got != 250 {
-		t.Errorf("a model beyond the bound is estimated at %d, want the default of 250", got)
+	if got := e.Input("one more", 1000); got != 500 {
+		t.Errorf("a model beyond the bound is estimated at %d, want 500: it takes the place of another", got)
 	}
 }
 
