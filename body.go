@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -45,7 +46,21 @@ var bodyMemoryLimit = sync.OnceValue(func() int64 {
 var (
 	errBodyTooLarge = errors.New("request body too large")
 	errBodyMemory   = errors.New("too much memory in request bodies")
+	errBodySlow     = errors.New("request body comes too slowly")
 )
+
+const (
+	// bodyPatience is how long a body may take at any pace, and bodyRate how many bytes a second it has to come at after that,
+	// on the average. Who sends slower holds memory and a connection for nothing.
+	bodyPatience = 30 * time.Second
+	bodyRate     = 1 << 10
+)
+
+// tooSlow reports whether a body of which so much has arrived is not worth waiting for.
+func (x *exchange) tooSlow(arrived int) bool {
+	since := time.Since(x.start)
+	return since > bodyPatience && float64(arrived) < since.Seconds()*bodyRate
+}
 
 // readBody reads the body to its end, exactly once. Reading up to io.EOF is what makes Caddy clear the read deadline it
 // keeps on bodies, which would otherwise cut a request whose provider is silent for longer than that.
@@ -93,6 +108,9 @@ func (x *exchange) readBody() error {
 		}
 		if err != nil {
 			return err
+		}
+		if x.tooSlow(len(b)) {
+			return errBodySlow
 		}
 	}
 }

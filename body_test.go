@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tidwall/gjson"
 )
@@ -166,5 +168,38 @@ func TestManyLargeBodiesAtOnceAreRefusedRatherThanHeld(t *testing.T) {
 	}
 	if held := bodyMemory.Load(); held != taken {
 		t.Errorf("%d bytes are counted of nothing", held-taken)
+	}
+}
+
+// drip gives a byte a second.
+type drip struct{ rest string }
+
+func (d *drip) Read(p []byte) (int, error) {
+	if d.rest == "" {
+		return 0, io.EOF
+	}
+	time.Sleep(time.Second) // virtual
+	p[0], d.rest = d.rest[0], d.rest[1:]
+	return 1, nil
+}
+
+func TestABodyThatDripsInIsNotWaitedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		body string
+		want int
+		took time.Duration
+	}{
+		"a short one": {`{"model":"up/m"}`, 200, 16 * time.Second},
+		"a long one":  {ask("up/m") + strings.Repeat(" ", 100), http.StatusRequestTimeout, 31 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGateway(t, withProvider("up", respond(200, chatAnswer)))
+			start := time.Now()
+			r := newRequest(http.MethodPost, chatPath, &drip{c.body})
+			r.ContentLength = -1
+			if w := g.do(r); w.Code != c.want || time.Since(start) != c.took {
+				t.Errorf("%s: %d after %s: %s", name, w.Code, time.Since(start), w.Body)
+			}
+		})
 	}
 }

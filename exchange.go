@@ -33,9 +33,10 @@ type exchange struct {
 	start time.Time
 
 	endpoint
-	authID string // of the user that Caddy authenticated; empty for an anonymous client
-	codec  dialects.ClientCodec
-	head   dialects.Head
+	idempotencyKey string // noted while the request is under way
+	authID         string // of the user that Caddy authenticated; empty for an anonymous client
+	codec          dialects.ClientCodec
+	head           dialects.Head
 
 	body    []byte
 	bodyBuf *providers.Shared

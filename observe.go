@@ -163,6 +163,7 @@ func (x *exchange) finish() {
 		x.logUsage(k)
 	}
 	x.release()
+	x.releaseKey()
 	underway.leave(x)
 }
 

@@ -33,7 +33,9 @@ func (x *exchange) reject(err error) error {
 		e.Type = "server_error"
 		return x.fail(&e, providers.ClassOverloaded)
 	}
-	x.w.Header()["X-Should-Retry"] = []string{"false"}
+	if e.Status != http.StatusConflict { // which passes
+		x.w.Header()["X-Should-Retry"] = []string{"false"}
+	}
 	return x.fail(&e, providers.ClassInvalid)
 }
 

@@ -51,6 +51,9 @@ func (x *exchange) serve() error {
 	if err := checkEncoding(x.r); err != nil {
 		return x.reject(err)
 	}
+	if err := x.claimKey(); err != nil {
+		return x.reject(err)
+	}
 	if err := x.readBody(); err != nil {
 		return x.rejectBody(err)
 	}
@@ -114,6 +117,12 @@ func (x *exchange) rejectBody(err error) error {
 		return x.reject(&dialects.RequestError{
 			Status: http.StatusRequestEntityTooLarge, Code: "request_too_large",
 			Message: "the request body is larger than the " + strconv.FormatInt(x.h.MaxBody, 10) + " bytes allowed here (max_body)",
+		})
+	case errors.Is(err, errBodySlow):
+		x.w.Header().Set("Connection", "close")
+		return x.reject(&dialects.RequestError{
+			Status: http.StatusRequestTimeout, Code: "request_timeout",
+			Message: "the request body comes at less than 1 KiB a second",
 		})
 	case errors.Is(err, errBodyMemory):
 		x.w.Header().Set("Retry-After", "1")

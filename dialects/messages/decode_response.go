@@ -1,8 +1,10 @@
 package messages
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -13,6 +15,9 @@ var errNoContent = errors.New("the provider's answer has no content")
 // DecodeResponse reads a unary answer, whose parts may alias body. An error object in place of one is returned as a
 // *conversation.Error.
 func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
+	if !utf8.Valid(body) {
+		body = bytes.ToValidUTF8(body, []byte("\uFFFD")) // the damage stays where it is
+	}
 	if err := jsonedit.Validate(body, jsonedit.Limits{}); err != nil {
 		return nil, fmt.Errorf("the provider's answer is not valid: %w", err)
 	}

@@ -1,6 +1,9 @@
 package messages
 
 import (
+	"bytes"
+	"unicode/utf8"
+
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
@@ -15,7 +18,12 @@ type event struct {
 // scan validates the data of an event and finds its members.
 func (e *event) scan(data []byte) error {
 	e.data = data
-	return jsonedit.Scan(data, nil, jsonedit.Limits{}, &e.outer)
+	err := jsonedit.Scan(data, nil, jsonedit.Limits{}, &e.outer)
+	if err != nil && !utf8.Valid(data) {
+		e.data = bytes.ToValidUTF8(data, []byte("\uFFFD")) // the damage stays where it is
+		err = jsonedit.Scan(e.data, nil, jsonedit.Limits{}, &e.outer)
+	}
+	return err
 }
 
 // name is the type of the event. The data has it as well, for servers that leave the event field out.
