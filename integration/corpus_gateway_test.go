@@ -55,7 +55,7 @@ func corpusStart(t *testing.T, endpoint string, pairs []*corpusPair) *corpusGate
 		fmt.Fprintf(&options, "provider %s %s {\n\tapi_key key\n\tbase_url %s/%d%s\n\t%s\n}\n", p.name, kind, server.URL, p.number, corpusPath(endpoint), more)
 		fmt.Fprintf(&options, "model %s `%s/%s`\n", p.name, p.name, p.model())
 	}
-	g.gwCaddy = gwStart(t, gwSite(options.String()))
+	g.gwCaddy = gwStart(t, gwSite(options.String()+"metrics off\nusage_log off\n"))
 	return g
 }
 

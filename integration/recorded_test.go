@@ -254,7 +254,7 @@ func gwReplayAll(t *testing.T, d *gwClient, recordings []*gwRecording, piece int
 		}
 		fmt.Fprintf(&options, "provider %s %s key %s\n", r.provider(), d.kind, base)
 	}
-	c := gwStart(t, gwSite(options.String()))
+	c := gwStart(t, gwSite(options.String()+"metrics off\nusage_log off\n"))
 	work := make(chan *gwRecording)
 	var workers sync.WaitGroup
 	for range 4 {
