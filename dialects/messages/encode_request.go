@@ -133,7 +133,11 @@ func (e *requestEncoder) writeSystem() {
 		return
 	}
 	e.key("system")
-	if len(e.system) == 1 && prompt == "" && plain(e.system[0]) {
+	switch {
+	case len(e.system) == 0:
+		e.string(prompt)
+		return
+	case len(e.system) == 1 && prompt == "" && plain(e.system[0]):
 		e.string(e.system[0].Text)
 		return
 	}

@@ -17,6 +17,7 @@ func FuzzDecodeRequest(f *testing.F) {
 	f.Add(ask(`"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a.b","name":"f","input":{}},{"type":"x"}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a.b","content":[{"type":"text","text":"t"}]}]}]`))
 	f.Add(ask(`"messages":[{"role":"user","content":[{"type":"document","source":{"type":"text","data":"d"},"cache_control":{"type":"ephemeral"}}]}],"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}`))
 	f.Add(ask(`"messages":[{"role":"user","content":[{"type":"search_result","title":"t","source":"s","content":[{"type":"text","text":"x"}]},{"type":"tool_result","tool_use_id":"a","content":[{"type":"tool_reference","tool_name":"f"}]}]},{"role":"assistant","content":[{"type":"compaction","content":"c"},{"type":"thinking","thinking":"","signature":"~gemini:s"}]}],"thinking":{"type":"enabled","budget_tokens":1024}`))
+	f.Add(ask(`"model":"claude-1","messages":[{"role":"user","content":"a"}],"output_config":{"format":{"type":"json_schema","schema":{}}}`))
 	f.Add(ask(`"tools":[{"name":"f","strict":true,"input_schema":{"anyOf":[{"$ref":"#"}],"type":["object"]}}],"output_config":{"format":{"type":"json_schema","schema":{"properties":{"a":{"minimum":1,"description":"d"}},"additionalProperties":{"b":1}}}}`))
 	f.Fuzz(func(t *testing.T, body string) {
 		r, err := dialecttest.Decode(Codec{}, body)
