@@ -130,7 +130,10 @@ func (*metrics) series(model, provider string) *series {
 }
 
 func (s *series) usage(u accounting.Usage) {
-	for i, n := range [5]int64{u.Input + u.InputAudio, u.CacheRead, u.CacheWrite + u.CacheWrite1h, u.Output + u.OutputAudio, u.Reasoning} {
+	for i, n := range [5]int64{
+		u.Input + u.InputAudio + u.InputImage + u.InputVideo, u.CacheRead + u.CacheReadAudio + u.CacheReadImage,
+		u.CacheWrite + u.CacheWrite1h, u.Output + u.OutputAudio + u.OutputImage, u.Reasoning,
+	} {
 		if n > 0 {
 			s.tokens[i].Add(float64(n))
 		}

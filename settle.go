@@ -129,9 +129,14 @@ func addUsage(a, b accounting.Usage) accounting.Usage {
 	a.CacheWrite += b.CacheWrite
 	a.CacheWrite1h += b.CacheWrite1h
 	a.InputAudio += b.InputAudio
+	a.InputImage += b.InputImage
+	a.InputVideo += b.InputVideo
+	a.CacheReadAudio += b.CacheReadAudio
+	a.CacheReadImage += b.CacheReadImage
 	a.Output += b.Output
 	a.Reasoning += b.Reasoning
 	a.OutputAudio += b.OutputAudio
+	a.OutputImage += b.OutputImage
 	a.WebSearches += b.WebSearches
 	return a
 }

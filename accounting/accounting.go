@@ -2,10 +2,7 @@
 // book and the ledger contract.
 package accounting
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // Money is an amount in nano-dollars: 1,000,000,000 is one US dollar. It adds exactly; prices and costs are never floats.
 type Money int64
@@ -20,10 +17,16 @@ type Usage struct {
 	CacheWrite   int64 // written with the default or five-minute lifetime
 	CacheWrite1h int64 // written with a one-hour lifetime
 	InputAudio   int64
-	Output       int64 // visible output
-	Reasoning    int64 // output spent on thinking
-	OutputAudio  int64
-	WebSearches  int64
+	InputImage   int64
+	InputVideo   int64
+	// What of the input read from a cache was audio or pictures; CacheRead is the rest of it.
+	CacheReadAudio int64
+	CacheReadImage int64
+	Output         int64 // visible output
+	Reasoning      int64 // output spent on thinking
+	OutputAudio    int64
+	OutputImage    int64
+	WebSearches    int64
 }
 
 // Certainty says how well the usage of an attempt is known.
@@ -61,10 +64,17 @@ type Entry struct {
 	// ProviderRequestID is the vendor's name for the call.
 	ProviderRequestID string
 
-	Usage        Usage
-	Certainty    Certainty
-	Cost         Money
-	Priced       bool // false: no price is known, Cost is 0 and means nothing
+	Usage     Usage
+	Certainty Certainty
+	// UsageInvalid says that the provider reported a usage that cannot be true: the entry has an estimate in its place.
+	UsageInvalid bool
+	// Recovered says that the process died before the outcome of the attempt was known.
+	Recovered bool
+	Cost      Money
+	Priced    bool // false: no price is known, Cost is 0 and means nothing
+	// AtRisk is what an Unknown attempt may have cost besides Cost: the price of its estimated input.
+	AtRisk       Money
+	Tier         string // the service tier that was billed: batch, flex, priority ...; empty for the standard one
 	PriceVersion string
 
 	Status     int    // the provider's HTTP status; 0 when there was none
@@ -73,10 +83,4 @@ type Entry struct {
 	Latency    time.Duration
 	// TimeToFirstToken is 0 when no content came.
 	TimeToFirstToken time.Duration
-}
-
-// Ledger keeps entries. Implementations are Caddy modules in the namespace http.llm_gateway.ledgers.
-type Ledger interface {
-	// Record keeps a batch. It must be idempotent by AttemptID, and may keep the slice no longer than the call.
-	Record(ctx context.Context, entries []Entry) error
 }

@@ -266,7 +266,7 @@ func (p *Price) String() string {
 // TotalOutput returns all output tokens, thinking included. Negative counts are ignored, and the sum saturates.
 func (u *Usage) TotalOutput() int64 {
 	sum := max(u.Output, 0)
-	for _, n := range [...]int64{u.Reasoning, u.OutputAudio} {
+	for _, n := range [...]int64{u.Reasoning, u.OutputAudio, u.OutputImage} {
 		if sum += max(n, 0); sum < 0 {
 			return math.MaxInt64
 		}
@@ -277,7 +277,9 @@ func (u *Usage) TotalOutput() int64 {
 // TotalInput returns all input tokens, cached or not. Negative counts are ignored, and the sum saturates.
 func (u *Usage) TotalInput() int64 {
 	var sum uint64
-	for _, n := range [...]int64{u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h, u.InputAudio} {
+	for _, n := range [...]int64{
+		u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h, u.InputAudio, u.InputImage, u.InputVideo, u.CacheReadAudio, u.CacheReadImage,
+	} {
 		var carry uint64
 		sum, carry = bits.Add64(sum, uint64(max(n, 0)), 0)
 		if carry != 0 {

@@ -51,7 +51,7 @@ func TestCostIsTheSumOverAllClasses(t *testing.T) {
 		{"reasoning", Usage{Reasoning: 1_000_000}, "20.005"},
 		{"audio output", Usage{OutputAudio: 1_000_000}, "80.005"},
 		{"web searches", Usage{WebSearches: 3}, "0.035"},
-		{"everything", Usage{1e6, 1e6, 1e6, 1e6, 1e6, 1e6, 1e6, 1e6, 1}, "168.065"},
+		{"everything", Usage{Input: 1e6, CacheRead: 1e6, CacheWrite: 1e6, CacheWrite1h: 1e6, InputAudio: 1e6, Output: 1e6, Reasoning: 1e6, OutputAudio: 1e6, WebSearches: 1}, "168.065"},
 		{"negative counts count as zero", Usage{Input: 1000, Output: -1_000_000, WebSearches: -7}, "0.008"},
 	} {
 		if got := p.Cost(c.usage).String(); got != c.want {
@@ -272,7 +272,7 @@ func TestCostAgreesWithRationals(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 20_000 {
 		p := randomPrice(t, r)
-		u := Usage{number(r), number(r), number(r), number(r), number(r), number(r), number(r), number(r), number(r)}
+		u := Usage{Input: number(r), CacheRead: number(r), CacheWrite: number(r), CacheWrite1h: number(r), InputAudio: number(r), Output: number(r), Reasoning: number(r), OutputAudio: number(r), WebSearches: number(r)}
 		if got, want := p.Cost(u), reference(p, u); got != want {
 			t.Fatalf("cost of %+v at %s = %d, want %d", u, p, int64(got), int64(want))
 		}
@@ -285,7 +285,7 @@ func FuzzCostAgreesWithRationals(f *testing.F) {
 	f.Add(uint64(9), int64(-1), int64(math.MinInt64), int64(0), int64(0), int64(0), int64(1), int64(0), int64(0), int64(0))
 	f.Fuzz(func(t *testing.T, seed uint64, a, b, c, d, e, f, g, h, i int64) {
 		p := randomPrice(t, rand.New(rand.NewPCG(seed, 0)))
-		u := Usage{a, b, c, d, e, f, g, h, i}
+		u := Usage{Input: a, CacheRead: b, CacheWrite: c, CacheWrite1h: d, InputAudio: e, Output: f, Reasoning: g, OutputAudio: h, WebSearches: i}
 		got := p.Cost(u)
 		if want := reference(p, u); got != want || got < 0 {
 			t.Fatalf("cost of %+v at %s = %d, want %d", u, p, int64(got), int64(want))
@@ -330,7 +330,7 @@ func BenchmarkCost(b *testing.B) {
 func BenchmarkCostWithTiersAndEveryClass(b *testing.B) {
 	p := price(b, map[Class]string{ClassInput: "3", ClassOutput: "15", ClassWebSearch: "0.01"},
 		Tier{Above: 200_000, Rates: rates(b, map[Class]string{ClassInput: "6"})})
-	u := Usage{1234, 99_000, 2000, 300, 40, 567, 1200, 3, 2}
+	u := Usage{Input: 1234, CacheRead: 99_000, CacheWrite: 2000, CacheWrite1h: 300, InputAudio: 40, Output: 567, Reasoning: 1200, OutputAudio: 3, WebSearches: 2}
 	b.ReportAllocs()
 	for b.Loop() {
 		sink = p.Cost(u)

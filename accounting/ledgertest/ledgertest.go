@@ -63,9 +63,11 @@ func Entry(n int) accounting.Entry {
 		ProviderRequestID: text("provider request"),
 		Usage: accounting.Usage{
 			Input: 1<<53 + 1 + k, CacheRead: 2 + k, CacheWrite: 3 + k, CacheWrite1h: 4 + k, InputAudio: 5 + k,
-			Output: 6 + k, Reasoning: 7 + k, OutputAudio: 8 + k, WebSearches: 9 + k,
+			InputImage: 10 + k, InputVideo: 11 + k, CacheReadAudio: 12 + k, CacheReadImage: 13 + k,
+			Output: 6 + k, Reasoning: 7 + k, OutputAudio: 8 + k, OutputImage: 14 + k, WebSearches: 9 + k,
 		},
 		Certainty: accounting.Certainty(n % 4), Cost: 1<<53 + 1 + accounting.Money(n), Priced: true,
+		UsageInvalid: n%2 == 1, Recovered: n%2 == 1, AtRisk: 15 + accounting.Money(n), Tier: text("tier"),
 		PriceVersion: text("version"),
 		Status:       200 + n, ErrorClass: text("class"), Stream: true,
 		Latency:          time.Duration(1000+n) * time.Millisecond,

@@ -22,8 +22,8 @@ func init() {
 // and exclude lists of a log they can have a file of their own.
 //
 // Every line has the same fields: attempt_id, request_id, attempt, time, key, user, team, tags, provider, dialect,
-// model, upstream_model, answered_model, provider_request_id, the token counts, certainty, cost_usd (a decimal number
-// as text, because a float would not add up), priced, price_version, status, error_class, stream, latency and
+// model, upstream_model, answered_model, provider_request_id, the token counts, certainty, usage_invalid, recovered, cost_usd (a
+// decimal number as text, because a float would not add up), priced, at_risk_usd, tier, price_version, status, error_class, stream, latency and
 // time_to_first_token. None of them holds a credential or any content. The key is the ID of a virtual key.
 //
 // What a log does not promise, this ledger does not either: lines are written again when an entry is recorded again,
@@ -88,13 +88,22 @@ func fields(e *accounting.Entry) []zap.Field {
 		zap.Int64("cache_write_tokens", e.Usage.CacheWrite),
 		zap.Int64("cache_write_1h_tokens", e.Usage.CacheWrite1h),
 		zap.Int64("audio_input_tokens", e.Usage.InputAudio),
+		zap.Int64("image_input_tokens", e.Usage.InputImage),
+		zap.Int64("video_input_tokens", e.Usage.InputVideo),
+		zap.Int64("cache_read_audio_tokens", e.Usage.CacheReadAudio),
+		zap.Int64("cache_read_image_tokens", e.Usage.CacheReadImage),
 		zap.Int64("output_tokens", e.Usage.Output),
 		zap.Int64("reasoning_tokens", e.Usage.Reasoning),
 		zap.Int64("audio_output_tokens", e.Usage.OutputAudio),
+		zap.Int64("image_output_tokens", e.Usage.OutputImage),
 		zap.Int64("web_searches", e.Usage.WebSearches),
 		zap.Stringer("certainty", e.Certainty),
+		zap.Bool("usage_invalid", e.UsageInvalid),
+		zap.Bool("recovered", e.Recovered),
 		zap.Stringer("cost_usd", e.Cost),
 		zap.Bool("priced", e.Priced),
+		zap.Stringer("at_risk_usd", e.AtRisk),
+		zap.String("tier", e.Tier),
 		zap.String("price_version", e.PriceVersion),
 		zap.Int("status", e.Status),
 		zap.String("error_class", e.ErrorClass),

@@ -288,16 +288,23 @@ type Usage struct {
 	CacheWrite   int64 // written with the default or five-minute lifetime
 	CacheWrite1h int64 // written with a one-hour lifetime
 	InputAudio   int64
-	Output       int64 // visible output
-	Reasoning    int64 // output spent on thinking
-	OutputAudio  int64
-	WebSearches  int64 // calls of a server-side search tool
+	InputImage   int64
+	InputVideo   int64
+	// What of the input read from a cache was audio or pictures; CacheRead is the rest of it.
+	CacheReadAudio int64
+	CacheReadImage int64
+	Output         int64 // visible output
+	Reasoning      int64 // output spent on thinking
+	OutputAudio    int64
+	OutputImage    int64
+	WebSearches    int64 // calls of a server-side search tool
 }
 
 // TotalInput is every input token whatever its class.
 func (u Usage) TotalInput() int64 {
-	return u.Input + u.CacheRead + u.CacheWrite + u.CacheWrite1h + u.InputAudio
+	return u.Input + u.CacheRead + u.CacheWrite + u.CacheWrite1h + u.InputAudio + u.InputImage + u.InputVideo +
+		u.CacheReadAudio + u.CacheReadImage
 }
 
 // TotalOutput is every output token whatever its class.
-func (u Usage) TotalOutput() int64 { return u.Output + u.Reasoning + u.OutputAudio }
+func (u Usage) TotalOutput() int64 { return u.Output + u.Reasoning + u.OutputAudio + u.OutputImage }
