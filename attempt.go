@@ -45,8 +45,13 @@ func (x *exchange) prepare(c choice) (*attempt, outgoing, *providers.Fault) {
 	if err != nil {
 		return nil, outgoing{}, x.refuse(err)
 	}
+	a := attempt{choice: c, number: len(x.attempts) + 1, dialect: dialect, start: time.Now(), dropped: slices.Clone(x.dropped)}
+	if err := x.intend(&a); err != nil {
+		out.buf.Release()
+		return nil, outgoing{}, x.refuse(err)
+	}
 	ready = true
-	x.attempts = append(x.attempts, attempt{choice: c, dialect: dialect, start: time.Now(), dropped: slices.Clone(x.dropped)})
+	x.attempts = append(x.attempts, a)
 	return &x.attempts[len(x.attempts)-1], out, nil
 }
 
@@ -73,6 +78,7 @@ func (x *exchange) perform(ctx context.Context, a *attempt, out outgoing) (f *pr
 	x.learn(a)
 	x.settle(a)
 	x.teach(a)
+	x.enter(a)
 	return f
 }
 

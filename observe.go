@@ -168,6 +168,7 @@ func (x *exchange) finish() {
 	x.release()
 	x.releaseKey()
 	underway.leave(x)
+	x.h.books.release()
 }
 
 // summarize brings the summary up to the attempts made so far. It is done before the response is written too, because
@@ -277,23 +278,6 @@ func (c *healthCheck) report(up *upstream, change balancing.Change) {
 		c.logger.Warn("health checks took an endpoint out of rotation", zap.String("upstream", up.label))
 	case balancing.Recovered:
 		c.logger.Info("health checks brought an endpoint back into rotation", zap.String("upstream", up.label))
-	}
-}
-
-// record writes every attempt to the ledger. The client may have left: its context must not take the record with it.
-func (x *exchange) record() {
-	if x.h.ledger == nil || len(x.attempts) == 0 {
-		return
-	}
-	entries := make([]accounting.Entry, 0, len(x.attempts))
-	for i := range x.attempts {
-		x.attempts[i].id = newID()
-		entries = append(entries, x.entry(i))
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), 10*time.Second)
-	defer cancel()
-	if err := x.h.ledger.Record(ctx, entries); err != nil {
-		x.h.logger.Error("ledger did not take a record", zap.String("request_id", x.id), zap.Int("attempts", len(entries)), zap.Error(err))
 	}
 }
 
