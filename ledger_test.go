@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -173,6 +174,52 @@ func TestBothAttemptsOfARaceAreSettled(t *testing.T) {
 			t.Errorf("%q, want %q", l.log, want)
 		}
 	})
+}
+
+// endWatcher fails the test when the end of an answer is written before the ledger has the attempt.
+type endWatcher struct {
+	*httptest.ResponseRecorder
+	t    *testing.T
+	l    *journalLedger
+	end  string
+	seen bool
+}
+
+func (w *endWatcher) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), w.end) {
+		w.seen = true
+		if w.l.mu.Lock(); len(w.l.final) != 1 {
+			w.t.Errorf("the client has %q, and the ledger %q", b, w.l.log)
+		}
+		w.l.mu.Unlock()
+	}
+	return w.ResponseRecorder.Write(b)
+}
+
+func TestWhatTheClientHasTheLedgerHasToo(t *testing.T) {
+	unended := strings.TrimSuffix(chatStream, chatDone)
+	for name, c := range map[string]struct {
+		answer          answer
+		path, body, end string
+	}{
+		"unary":               {respond(200, chatAnswer), chatPath, ask("m"), "hello"},
+		"stream":              {stream(chatStream), chatPath, askStream("m"), "[DONE]"},
+		"translated stream":   {stream(chatStream), "/v1/messages", `{"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}`, "message_stop"},
+		"stream without DONE": {stream(unended), "/v1/messages", `{"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}`, "message_stop"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t, withProvider("one", c.answer), withModel("m", "one/x"))
+			w := &endWatcher{ResponseRecorder: httptest.NewRecorder(), t: t, l: journaled(t, g), end: c.end}
+			if err := g.serve(w, newRequest(http.MethodPost, c.path, strings.NewReader(c.body))); err != nil || w.Code != 200 || !w.seen {
+				t.Errorf("%v %d %s", err, w.Code, w.Body)
+			}
+			for _, e := range w.l.final {
+				if e.Certainty != accounting.Reported || e.Usage.Output != 5 || e.Status != 200 {
+					t.Errorf("the entry is %+v", e)
+				}
+			}
+		})
+	}
 }
 
 // startable is a ledger that has to be opened.
