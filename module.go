@@ -185,6 +185,7 @@ func (h *Handler) Cleanup() error {
 	if caddy.Exiting() {
 		underway.end(exitPatience)
 	}
+	h.delist()
 	var errs []error
 	for _, r := range h.held {
 		_, err := r.pool.Delete(r.key)

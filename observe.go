@@ -86,6 +86,38 @@ func (c targetsHealthy) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
+// ledgerStatus reports the ledgers when a scrape asks for them.
+type ledgerStatus struct{ queued, available *prometheus.Desc }
+
+var ledgerCollector = ledgerStatus{
+	prometheus.NewDesc("caddy_llm_gateway_ledger_queue_length", "Entries that wait to be written to the storage of ledgers.", nil, nil),
+	prometheus.NewDesc("caddy_llm_gateway_ledger_available", "Whether the storage of all ledgers takes entries (1) or not (0).", nil, nil),
+}
+
+func (c ledgerStatus) Describe(ch chan<- *prometheus.Desc) { ch <- c.queued; ch <- c.available }
+
+func (c ledgerStatus) Collect(ch chan<- prometheus.Metric) {
+	var queued int64
+	available, any := 1.0, false
+	for _, l := range liveLedgers() {
+		m, ok := l.(accounting.Monitored)
+		if !ok {
+			continue
+		}
+		s := m.Status()
+		queued += s.Pending
+		any = true
+		if s.Err != nil {
+			available = 0
+		}
+	}
+	if !any {
+		return
+	}
+	ch <- prometheus.MustNewConstMetric(c.queued, prometheus.GaugeValue, float64(queued))
+	ch <- prometheus.MustNewConstMetric(c.available, prometheus.GaugeValue, available)
+}
+
 // metrics is the handler's access to the collectors.
 type metrics struct{ inFlight prometheus.Gauge }
 
@@ -94,7 +126,7 @@ func newMetrics(reg *prometheus.Registry) (*metrics, error) {
 	c := &collectors
 	for _, x := range []prometheus.Collector{
 		c.requests, c.errors, c.attempts, c.fallbacks, c.tokens, c.cost, c.interrupted,
-		c.duration, c.ttft, c.overhead, c.inFlight, healthCollector,
+		c.duration, c.ttft, c.overhead, c.inFlight, healthCollector, ledgerCollector,
 	} {
 		var already prometheus.AlreadyRegisteredError
 		if err := reg.Register(x); err != nil && !errors.As(err, &already) {
