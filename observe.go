@@ -98,7 +98,7 @@ func (c ledgerStatus) Describe(ch chan<- *prometheus.Desc) { ch <- c.queued; ch 
 
 func (c ledgerStatus) Collect(ch chan<- prometheus.Metric) {
 	var queued int64
-	available, any := 1.0, false
+	available, monitored := 1.0, false
 	for _, l := range liveLedgers() {
 		m, ok := l.(accounting.Monitored)
 		if !ok {
@@ -106,12 +106,12 @@ func (c ledgerStatus) Collect(ch chan<- prometheus.Metric) {
 		}
 		s := m.Status()
 		queued += s.Pending
-		any = true
+		monitored = true
 		if s.Err != nil {
 			available = 0
 		}
 	}
-	if !any {
+	if !monitored {
 		return
 	}
 	ch <- prometheus.MustNewConstMetric(c.queued, prometheus.GaugeValue, float64(queued))
