@@ -116,7 +116,8 @@ type attempt struct {
 	entered      bool
 	priceVersion string // when it was sent
 	dropped      []string
-	run          *runner // in a race of two attempts
+	run          *runner                // in a race of two attempts
+	budget       *balancing.RetryBudget // that the attempt draws on; nil once its outcome is known
 }
 
 // randomness seeds a generator per processor from the system: ids have to be unique, not secret, and asking the system for
