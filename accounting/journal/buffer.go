@@ -99,14 +99,23 @@ func (j *Journal) flush() {
 	if !j.onDisk || j.buffer.entries() == 0 {
 		return
 	}
-	var stay []kept
+	var stay, moved []kept
 	for _, k := range j.buffer.take(j.buffer.entries()) {
 		b := append(make([]byte, headerSize, headerSize+len(k.record)), k.record...)
-		if j.writeRecord(b, k.segment, k.offset, false) != nil {
+		if j.writeRecord(b, k.segment != nil, false) != nil {
 			stay = append(stay, k)
 			continue
 		}
 		j.pending.Add(-1) // it counted in memory already
+		if k.segment != nil {
+			moved = append(moved, k)
+		}
 	}
 	j.buffer.put(stay...)
+	if len(moved) == 0 || j.syncer.wait() != nil {
+		return
+	}
+	for _, k := range moved {
+		j.finish(k.segment, k.offset)
+	}
 }

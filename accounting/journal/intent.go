@@ -85,7 +85,7 @@ func (j *Journal) write(b []byte, size int, kind, flags byte, wait bool) (*segme
 				sealRegion(b, s.id, offset, size, kind, flags)
 				if _, err := s.file.WriteAt(b, offset); err != nil {
 					j.finish(s, offset) // some of it may be there
-					j.broken(s, err)
+					j.retire(s, err)
 					return nil, 0, err
 				}
 				j.touch(s)
@@ -132,7 +132,7 @@ func (i *intent) Settle(e *accounting.Entry) {
 			j.ready(i.segment, i.offset)
 			return
 		}
-		j.broken(i.segment, err)
+		j.retire(i.segment, err)
 	}
 	*b = appendEntry((*b)[:headerSize], e)
 	j.record(*b, i.segment, i.offset)
@@ -161,31 +161,34 @@ func (i *intent) Withdraw() {
 // record keeps an entry whose record is in b after room for a header, on disk or else in memory. It takes the place of the
 // intent at an offset of old, if there is one.
 func (j *Journal) record(b []byte, old *segment, offset int64) {
-	if err := j.writeRecord(b, old, offset, true); err != nil {
+	if err := j.writeRecord(b, old != nil, true); err != nil {
 		j.enqueue(kept{record: slices.Clone(b[headerSize:]), segment: old, offset: offset})
 		poke(j.keep)
+		return
+	}
+	// Both may not be lost.
+	if old != nil && j.syncer.wait() == nil {
+		j.finish(old, offset)
 	}
 }
 
-// writeRecord writes a region of its own for an entry.
-func (j *Journal) writeRecord(b []byte, old *segment, offset int64, wait bool) error {
-	var moved byte
-	if old != nil {
-		moved = flagMoved
+// writeRecord writes a region of its own for an entry, whose intent may be in another one.
+func (j *Journal) writeRecord(b []byte, moved, wait bool) error {
+	var flags byte
+	if moved {
+		flags = flagMoved
 	}
-	s, at, err := j.write(b, align(len(b)), kindRecord, moved, wait)
-	if err == nil && j.options.Durability == Power {
-		if err = j.syncer.wait(); err != nil {
-			j.finish(s, at)
-		}
-	}
+	s, at, err := j.write(b, align(len(b)), kindRecord, flags, wait)
 	if err != nil {
 		return err
 	}
-	j.ready(s, at)
-	if old != nil {
-		j.finish(old, offset)
+	if j.options.Durability == Power {
+		if err = j.syncer.wait(); err != nil {
+			j.finish(s, at)
+			return err
+		}
 	}
+	j.ready(s, at)
 	return nil
 }
 
@@ -235,7 +238,7 @@ func (j *Journal) Record(ctx context.Context, entries []accounting.Entry) error 
 }
 
 func (j *Journal) recordOne(b []byte) error {
-	err := j.writeRecord(b, nil, 0, true)
+	err := j.writeRecord(b, false, true)
 	if err == nil {
 		return nil
 	}

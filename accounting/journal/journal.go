@@ -171,6 +171,7 @@ func Open(o Options) (*Journal, error) {
 		keep: make(chan struct{}, 1), written: make(chan struct{}, 1),
 		closing: make(chan struct{}), pumping: make(chan struct{}),
 	}
+	j.syncer.io = make(chan struct{}, 1)
 	j.pump.init(j)
 	if j.onDisk {
 		if err := j.openFiles(); err != nil {

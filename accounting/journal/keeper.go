@@ -164,8 +164,8 @@ func (j *Journal) rotate(full *segment, wait bool) error {
 	}
 }
 
-// broken takes a segment out of use that cannot be written.
-func (j *Journal) broken(s *segment, err error) {
+// retire takes a segment out of use that cannot be written.
+func (j *Journal) retire(s *segment, err error) {
 	s.seal()
 	j.mu.Lock()
 	if j.current.Load() == s {
@@ -175,7 +175,7 @@ func (j *Journal) broken(s *segment, err error) {
 		}
 	}
 	j.mu.Unlock()
-	if s.broken.Swap(true) {
+	if s.failed.Swap(true) {
 		return
 	}
 	j.log.Error("the ledger's journal cannot be written", zap.String("file", s.path()), zap.Error(err))
@@ -207,7 +207,11 @@ func (j *Journal) drop(s *segment, finished bool) {
 	var err error
 	j.syncer.exclusively(func() {
 		s.closed = true
-		err = s.file.Close()
+		if s.dirty.Swap(false) {
+			// Somebody may rely on it, and the removal of a file is not durable at once.
+			err = s.file.Sync()
+		}
+		err = errors.Join(err, s.file.Close())
 	})
 	if finished {
 		s.folder.segments.Add(-1)

@@ -129,28 +129,30 @@ func (j *Journal) recoverSegment(dir *folder, name string, f *found, moved map[s
 
 // scan looks for regions in the content b of a segment.
 func (j *Journal) scan(s *segment, b []byte, f *found, moved map[string]bool) (intents []kept, err error) {
-	for at := int64(unit); at+unit <= s.size; {
+	end := int64(unit) // of the last region
+	astray := false    // something was torn since
+	for at := end; at+unit <= s.size; {
 		r, ok := parseRegion(b[at:], s.id, at, s.size)
 		if !ok {
-			at = s.skip(b, at, f)
+			var state state
+			if at, state = s.skip(b, at, end, astray); state != whole {
+				s.count(state, f)
+				astray = true
+			}
 			continue
 		}
-		body := b[at : at+int64(r.size)]
 		offset := at
 		at += int64(r.size)
+		end, astray = at, false
 		if r.done {
 			continue
 		}
-		record := r.payload(body)
-		whole := record != nil
-		outcome := record
-		if whole && r.kind == kindIntent {
-			outcome, whole = r.outcome(body)
+		outcome, state := r.payload(b[offset:at], offset)
+		lost := state != whole
+		if !lost && r.kind == kindIntent {
+			outcome, state = r.outcome(b[offset:at], offset)
 		}
-		if !whole {
-			s.broke(torn(body, offset), f)
-		}
-		if record == nil {
+		if s.count(state, f); lost {
 			continue
 		}
 		s.live.Add(1)
@@ -171,27 +173,33 @@ func (j *Journal) scan(s *segment, b []byte, f *found, moved map[string]bool) (i
 	return intents, nil
 }
 
-// skip steps over what is no region, from an offset to the next unit that may be one, or behind the last.
-func (s *segment) skip(b []byte, at int64, f *found) int64 {
+// skip steps over what is no region, from an offset to the next unit that may be one. A region that was torn without its header
+// is seen first where a sector begins, since a header is written with what follows it, but not where the last region ended,
+// because its header would be there. More of it may follow: it is astray.
+func (s *segment) skip(b []byte, at, end int64, astray bool) (next int64, _ state) {
 	if isZero(b[at : at+unit]) {
-		return at + unit
+		return at + unit, whole
 	}
-	// The rest of a region whose first sector is missing begins with a sector.
-	s.broke(at%sectorSize == 0, f)
+	found := damaged
+	if astray || at%sectorSize == 0 && at != end {
+		found = torn
+	}
 	for at += unit; at+unit <= s.size && !isZero(b[at:at+unit]); at += unit {
 		if _, ok := parseRegion(b[at:], s.id, at, s.size); ok {
 			break
 		}
 	}
-	return at
+	return at, found
 }
 
-// broke counts a place that cannot be read.
-func (s *segment) broke(torn bool, f *found) {
-	if torn {
+// count counts places that cannot be read.
+func (s *segment) count(state state, f *found) {
+	switch state {
+	case whole:
+	case torn:
 		f.torn++
-		return
+	case damaged:
+		f.damaged++
+		s.damaged = true
 	}
-	f.damaged++
-	s.damaged = true
 }

@@ -93,13 +93,13 @@ func parseRegion(b []byte, segment uint64, offset, limit int64) (r region, ok bo
 	return r, ok
 }
 
-// payload is the intent or record of a region with its header, or nil when it is damaged.
-func (r *region) payload(b []byte) []byte {
+// payload is the intent or record of a region with its header, or nil.
+func (r *region) payload(b []byte, offset int64) ([]byte, state) {
 	p := b[headerSize : headerSize+r.length]
 	if crc32.Checksum(p, castagnoli) != order.Uint32(b[28:]) {
-		return nil
+		return nil, broken(b[:headerSize+r.length], offset)
 	}
-	return p
+	return p, whole
 }
 
 // sealOutcome writes the header of an outcome before its record, for which the first [outcomeSize] bytes of b were left
@@ -111,23 +111,25 @@ func sealOutcome(b []byte) {
 	order.PutUint32(b[12:], crc32.Checksum(b[:12], castagnoli))
 }
 
-// outcome is the record of the outcome in an intent's region b. Without one it is nil, and whole says whether that is
-// because none was ever begun.
-func (r *region) outcome(b []byte) (record []byte, whole bool) {
+// outcome is the record of the outcome in an intent's region b. Without one it is nil, and state says why.
+func (r *region) outcome(b []byte, offset int64) (record []byte, state state) {
 	at := outcomeOffset(r.length)
 	if r.size-at < outcomeSize {
-		return nil, true
+		return nil, whole
 	}
-	b = b[at:r.size]
+	b, offset = b[at:r.size], offset+int64(at)
+	if isZero(b) {
+		return nil, whole
+	}
 	n := int(order.Uint32(b[4:]))
 	if order.Uint32(b) != outcomeMagic || order.Uint32(b[12:]) != crc32.Checksum(b[:12], castagnoli) || n > len(b)-outcomeSize {
-		return nil, isZero(b)
+		return nil, broken(b[:outcomeSize], offset)
 	}
 	record = b[outcomeSize : outcomeSize+n]
 	if crc32.Checksum(record, castagnoli) != order.Uint32(b[8:]) {
-		return nil, false
+		return nil, broken(b[:outcomeSize+n], offset)
 	}
-	return record, true
+	return record, whole
 }
 
 // segmentHeader is the first unit of a segment.
@@ -157,15 +159,25 @@ func isZero(b []byte) bool {
 	return len(b) == 0 || b[0] == 0 && bytes.Equal(b[:len(b)-1], b[1:])
 }
 
-// torn says whether b, which begins at an offset of its file and cannot be read, looks like a write that a loss of power cut
-// short: disks write whole sectors, so some sector of it is still zero. If none is, something has damaged it later.
-func torn(b []byte, offset int64) bool {
+// state is what became of something that was written.
+type state int
+
+const (
+	whole   state = iota
+	torn          // it was never whole
+	damaged       // it was whole once, or so it seems
+)
+
+// broken says what is the matter with something that begins at an offset of its file and cannot be read. Disks write whole
+// sectors, so a write that a loss of power cut short left some sector as it was before: zero. If none is, something has damaged
+// it later.
+func broken(b []byte, offset int64) state {
 	for len(b) > 0 {
 		n := min(int(sectorSize-offset%sectorSize), len(b))
 		if isZero(b[:n]) {
-			return true
+			return torn
 		}
 		b, offset = b[n:], offset+int64(n)
 	}
-	return false
+	return damaged
 }

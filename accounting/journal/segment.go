@@ -34,7 +34,7 @@ type segment struct {
 	next   atomic.Int64 // where the next region begins
 	live   atomic.Int64 // regions that are not done
 	dirty  atomic.Bool  // something was written since the last sync began
-	broken atomic.Bool  // it could not be written once
+	failed atomic.Bool  // it could not be written once
 
 	// ready has a bit for every unit at which a region begins that waits for the sink.
 	ready  []atomic.Uint64
@@ -158,13 +158,13 @@ func (s *segment) read(offset int64, b []byte) (accounting.Entry, []byte, error)
 	if err != nil {
 		return accounting.Entry{}, b, err
 	}
-	record := r.payload(b)
-	if record == nil {
+	record, state := r.payload(b, offset)
+	if state != whole {
 		return accounting.Entry{}, b, errRecord
 	}
 	unknown := false
 	if r.kind == kindIntent {
-		outcome, _ := r.outcome(b)
+		outcome, _ := r.outcome(b, offset)
 		switch {
 		case outcome != nil:
 			record = outcome

@@ -12,7 +12,7 @@ type syncer struct {
 	next    *round // the one that begins after the one that runs; nil if nobody waits for it
 	running bool
 
-	io sync.Mutex // held while files are synced or closed
+	io chan struct{} // of capacity one, and full while files are synced or closed
 }
 
 // round is one sync that some wait for.
@@ -68,8 +68,8 @@ func (s *syncer) wait() error {
 // sync syncs what is dirty. A segment that cannot be synced takes no more regions: what of it reached the disk is not
 // known, and trying again would not tell.
 func (s *syncer) sync() error {
-	s.io.Lock()
-	defer s.io.Unlock()
+	s.io <- struct{}{}
+	defer func() { <-s.io }()
 	s.mu.Lock()
 	dirty := s.dirty
 	s.dirty = nil
@@ -90,7 +90,7 @@ func (s *syncer) sync() error {
 
 // exclusively calls f while no file is synced.
 func (s *syncer) exclusively(f func()) {
-	s.io.Lock()
-	defer s.io.Unlock()
+	s.io <- struct{}{}
+	defer func() { <-s.io }()
 	f()
 }
