@@ -261,7 +261,7 @@ func TestSumsOfRollUpsAreSumsOfRows(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := d.foldGroup(t.Context(), single, horizon); err != nil {
+				if err := d.foldGroup(t.Context(), small, horizon); err != nil {
 					t.Fatal(err)
 				}
 			}
