@@ -81,10 +81,12 @@ type Options struct {
 	bufferCount int
 	bufferBytes int64
 	queue       int64
+	hollowAbove int64 // bytes of files from which on they are given holes
 }
 
 func (o *Options) fill() {
 	setDefault(&o.MaxSize, 1<<30)
+	setDefault(&o.hollowAbove, o.MaxSize/4)
 	setDefault(&o.Window, 50*time.Millisecond)
 	setDefault(&o.segmentSize, 4<<20)
 	setDefault(&o.bufferCount, 10_000)

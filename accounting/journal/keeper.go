@@ -200,6 +200,7 @@ func (j *Journal) tidy() {
 			j.leave(s.folder)
 		}
 	}
+	j.hollow()
 }
 
 // drop closes a segment and, when it is finished, removes its file or puts it aside.

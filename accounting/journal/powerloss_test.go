@@ -46,7 +46,7 @@ func workload(t *testing.T, d Durability, seed uint64) *simulated {
 	fs.slow = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, Options{
-			Dir: "/j", Durability: d, files: fs, segmentSize: 16 << 10,
+			Dir: "/j", Durability: d, files: fs, segmentSize: 16 << 10, hollowAbove: 1 + int64(seed%2)<<30,
 			Sink: &noting{fs: fs, r: rand.New(rand.NewPCG(seed, 0))},
 		})
 		var wg sync.WaitGroup
