@@ -233,7 +233,7 @@ func (j *Journal) Stats() Stats {
 		Pending: j.pending.Load(), InFlight: j.flying.Load(), Bytes: j.bytes.Load(),
 		Buffered: j.buffer.count(), Rejected: j.pump.rejected.Load(),
 	}
-	s.SinkError, s.SinkErrorSince = j.pump.failing()
+	s.SinkErrorSince, s.SinkError = j.pump.failing()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s.DiskError, s.DiskErrorSince = j.trouble, j.since

@@ -255,6 +255,7 @@ func benchmark(b *testing.B, d Durability, parallel bool) {
 		i.Settle(&outcome)
 	}
 	b.ReportAllocs()
+	b.ResetTimer()
 	if parallel {
 		b.SetParallelism(16)
 		b.RunParallel(func(pb *testing.PB) {

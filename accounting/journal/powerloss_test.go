@@ -100,10 +100,21 @@ func TestALossOfPowerTakesNoMoreThanWasPromised(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 99))
 				for range losses {
 					n := 1 + r.IntN(len(before.log))
-					checkLoss(t, d, before.log[:n], before.lose(n, r))
+					checkLoss(t, d, before.log[:n], before.lose(n, []float64{0, 0.3, 0.7, 0.95}[r.IntN(4)], r))
 				}
 			}
 		})
+	}
+}
+
+func TestTheEndOfTheProcessTakesNothing(t *testing.T) {
+	for seed := range uint64(10) {
+		before := workload(t, Process, seed)
+		r := rand.New(rand.NewPCG(seed, 98))
+		for range 20 {
+			n := 1 + r.IntN(len(before.log))
+			checkLoss(t, Power, before.log[:n], before.lose(n, 1, r))
+		}
 	}
 }
 
