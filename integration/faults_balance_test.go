@@ -62,6 +62,14 @@ func TestFaults_T24_RandomFailuresOfTheOnlyTarget(t *testing.T) {
 				answers := r.load(n, 8, r.mixed("p/x"))
 				bad, _ := faultBad(answers)
 				attempts := float64(up.Len()) / float64(n)
+				ejected := 0
+				for i := range answers {
+					if answers[i].tries() == 0 {
+						ejected++
+					}
+				}
+				f.must(ejected == 0, "the last one is never ejected", "%d requests were not sent", ejected)
+				f.must(bad <= n*faultN(50, 45)/100, "half succeed, and some of the rest", "%s errors", faultPercent(bad, n))
 				floor := 10 / float64(n) // that many are granted in each span, and on average they cost more than one
 				f.must(attempts <= 1.2+floor, "budget", "%.3f×", attempts)
 				var refused []time.Duration

@@ -134,8 +134,8 @@ func (r *faultRig) site(options string) string {
 func (r *faultRig) start(options string) *faultRig {
 	r.Helper()
 	faultBooks.reset()
-	r.c = gwStart(r.T, r.site(options))
 	r.caught()
+	r.c = gwStart(r.T, r.site(options))
 	r.c.get("/v1/models")
 	r.c.adminGet("/llm_gateway/targets")
 	r.idle()
@@ -145,10 +145,10 @@ func (r *faultRig) start(options string) *faultRig {
 }
 
 // caught brings what goes to Go's standard logger into the log of the test, where it is searched like everything else.
-// net/http's client writes there.
+// net/http's client writes there. It comes before the gateway, which guards the output that it finds.
 func (r *faultRig) caught() {
 	before := log.Writer()
-	log.SetOutput(r.c.log)
+	log.SetOutput(&gwMemory)
 	r.Cleanup(func() { log.SetOutput(before) })
 }
 
