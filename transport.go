@@ -51,10 +51,13 @@ func newTransport() *transport {
 			}
 			return c, err
 		},
-		TLSHandshakeTimeout:    5 * time.Second,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		ForceAttemptHTTP2:      true,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: keepAliveIdle, PingTimeout: 15 * time.Second},
+		TLSHandshakeTimeout: 5 * time.Second,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2:   true,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: keepAliveIdle, PingTimeout: 15 * time.Second,
+			MaxReceiveBufferPerStream: 512 << 10, // net/http takes 4 MiB for a client that does not read them
+		},
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    256,
 		IdleConnTimeout:        idleConnections,
