@@ -14,6 +14,7 @@ type foreign struct {
 	prefix             bool // the entry is for all names that start with its id
 	rates              accounting.FileRates
 	tiers              []accounting.FileTier
+	services           map[string]accounting.FileServiceTier
 	context, maxOutput int64
 	can                *[]string // nil when the table does not say
 	deprecated         bool
@@ -80,7 +81,7 @@ func sortTiers(m map[int64]*accounting.FileTier) []accounting.FileTier {
 
 // valid reports whether the price would be accepted.
 func (f *foreign) valid() bool {
-	p := accounting.FilePrice{FileRates: f.rates, Tiers: f.tiers}
+	p := accounting.FilePrice{FileRates: f.rates, Tiers: f.tiers, ServiceTiers: f.services}
 	_, err := p.Price()
 	return err == nil
 }
