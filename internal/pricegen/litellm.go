@@ -35,6 +35,7 @@ var litellmVendors = map[string]struct{ vendor, prefix string }{
 	"openrouter":                 {accounting.VendorOpenRouter, "openrouter/"},
 	"ovhcloud":                   {accounting.VendorOVHcloud, "ovhcloud/"},
 	"perplexity":                 {accounting.VendorPerplexity, "perplexity/"},
+	"text-completion-openai":     {accounting.VendorOpenAI, ""},
 	"together_ai":                {accounting.VendorTogether, "together_ai/"},
 	"vertex_ai":                  {accounting.VendorVertex, "vertex_ai/"},
 	"vertex_ai-anthropic_models": {accounting.VendorVertex, "vertex_ai/"},
