@@ -68,18 +68,6 @@ func (x *exchange) teach(a *attempt) {
 	}
 }
 
-// price is what the target cost when the attempt was sent; nil when that is unknown.
-func (a *attempt) price() *accounting.Price {
-	if a.target.price == nil {
-		return nil
-	}
-	p, ok := a.target.price.Price(a.start)
-	if !ok {
-		return nil
-	}
-	return p
-}
-
 // priced reports whether the cost of the attempt is known. A provider on the user's own machines costs nothing.
 func (a *attempt) priced() bool {
 	if a.target.provider.defaults.Local || a.certainty == accounting.Void {
@@ -152,7 +140,8 @@ func (x *exchange) entry(i int) accounting.Entry {
 		Key: k.value("key"), User: k.value("user"), Team: k.value("team"), Tags: k.tags(),
 		Provider: a.target.provider.name, Dialect: string(a.dialect), Model: x.route.name, UpstreamModel: a.target.model,
 		AnsweredModel: cleanLabel(a.obs.Model, maxModelName), ProviderRequestID: a.requestID,
-		Usage: a.usage, Certainty: a.certainty, Cost: a.cost, Priced: a.priced(), PriceVersion: x.h.book.Version(),
+		Usage: a.usage, Certainty: a.certainty, Cost: a.cost, Priced: a.priced(), PriceVersion: a.target.book.Version(),
+		Tier:   accounting.ServiceTier(a.obs.ServiceTier),
 		Status: a.status, Stream: x.head.Stream, Latency: a.latency.Round(time.Microsecond), TimeToFirstToken: a.ttft.Round(time.Microsecond),
 	}
 	if a.fault != nil {
