@@ -124,6 +124,19 @@ func (r *Rates) field(c Class) *int64 {
 	}[c]
 }
 
+// FallsBack returns the class whose price another has because it has none of its own or the same.
+func (r *Rates) FallsBack(c Class) (Class, bool) {
+	whole := wholes[c]
+	nano, ok := r.Get(c)
+	if m, is := media[c]; is {
+		if own, known := r.Get(m); known && own != r.Input {
+			whole = m
+		}
+	}
+	of, known := r.Get(whole)
+	return whole, whole != c && ok && known && of == nano
+}
+
 // overlay sets every price that x knows, except those of classes in skip.
 func (r *Rates) overlay(x *Rates, skip Classes) {
 	for c := range numClasses {
@@ -176,13 +189,7 @@ func (r *Rates) describe() string {
 	var b strings.Builder
 	for c := range numClasses {
 		nano, ok := r.Get(c)
-		whole, known := r.Get(wholes[c])
-		if m, is := media[c]; is && known {
-			if of, _ := r.Get(m); of != r.Input {
-				whole = of
-			}
-		}
-		if !ok || wholes[c] != c && known && nano == whole {
+		if _, part := r.FallsBack(c); part || !ok {
 			continue
 		}
 		if b.Len() > 0 {

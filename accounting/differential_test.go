@@ -266,3 +266,57 @@ func roundHalfUp(r *big.Rat) *big.Int {
 	x := new(big.Rat).Add(r, big.NewRat(1, 2))
 	return new(big.Int).Quo(x.Num(), x.Denom())
 }
+
+// TestServiceTiersAgreeWithTheTableTheyCameFrom computes every cost of the grid that a service tier has a price for, in
+// every tier of every model, twice.
+func TestServiceTiersAgreeWithTheTableTheyCameFrom(t *testing.T) {
+	if os.Getenv("LLMGATEWAY_PRICES") == "" {
+		t.Skip("set LLMGATEWAY_PRICES to the folder of the raw price tables to compare with them")
+	}
+	book, err := accounting.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := rawLitellm(t)
+	at := time.Date(2026, 8, 21, 12, 0, 0, 0, time.UTC)
+	tiers, compared := 0, 0
+	for vendor := range rawLitellmPrefixes {
+		for _, name := range book.Models(vendor) {
+			x := book.Explain("", vendor, name)
+			p, ok := x.Model.Price(at)
+			if !ok {
+				continue
+			}
+			for _, tier := range p.ServiceTiers() {
+				s, _ := p.For(tier)
+				raw, ok := table.rates(found{x}, []string{name}, tier, at)
+				if !ok {
+					t.Errorf("the table has no %s price of %s/%s", tier, vendor, name)
+					continue
+				}
+				tiers++
+				compared += compareTier(t, vendor+"/"+name+" "+tier, s, raw)
+			}
+		}
+	}
+	t.Logf("%d costs in %d service tiers compared", compared, tiers)
+	if tiers < 70 {
+		t.Errorf("only %d service tiers compared", tiers)
+	}
+}
+
+// compareTier returns how many costs it compared.
+func compareTier(t *testing.T, name string, s *accounting.Price, raw *rawRates) (n int) {
+	t.Helper()
+	for _, u := range grid() {
+		// The other tables' prices of searches and whole requests do not depend on the tier.
+		if u.WebSearches > 0 || !s.Covers(u) {
+			continue
+		}
+		n++
+		if got, want := int64(s.Cost(u)), raw.cost(&u); got != want {
+			t.Errorf("%s: %+v costs %d nano-dollars, by the table %d", name, u, got, want)
+		}
+	}
+	return n
+}

@@ -76,6 +76,9 @@ func (l *lineParser) pair(word, value string) error {
 		if l.service != "" {
 			tiers = &l.tier.Tiers
 		}
+		if slices.ContainsFunc(*tiers, func(t FileTier) bool { return t.Above == n }) {
+			return fmt.Errorf("above %d already specified", n)
+		}
 		*tiers = append(*tiers, FileTier{Above: n})
 		l.rates = &(*tiers)[len(*tiers)-1].FileRates
 		return nil

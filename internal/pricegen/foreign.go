@@ -67,6 +67,19 @@ func dropZeros(r *accounting.FileRates) {
 	}
 }
 
+// dropSame removes parts that cost what their whole does, so that above a threshold they go on doing so: the additional
+// tables write most of them out once, and not for every threshold.
+func dropSame(r *accounting.FileRates) {
+	for part, whole := range map[accounting.Class]accounting.Class{
+		accounting.ClassInputAudio: accounting.ClassInput, accounting.ClassInputImage: accounting.ClassInput,
+		accounting.ClassReasoning: accounting.ClassOutput, accounting.ClassOutputAudio: accounting.ClassOutput,
+	} {
+		if *r.Field(part) == *r.Field(whole) {
+			*r.Field(part) = ""
+		}
+	}
+}
+
 // sortTiers returns tiers in ascending order.
 func sortTiers(m map[int64]*accounting.FileTier) []accounting.FileTier {
 	var list []accounting.FileTier

@@ -182,10 +182,12 @@ func (e litellmEntry) price(f *foreign) {
 		return
 	}
 	dropZeros(&f.rates)
+	dropSame(&f.rates)
 	for suffix, name := range litellmServiceTiers {
 		var s accounting.FileServiceTier
 		s.FileRates, s.Tiers = e.rates(suffix)
 		dropZeros(&s.FileRates)
+		dropSame(&s.FileRates)
 		if !credible(name, &s.FileRates, &f.rates) {
 			continue
 		}
@@ -230,6 +232,7 @@ func (e litellmEntry) tieredPricing() (base accounting.FileRates, tiers []accoun
 		}
 		r, _ := entry.rates("")
 		dropZeros(&r)
+		dropSame(&r)
 		if start := int64(span[0]); start > 0 {
 			byStart[start] = &accounting.FileTier{Above: start, FileRates: r}
 		} else {
