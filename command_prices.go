@@ -108,6 +108,7 @@ type priceQuery struct {
 	// others are what a question may name besides: kinds and price lists.
 	others   []priceSource
 	provider *priceSource // that --provider names
+	vendors  []string     // that the book has a price list of
 	now      time.Time
 }
 
@@ -151,7 +152,8 @@ func newPriceQuery(config []byte, provider string) (*priceQuery, error) {
 	for _, kind := range kindNames() {
 		q.others = append(q.others, kindSource(kind, kind))
 	}
-	for _, v := range q.book.Vendors() {
+	q.vendors = q.book.Vendors()
+	for _, v := range q.vendors {
 		q.others = append(q.others, priceSource{name: v, vendor: v})
 	}
 	if provider != "" {
@@ -260,6 +262,7 @@ func (q *priceQuery) at(s priceSource, model string) priceAnswer {
 	if s.name != "" {
 		a.Model = s.name + "/" + model
 	}
+	a.listed = slices.Contains(q.vendors, x.Vendor)
 	if x.Model != nil {
 		a.fill(x.Model, q.now)
 	}

@@ -23,6 +23,8 @@ type priceAnswer struct {
 	Prices      []answeredPrice        `json:"prices,omitempty"`
 	Explanation accounting.Explanation `json:"why"`
 	Nearest     []string               `json:"nearest,omitempty"`
+
+	listed bool // the book has a price list of the vendor
 }
 
 // answeredPrice is one price and when it applies.
@@ -197,7 +199,7 @@ func (a *priceAnswer) why() string {
 		if !a.Priced {
 			b.WriteString("; it has no price")
 		}
-	case x.Vendor == "" && a.Provider != "":
+	case a.Provider != "" && !a.listed:
 		fmt.Fprintf(&b, "no price line matches, and the book has no price list for %s", a.Provider)
 	case x.Vendor == "":
 		b.WriteString("no price line matches, and no price list has it")
