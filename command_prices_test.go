@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,6 +143,39 @@ func TestThePricesCommandExplainsWhatIsWrong(t *testing.T) {
 	} {
 		if _, code, err := runPricesCommand(t, tc.files, tc.args...); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%v: status %d, error %v; want one with %q", tc.args, code, err, tc.want)
+		}
+	}
+}
+
+func TestTheDocumentationSaysWhichKindsHavePrices(t *testing.T) {
+	q, err := newPriceQuery(nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("docs/prices.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string][]string{}
+	for _, kind := range kindNames() {
+		if kind == "scripted" {
+			continue // of the tests
+		}
+		s := kindSource(kind, kind)
+		prices := "none"
+		switch {
+		case s.local:
+			prices = "free"
+		case slices.ContainsFunc(q.book.Models(s.vendor), func(m string) bool { return q.at(s, m).Priced }):
+			prices = "in the book"
+		}
+		for line := range strings.Lines(string(text)) {
+			if kinds, what, ok := strings.Cut(strings.TrimPrefix(line, "| "), " | "); ok && slices.Contains(strings.Fields(kinds), kind) && strings.HasPrefix(what, prices) {
+				rows[kind] = append(rows[kind], prices)
+			}
+		}
+		if len(rows[kind]) != 1 {
+			t.Errorf("prices of %s: %s, which the documentation says %d times", kind, prices, len(rows[kind]))
 		}
 	}
 }

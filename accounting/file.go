@@ -42,6 +42,8 @@ type FileSource struct {
 	Revision string `json:"revision,omitempty"`
 	Date     string `json:"date"`
 	License  string `json:"license"`
+	// Copyright is the notice that goes with what was taken from the table.
+	Copyright string `json:"copyright,omitempty"`
 }
 
 // FileVendor is the price list of one vendor.

@@ -84,6 +84,15 @@ func generate(t *testing.T) map[string]accounting.FileModel {
 	if err := json.Unmarshal(data, &f); err != nil {
 		t.Fatal(err)
 	}
+	notice, err := os.ReadFile("../../NOTICE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range f.Sources {
+		if s.Copyright == "" || s.License != "MIT" || !bytes.Contains(notice, []byte(s.Copyright)) {
+			t.Errorf("the notice of %s is kept neither in the file nor in NOTICE: %+v", s.Name, s)
+		}
+	}
 	models := map[string]accounting.FileModel{}
 	for _, v := range f.Vendors {
 		for _, m := range v.Models {
