@@ -42,6 +42,7 @@ Caddyfile and use 'caddy run'.
 			cmd.Flags().BoolP("access-log", "", false, "Enable the access log")
 			cmd.Flags().BoolP("debug", "v", false, "Enable verbose debug logs")
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(runGateway)
+			cmd.AddCommand(pricesCommand())
 		},
 	})
 }

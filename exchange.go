@@ -218,6 +218,9 @@ func (x *exchange) plan() error {
 			Message: "no target of the model " + strconv.Quote(name) + " may be used: its price limit excludes them all",
 		}
 	}
+	if err := x.dropUnpriced(); err != nil {
+		return err
+	}
 	limit := x.route.request
 	if x.head.Stream {
 		limit = x.route.stream

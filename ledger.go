@@ -98,7 +98,7 @@ func putEntry(e *accounting.Entry) {
 
 // intend makes an attempt known to the ledger before it leaves. An error means that it must not be made.
 func (x *exchange) intend(a *attempt) error {
-	a.id, a.priceVersion = newID(), x.h.book.Version()
+	a.id, a.priceVersion = newID(), a.target.book.Version()
 	journal := x.h.books.journal
 	if journal == nil {
 		return nil

@@ -66,10 +66,13 @@ type Handler struct {
 	// Who pays for a request. `user`, `team` and `key` are filled from Caddy's authentication without being named here.
 	Identify []ScopeConfig `json:"identify,omitempty"`
 
-	// Files with prices that override those of the built-in price book. The last file that prices a model wins.
+	// Files with prices that override those of the built-in price book. The last file that prices a model wins. A
+	// changed file is noticed within seconds.
 	PriceFiles []string `json:"price_files,omitempty"`
 	// Prices that override all others. The most specific pattern wins.
 	Prices []accounting.Override `json:"prices,omitempty"`
+	// Whether models without a known price are used: `allow` or `deny`. Default: `allow`.
+	Unpriced string `json:"unpriced,omitempty"`
 
 	// The largest request body in bytes. Default: 32 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
@@ -99,7 +102,7 @@ type Handler struct {
 	defaults  settings
 	scopes    []scope
 	anonymous []netip.Prefix
-	book      *accounting.Book
+	prices    *accounting.LiveBook
 	estimator *accounting.Estimator
 	books     books
 	metrics   *metrics
@@ -163,6 +166,9 @@ func (h *Handler) Validate() error {
 	}
 	if h.ModelsOnly && len(h.Models) == 0 {
 		return fmt.Errorf("models_only: there are no models, so nothing could be asked for")
+	}
+	if h.Unpriced != "" && h.Unpriced != unpricedAllow && h.Unpriced != unpricedDeny {
+		return fmt.Errorf("unpriced: %q is neither allow nor deny", h.Unpriced)
 	}
 	switch h.Errors {
 	case "", "dialect", "caddy":

@@ -144,12 +144,12 @@ func (x *exchange) rejectBody(err error) error {
 // a configuration performs no I/O.
 func (h *Handler) currentTable() *table {
 	if t := h.table.Load(); t != nil {
-		return t
+		return t.repriced()
 	}
 	h.discOnce.Do(func() {
 		t, err := h.newTable(h.discover.choose(h.providers))
 		if err != nil { // no models are configured, so there is nothing to be wrong
-			t = &table{h: h}
+			t = &table{h: h, book: h.prices.Book()}
 		}
 		h.table.Store(t)
 	})

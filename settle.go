@@ -81,18 +81,6 @@ func (x *exchange) teach(a *attempt) {
 	}
 }
 
-// price is what the target cost when the attempt was sent; nil when that is unknown.
-func (a *attempt) price() *accounting.Price {
-	if a.target.price == nil {
-		return nil
-	}
-	p, ok := a.target.price.Price(a.start)
-	if !ok {
-		return nil
-	}
-	return p
-}
-
 // priced reports whether the cost of the attempt is known. A provider on the user's own machines costs nothing.
 func (a *attempt) priced() bool {
 	if a.target.provider.defaults.Local || a.certainty == accounting.Void {
@@ -166,6 +154,7 @@ func (x *exchange) entry(a *attempt, e *accounting.Entry) {
 		Provider: a.target.provider.name, Dialect: string(a.dialect), Model: x.route.name, UpstreamModel: a.target.model,
 		AnsweredModel: cleanLabel(a.obs.Model, maxModelName), ProviderRequestID: a.requestID,
 		Usage: a.usage, Certainty: a.certainty, Cost: a.cost, Priced: a.priced(), AtRisk: a.atRisk, PriceVersion: a.priceVersion,
+		Tier:   accounting.ServiceTier(a.obs.ServiceTier),
 		Status: a.status, Stream: x.head.Stream, Latency: a.latency.Round(time.Microsecond), TimeToFirstToken: a.ttft.Round(time.Microsecond),
 	}
 	if a.fault != nil {
