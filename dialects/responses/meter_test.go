@@ -92,7 +92,24 @@ var meterStreams = []struct {
 	{name: "unknown events are nothing", stream: named(`{"type":"response.something.new"}`, `{}`, `[]`, `x`), signals: "- - - -", usage: "?", stop: "unknown"},
 	{
 		name: "impossible counts are no usage", stream: named(`{"type":"response.completed","response":{"usage":{"input_tokens":-1,"output_tokens":5}}}`),
-		signals: "t", usage: "?", stop: "end",
+		signals: "t", usage: "invalid", stop: "end",
+	},
+	{
+		name: "more read from the cache than there was is no usage", stream: named(`{"type":"response.completed","response":{"usage":{"input_tokens":1,"output_tokens":5,"input_tokens_details":{"cached_tokens":2}}}}`),
+		signals: "t", usage: "invalid", stop: "end",
+	},
+	{
+		name: "a total below its parts is no usage", stream: named(`{"type":"response.completed","response":{"usage":{"input_tokens":1,"output_tokens":5,"total_tokens":5}}}`),
+		signals: "t", usage: "invalid", stop: "end",
+	},
+	{
+		name: "reasoning beside the output where the total says so", stream: named(`{"type":"response.completed","response":{"usage":{"input_tokens":1,"output_tokens":5,"output_tokens_details":{"reasoning_tokens":4},"total_tokens":10}}}`),
+		signals: "t", usage: "in=1 out=5 reasoning=4", stop: "end",
+	},
+	{
+		name:    "pictures and sound are classes of their own",
+		stream:  named(`{"type":"response.completed","response":{"usage":{"input_tokens":100,"output_tokens":50,"input_tokens_details":{"cached_tokens":20,"image_tokens":30,"audio_tokens":10},"output_tokens_details":{"image_tokens":40,"audio_tokens":5}}}}`),
+		signals: "t", usage: "in=40 read=20 out=5 audio_in=10 image_in=30 audio_out=5 image_out=40", stop: "end",
 	},
 	{
 		name: "counts as text, with a point and in exponents", stream: named(`{"type":"response.completed","response":{"usage":{"input_tokens":"7","output_tokens":1e3,"output_tokens_details":{"reasoning_tokens":5.0},"input_tokens_details":null}}}`),
@@ -198,7 +215,7 @@ func TestMeterIdentifiesTheAnswer(t *testing.T) {
 	m.Event(sse.Event{Data: buf})
 	clear(buf) // the next event
 	m.Event(sse.Event{Data: []byte(completed)})
-	if o := m.Observation(); o.ID != "resp_1" || o.Model != "gpt-x" || o.ServiceTier != "default" {
+	if o := m.Observation(); o.ID != "resp_1" || o.Model != "gpt-x" || o.Tier != "" {
 		t.Errorf("got %+v", o)
 	}
 	m.Release()
