@@ -189,3 +189,22 @@ func TestOrdinaryDeltasAreMeteredWithoutAllocating(t *testing.T) {
 		t.Errorf("%v allocations per delta", n)
 	}
 }
+
+func TestTheTierThatIsBilledIsNoted(t *testing.T) {
+	for usage, want := range map[string]string{
+		`{"input_tokens":1,"output_tokens":1}`:                                              "",
+		`{"input_tokens":1,"output_tokens":1,"service_tier":null}`:                          "",
+		`{"input_tokens":1,"output_tokens":1,"service_tier":"standard"}`:                    "",
+		`{"input_tokens":1,"output_tokens":1,"service_tier":"batch"}`:                       "batch",
+		`{"input_tokens":1,"output_tokens":1,"service_tier":"priority"}`:                    "priority",
+		`{"input_tokens":1,"output_tokens":1,"service_tier":"standard","speed":"fast"}`:     "fast",
+		`{"input_tokens":1,"output_tokens":1,"speed":"standard","service_tier":"priority"}`: "priority",
+	} {
+		m := Codec{}.NewMeter()
+		m.Body([]byte(`{"type":"message","content":[],"usage":` + usage + `}`))
+		if got := m.Observation().Tier; got != want {
+			t.Errorf("%s: %q, want %q", usage, got, want)
+		}
+		m.Release()
+	}
+}

@@ -235,3 +235,18 @@ func TestMeterDoesNotAllocateOnDeltas(t *testing.T) {
 		}
 	}
 }
+
+func TestTheTierThatIsBilledReplacesTheOneThatWasAskedFor(t *testing.T) {
+	for _, tt := range []struct{ asked, billed, want string }{
+		{`"auto"`, `"default"`, ""}, {`"auto"`, `"priority"`, "priority"}, {`"flex"`, `"default"`, ""}, {`null`, `null`, ""}, {`"auto"`, `"scale"`, "scale"},
+	} {
+		m := Codec{}.NewMeter()
+		stream := named(`{"type":"response.created","response":{"id":"r","service_tier":`+tt.asked+`}}`,
+			`{"type":"response.completed","response":{"id":"r","status":"completed","output":[],"service_tier":`+tt.billed+`}}`)
+		dialecttest.EachFrame(t, strings.NewReader(stream), func(ev sse.Event) { m.Event(ev) })
+		if got := m.Observation().Tier; got != tt.want {
+			t.Errorf("%s, then %s: %q, want %q", tt.asked, tt.billed, got, tt.want)
+		}
+		m.Release()
+	}
+}
