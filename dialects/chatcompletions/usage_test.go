@@ -123,7 +123,9 @@ func TestUsageThatCannotBeTrueIsNoUsage(t *testing.T) {
 
 func TestUsageIsReadBackAsItWasWritten(t *testing.T) {
 	for _, want := range []conversation.Usage{
-		{}, {Input: 1, Output: 2}, {Input: 1, CacheRead: 2, CacheWrite: 3, InputAudio: 4, Output: 5, Reasoning: 6, OutputAudio: 7, WebSearches: 8},
+		{},
+		{Input: 1, Output: 2},
+		{Input: 1, CacheRead: 2, CacheWrite: 3, InputAudio: 4, Output: 5, Reasoning: 6, OutputAudio: 7, WebSearches: 8},
 		{
 			Input: 1, CacheRead: 2, CacheWrite: 3, InputAudio: 4, InputImage: 5, InputVideo: 6, CacheReadAudio: 7, CacheReadImage: 8,
 			Output: 9, Reasoning: 10, OutputAudio: 11, OutputImage: 12, WebSearches: 13,

@@ -110,16 +110,19 @@ func TestOddUsageNeverCountsForLessOrForTooMuch(t *testing.T) {
 		"a split larger than its sum":       {start: `{"input_tokens":1,"cache_creation_input_tokens":5,"cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":6},"output_tokens":1}`, invalid: true},
 		"a sum that rose without its split": {
 			`{"input_tokens":1,"cache_creation_input_tokens":10,"cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":6},"output_tokens":1}`, `{"cache_creation_input_tokens":15,"output_tokens":2}`,
-			conversation.Usage{Input: 1, CacheWrite: 9, CacheWrite1h: 6, Output: 2}, true, true, false,
+			conversation.Usage{Input: 1, CacheWrite: 9, CacheWrite1h: 6, Output: 2},
+			true, true, false,
 		},
 		"a compaction is billed beside the answer": {
 			`{"input_tokens":600,"output_tokens":1}`, `{"input_tokens":6,"output_tokens":20,"iterations":[{"type":"compaction","input_tokens":600,"output_tokens":5},{"type":"message","input_tokens":6,"output_tokens":20},{"type":"advisor_message","input_tokens":50,"output_tokens":50}]}`,
-			conversation.Usage{Input: 606, Output: 25}, true, true, false,
+			conversation.Usage{Input: 606, Output: 25},
+			true, true, false,
 		},
 		"what a compaction read and wrote is billed, too": {
 			`{"input_tokens":6,"cache_creation_input_tokens":500,"cache_creation":{"ephemeral_5m_input_tokens":500},"output_tokens":1}`,
 			`{"input_tokens":6,"cache_creation_input_tokens":0,"output_tokens":20,"iterations":[{"type":"compaction","input_tokens":3,"cache_read_input_tokens":90,"cache_creation_input_tokens":500,"cache_creation":{"ephemeral_1h_input_tokens":100},"output_tokens":5}]}`,
-			conversation.Usage{Input: 9, CacheRead: 90, CacheWrite: 400, CacheWrite1h: 100, Output: 25}, true, true, false,
+			conversation.Usage{Input: 9, CacheRead: 90, CacheWrite: 400, CacheWrite1h: 100, Output: 25},
+			true, true, false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
