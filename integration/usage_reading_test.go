@@ -145,7 +145,7 @@ func readResponsesUsage(documents []usageObject, stream bool) (r usageReading) {
 			}
 		}
 		for _, item := range response.list("output") {
-			action := usageObject(item).at("action").text("type")
+			action := item.at("action").text("type")
 			if item.text("type") == "web_search_call" && (action == "search" || action == "") {
 				searches++
 			}

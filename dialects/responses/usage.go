@@ -18,7 +18,7 @@ type report struct {
 	audioIn, imageIn     int64 // parts of input, cached or not
 	reasoning            int64 // part of output
 	audioOut, imageOut   int64 // parts of output
-	known, hasTotal      bool
+	known                bool
 }
 
 // readUsage turns a usage object into disjoint classes.
