@@ -68,7 +68,7 @@ func (x *exchange) perform(ctx context.Context, a *attempt, out outgoing) (f *pr
 		defer wd.stop()
 		f = x.call(ctx, wd, a, out)
 	} else {
-		ctx, cancel := context.WithDeadlineCause(ctx, x.deadline, errRequestTimeout)
+		ctx, cancel := x.unaryContext(ctx, a)
 		defer cancel()
 		f = x.call(ctx, nil, a, out)
 	}
@@ -256,7 +256,7 @@ func (x *exchange) contextFault(ctx context.Context) *providers.Fault {
 		return &providers.Fault{Class: providers.ClassInternal, Status: http.StatusServiceUnavailable, Message: errExit.Error(), Billed: providers.BilledUnknown}
 	case errors.Is(cause, errHedged):
 		return superseded()
-	case errors.Is(cause, errFirstToken), errors.Is(cause, errIdle), errors.Is(cause, errRequestTimeout):
+	case errors.Is(cause, errFirstToken), errors.Is(cause, errIdle), errors.Is(cause, errRequestTimeout), errors.Is(cause, errShare):
 		return &providers.Fault{Class: providers.ClassTimeout, Message: cause.Error(), Billed: providers.BilledUnknown}
 	default:
 		return left()

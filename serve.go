@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -120,6 +121,8 @@ func (x *exchange) rejectBody(err error) error {
 		})
 	case errors.Is(err, errBodySlow):
 		x.w.Header().Set("Connection", "close")
+		// Or net/http would go on to read the rest before it closes the connection.
+		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now()) // what has no deadlines has no rest either
 		return x.reject(&dialects.RequestError{
 			Status: http.StatusRequestTimeout, Code: "request_timeout",
 			Message: "the request body comes at less than 1 KiB a second",

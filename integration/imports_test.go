@@ -75,6 +75,7 @@ var importRules = []importRule{
 
 	{"accounting/ledgertest", []string{"accounting"}, "the conformance suite of a contract needs the contract"},
 	{"accounting/logledger", []string{"accounting", importsCaddy, importsCaddyfile, importsZap, importsZapcore}, "a ledger is a Caddy module; this one is a log"},
+	{"accounting/journal", []string{"accounting", importsZap, "golang.org/x/sys/unix"}, "files and locks; which database takes the entries is not its business"},
 
 	{"usertimeout", []string{importsCaddy, importsCaddyfile, importsZap, "golang.org/x/sys/unix"}, "a listener wrapper knows connections and nothing of what they carry"},
 

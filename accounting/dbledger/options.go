@@ -97,11 +97,12 @@ func (c choice[T]) String() string {
 
 func word[T any](d *caddyfile.Dispenser, to *string, c choice[T]) error {
 	var v string
+	option := d.Val()
 	if err := Once(d, to, &v); err != nil {
 		return err
 	}
-	if _, ok := c.find(v); !ok || v == "" {
-		return d.Errf("%s must be %s, not '%s'", d.Val(), c, v)
+	if _, ok := c.find(v); !ok {
+		return d.Errf("%s must be %s, not '%s'", option, c, v)
 	}
 	*to = v
 	return nil

@@ -185,11 +185,11 @@ func (p *pump) insert(ctx context.Context, b batch) error {
 	return err
 }
 
-// failing is the last error of the sink, if it has not worked since.
-func (p *pump) failing() (error, time.Time) { //nolint:revive // error-return: a pair of values, not the outcome of the call
+// failing is the last error of the sink, if it has not worked since, and when it began to fail.
+func (p *pump) failing() (since time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.err, p.since
+	return p.since, p.err
 }
 
 // sleep is false when ctx ends before.

@@ -81,10 +81,12 @@ type Options struct {
 	bufferCount int
 	bufferBytes int64
 	queue       int64
+	hollowAbove int64 // bytes of files from which on they are given holes
 }
 
 func (o *Options) fill() {
 	setDefault(&o.MaxSize, 1<<30)
+	setDefault(&o.hollowAbove, o.MaxSize/4)
 	setDefault(&o.Window, 50*time.Millisecond)
 	setDefault(&o.segmentSize, 4<<20)
 	setDefault(&o.bufferCount, 10_000)
@@ -231,7 +233,7 @@ func (j *Journal) Stats() Stats {
 		Pending: j.pending.Load(), InFlight: j.flying.Load(), Bytes: j.bytes.Load(),
 		Buffered: j.buffer.count(), Rejected: j.pump.rejected.Load(),
 	}
-	s.SinkError, s.SinkErrorSince = j.pump.failing()
+	s.SinkErrorSince, s.SinkError = j.pump.failing()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s.DiskError, s.DiskErrorSince = j.trouble, j.since

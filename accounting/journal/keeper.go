@@ -200,6 +200,7 @@ func (j *Journal) tidy() {
 			j.leave(s.folder)
 		}
 	}
+	j.hollow()
 }
 
 // drop closes a segment and, when it is finished, removes its file or puts it aside.
@@ -246,17 +247,18 @@ func (j *Journal) leave(f *folder) {
 	}
 }
 
-// syncing keeps the promise of durability Process. It sleeps while nothing is written.
+// syncing keeps the promise of durability Process. It sleeps while nothing is written. A journal that is
+// being closed may still wait for its sink for long.
 func (j *Journal) syncing() {
 	for {
 		select {
 		case <-j.written:
-		case <-j.closing:
+		case <-j.pumping:
 			return
 		}
 		select {
 		case <-time.After(syncEvery):
-		case <-j.closing:
+		case <-j.pumping:
 			return
 		}
 		if err := j.syncer.wait(); err != nil {

@@ -46,7 +46,7 @@ func workload(t *testing.T, d Durability, seed uint64) *simulated {
 	fs.slow = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, Options{
-			Dir: "/j", Durability: d, files: fs, segmentSize: 16 << 10,
+			Dir: "/j", Durability: d, files: fs, segmentSize: 16 << 10, hollowAbove: 1 + int64(seed%2)<<30,
 			Sink: &noting{fs: fs, r: rand.New(rand.NewPCG(seed, 0))},
 		})
 		var wg sync.WaitGroup
@@ -100,10 +100,21 @@ func TestALossOfPowerTakesNoMoreThanWasPromised(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 99))
 				for range losses {
 					n := 1 + r.IntN(len(before.log))
-					checkLoss(t, d, before.log[:n], before.lose(n, r))
+					checkLoss(t, d, before.log[:n], before.lose(n, []float64{0, 0.3, 0.7, 0.95}[r.IntN(4)], r))
 				}
 			}
 		})
+	}
+}
+
+func TestTheEndOfTheProcessTakesNothing(t *testing.T) {
+	for seed := range uint64(10) {
+		before := workload(t, Process, seed)
+		r := rand.New(rand.NewPCG(seed, 98))
+		for range 20 {
+			n := 1 + r.IntN(len(before.log))
+			checkLoss(t, Power, before.log[:n], before.lose(n, 1, r))
+		}
 	}
 }
 

@@ -62,9 +62,11 @@ func (p *pump) wake() {
 // run pumps until the journal is closed and everything is in the sink, or ctx ends.
 func (p *pump) run(ctx context.Context) {
 	defer close(p.j.pumping)
+	var suspects <-chan time.Time // when they are due; other work does not put it off
 	for ctx.Err() == nil {
-		var suspects <-chan time.Time
-		if len(p.suspects) > 0 {
+		if len(p.suspects) == 0 {
+			suspects = nil
+		} else if suspects == nil {
 			suspects = time.After(backoffLongest)
 		}
 		select {
@@ -72,6 +74,7 @@ func (p *pump) run(ctx context.Context) {
 			p.gather(ctx)
 		case <-p.urgent:
 		case <-suspects:
+			suspects = nil
 			p.retry(ctx, false)
 		case <-p.j.closing:
 			if p.j.pending.Load() == 0 {
@@ -180,10 +183,11 @@ func (p *pump) sync(ctx context.Context) error {
 	target := p.started.Load() + 1
 	for {
 		swept := p.swept.next()
-		if p.done.Load() >= target && p.accused.Load() == 0 {
+		if p.done.Load() < target {
+			poke(p.urgent)
+		} else if p.accused.Load() == 0 {
 			return nil
 		}
-		poke(p.urgent)
 		select {
 		case <-swept:
 		case <-ctx.Done():

@@ -58,9 +58,6 @@ type region struct {
 	done        bool
 }
 
-// room is the longest outcome that an intent of n bytes leaves space for in a region.
-func (r *region) room() int { return r.size - outcomeOffset(r.length) - outcomeSize }
-
 // sealRegion writes the header of a region before its payload, for which the first [headerSize] bytes of b were left free.
 func sealRegion(b []byte, segment uint64, offset int64, size int, kind, flags byte) {
 	payload := b[headerSize:]

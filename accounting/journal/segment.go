@@ -42,8 +42,8 @@ type segment struct {
 	closed bool         // guarded by syncer.io
 
 	// What only the keeper knows.
-	punched int64
-	seen    int64 // live regions when holes were last punched
+	punched int64 // bytes that were given up
+	seen    int64 // live regions when they were; 0: never
 
 	// What recovery found out.
 	recovered bool // regions without an outcome have an unknown one

@@ -292,8 +292,9 @@ func (f *simulatedFile) Close() error {
 
 // lose returns what is on the disk after the power was lost when the first n events had happened. Of what was not synced by
 // then, every sector has its content of some moment since, chosen by itself, and of the names that were made and removed
-// since a folder was last synced, some first ones are there.
-func (s *simulated) lose(n int, r *rand.Rand) *simulated {
+// since a folder was last synced, some first ones are there. With kept, which is the share that reached the disk, 1 is what
+// is left when only the process ended.
+func (s *simulated) lose(n int, kept float64, r *rand.Rand) *simulated {
 	after := newSimulated()
 	content := map[int]*node{}
 	unsynced := map[int][]int{} // indices of writes
@@ -318,7 +319,6 @@ func (s *simulated) lose(n int, r *rand.Rand) *simulated {
 			named = i
 		}
 	}
-	kept := []float64{0, 0.3, 0.7, 0.95, 1}[r.IntN(5)]
 	for id, writes := range unsynced {
 		cut := map[int64]int{} // by sector: writes from this one on are lost
 		for _, w := range writes {

@@ -87,14 +87,16 @@ func (d *DB) page(ctx context.Context, q *report, f accounting.Filter, from posi
 	defer rows.Close()
 	var x scanned
 	var page []located
-	for dest := append([]any{&from.id}, x.destinations()...); rows.Next(); {
+	var id int64
+	for dest := append([]any{&id}, x.destinations()...); rows.Next(); {
 		if err := rows.Scan(dest...); err != nil {
 			return nil, err
 		}
-		if err := x.finish(d.dialect); err != nil {
+		x.finish(d.dialect)
+		if x.Tags, err = decodeTags(x.tags, x.feature); err != nil {
 			return nil, err
 		}
-		page = append(page, located{x.Entry, from.id})
+		page = append(page, located{x.Entry, id})
 	}
 	return slices.Clip(page), rows.Err()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -48,7 +49,7 @@ func (d *DB) Fold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for g := range groups { // singles first: pairs never contain what singles do not
+	for g := range groups { // the small first: the others never contain what they do not
 		if err := d.foldGroup(ctx, g, horizon); err != nil {
 			return err
 		}
@@ -118,9 +119,7 @@ func (d *DB) foldSome(ctx context.Context, tx *sql.Tx, g int, horizon int64) (do
 		if err := rows.Scan(dest...); err != nil {
 			return false, err
 		}
-		if err := x.finish(d.dialect); err != nil {
-			return false, err
-		}
+		x.finish(d.dialect)
 		if err := sums.addRow(g, &x.row, 1); err != nil {
 			return false, err
 		}
@@ -144,11 +143,10 @@ func (d *DB) addRollup(ctx context.Context, tx *sql.Tx, sums rollup) error {
 	byLevel[days] = sums.coarser(days)
 	byLevel[months] = byLevel[days].coarser(months)
 	for l := range byLevel {
-		keep := func(cell) bool { return true }
+		cells := byLevel[l].sorted()
 		if level(l) == hours {
-			keep = func(c cell) bool { return !withoutHours[c.field] }
+			cells = slices.DeleteFunc(cells, func(c cell) bool { return withoutHours[c.field] })
 		}
-		cells := byLevel[l].sorted(keep)
 		var err error
 		if d.dialect == Postgres {
 			err = upsertPostgres(ctx, tx, level(l), byLevel[l], cells)
@@ -163,9 +161,10 @@ func (d *DB) addRollup(ctx context.Context, tx *sql.Tx, sums rollup) error {
 }
 
 // setMeasures is what an upsert does with a row that exists. least is the dialect's function for the smaller of two.
-func setMeasures(table, least string) string {
+func setMeasures(table, least string, of []int) string {
 	var s strings.Builder
-	for i, m := range measured {
+	for i, index := range of {
+		m := measured[index]
 		if i > 0 {
 			s.WriteString(", ")
 		}
@@ -174,28 +173,37 @@ func setMeasures(table, least string) string {
 	return s.String()
 }
 
-func measureNames() string {
+func measureNames(of []int) string {
 	var s strings.Builder
-	for _, m := range measured {
-		s.WriteString(", " + m.name)
+	for _, index := range of {
+		s.WriteString(", " + measured[index].name)
 	}
 	return s.String()
 }
 
-func sqliteUpsert(l level) string {
-	return "INSERT INTO " + l.table() + " (field, start, value, value2" + measureNames() + ") VALUES (?, ?, ?, ?" +
-		strings.Repeat(", ?", len(measured)) + ") ON CONFLICT (field, start, value, value2) DO UPDATE SET " + setMeasures(l.table(), "MIN")
+// sqliteUpsert is the statement that adds some measures to a row; the others are zero in a new one.
+func sqliteUpsert(l level, of []int) string {
+	return "INSERT INTO " + l.table() + " (field, start, value, value2" + measureNames(of) + ") VALUES (?, ?, ?, ?" +
+		strings.Repeat(", ?", len(of)) + ") ON CONFLICT (field, start, value, value2) DO UPDATE SET " + setMeasures(l.table(), "MIN", of)
 }
 
 func (d *DB) upsertSQLite(ctx context.Context, tx *sql.Tx, l level, sums rollup, cells []cell) error {
-	upsert := tx.StmtContext(ctx, d.upsert[l])
+	calls := context.WithoutCancel(ctx) // watching a context costs more than what is done here
+	full, short := tx.StmtContext(calls, d.upsert[l].full), tx.StmtContext(calls, d.upsert[l].short)
 	args := make([]any, 0, 4+len(measured))
 	for _, c := range cells {
-		args = append(args[:0], c.field, c.start*1e6, c.value[0], c.value[1])
-		for _, n := range sums[c] {
-			args = append(args, n)
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		if _, err := upsert.ExecContext(ctx, args...); err != nil {
+		sum, upsert, of := sums[c], short, usual
+		if !sum.isUsual() {
+			upsert, of = full, every
+		}
+		args = append(args[:0], c.field, c.start*1e6, c.value[0], c.value[1])
+		for _, index := range of {
+			args = append(args, sum[index])
+		}
+		if _, err := upsert.ExecContext(calls, args...); err != nil {
 			return err
 		}
 	}
@@ -210,9 +218,9 @@ var postgresUpserts = func() (statements [levels]string) {
 	}
 	for l := range statements {
 		table := level(l).table()
-		statements[l] = "INSERT INTO " + table + " (field, start, value, value2" + measureNames() +
+		statements[l] = "INSERT INTO " + table + " (field, start, value, value2" + measureNames(every) +
 			") SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[]" + arrays.String() +
-			") ON CONFLICT (field, start, value, value2) DO UPDATE SET " + setMeasures(table, "LEAST")
+			") ON CONFLICT (field, start, value, value2) DO UPDATE SET " + setMeasures(table, "LEAST", every)
 	}
 	return statements
 }()

@@ -85,11 +85,15 @@ func (d *DB) insertSQLite(ctx context.Context, tx *sql.Tx, rows []row) (added in
 	if err := tx.QueryRowContext(ctx, lastID).Scan(&id); err != nil {
 		return 0, err
 	}
-	insert := tx.StmtContext(ctx, d.insert)
+	calls := context.WithoutCancel(ctx) // watching a context costs more than what is done here
+	insert := tx.StmtContext(calls, d.insert)
 	args := make([]any, 0, len(columns)+1)
 	for i := range rows {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
 		args = rows[i].values(SQLite, append(args[:0], id+1))
-		result, err := insert.ExecContext(ctx, args...)
+		result, err := insert.ExecContext(calls, args...)
 		if err != nil {
 			return 0, err
 		}
@@ -246,7 +250,8 @@ func (d *DB) stored(ctx context.Context, tx *sql.Tx, of *row) (id int64, _ *row,
 	if err := tx.QueryRowContext(ctx, s.String(), s.args...).Scan(append([]any{&id}, x.destinations()...)...); err != nil {
 		return 0, nil, fmt.Errorf("read a stored attempt: %w", err)
 	}
-	return id, &x.row, x.finish(d.dialect)
+	x.finish(d.dialect)
+	return id, &x.row, nil
 }
 
 // overwrite writes all columns of a row.

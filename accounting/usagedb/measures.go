@@ -14,37 +14,48 @@ const ceiling = 1<<62 - 1
 // measure is a number that is summed.
 type measure struct {
 	name string // of its column in the roll-ups
-	of   string // what it is the sum of in usage_log
+	of   string // what it is the sum of in usage_log; empty for a column of the same name
+	rare bool   // mostly zero
 }
 
 // measured are the columns of measures, in their order.
 var measured = [...]measure{
-	{"requests", "COUNT(*) FILTER (WHERE attempt = 1)"},
-	{"attempts", "COUNT(*)"},
-	{"errors", "COUNT(*) FILTER (WHERE error_class <> '')"},
-	{"estimated", "COUNT(*) FILTER (WHERE certainty = 'estimated')"},
-	{"unknown", "COUNT(*) FILTER (WHERE certainty = 'unknown')"},
-	{"unpriced", "COUNT(*) FILTER (WHERE NOT priced)"},
-	{"input_tokens", ""},
-	{"cache_read_tokens", ""},
-	{"cache_write_tokens", ""},
-	{"cache_write_1h_tokens", ""},
-	{"audio_input_tokens", ""},
-	{"image_input_tokens", ""},
-	{"video_input_tokens", ""},
-	{"cache_read_audio_tokens", ""},
-	{"cache_read_image_tokens", ""},
-	{"output_tokens", ""},
-	{"reasoning_tokens", ""},
-	{"audio_output_tokens", ""},
-	{"image_output_tokens", ""},
-	{"web_searches", ""},
-	{"cost_nano", ""},
-	{"at_risk_nano", ""},
-	{"latency_us", ""},
-	{"ttft_us", ""},
-	{"first_tokens", "COUNT(*) FILTER (WHERE ttft_us > 0)"},
+	{name: "requests", of: "COUNT(*) FILTER (WHERE attempt = 1)"},
+	{name: "attempts", of: "COUNT(*)"},
+	{name: "errors", of: "COUNT(*) FILTER (WHERE error_class <> '')"},
+	{name: "estimated", of: "COUNT(*) FILTER (WHERE certainty = 'estimated')"},
+	{name: "unknown", of: "COUNT(*) FILTER (WHERE certainty = 'unknown')"},
+	{name: "unpriced", of: "COUNT(*) FILTER (WHERE NOT priced)"},
+	{name: "input_tokens"},
+	{name: "cache_read_tokens"},
+	{name: "cache_write_tokens"},
+	{name: "cache_write_1h_tokens", rare: true},
+	{name: "audio_input_tokens", rare: true},
+	{name: "image_input_tokens", rare: true},
+	{name: "video_input_tokens", rare: true},
+	{name: "cache_read_audio_tokens", rare: true},
+	{name: "cache_read_image_tokens", rare: true},
+	{name: "output_tokens"},
+	{name: "reasoning_tokens"},
+	{name: "audio_output_tokens", rare: true},
+	{name: "image_output_tokens", rare: true},
+	{name: "web_searches", rare: true},
+	{name: "cost_nano"},
+	{name: "at_risk_nano"},
+	{name: "latency_us"},
+	{name: "ttft_us"},
+	{name: "first_tokens", of: "COUNT(*) FILTER (WHERE ttft_us > 0)"},
 }
+
+// usual are the indices of the measures that are not rare, and every those of all.
+var usual, every = func() (usual, every []int) {
+	for i, m := range measured {
+		if every = append(every, i); !m.rare {
+			usual = append(usual, i)
+		}
+	}
+	return usual, every
+}()
 
 // attempts is the index of a measure that is zero for a group of nothing.
 const attempts = 1
@@ -81,6 +92,16 @@ func (m *measures) add(n *measures, sign int64) {
 }
 
 func bounded(n int64) int64 { return max(min(n, ceiling), -ceiling) }
+
+// isUsual reports whether all rare measures are zero.
+func (m *measures) isUsual() bool {
+	for i, n := range m {
+		if n != 0 && measured[i].rare {
+			return false
+		}
+	}
+	return true
+}
 
 // sum returns the sums in the form of reports.
 func (m *measures) sum() accounting.Sum {

@@ -8,7 +8,7 @@ import (
 )
 
 // pruneBatch is how many rows a transaction removes.
-const pruneBatch = 2000
+const pruneBatch = 1000
 
 // Prune removes the rows of attempts that began before a time, and returns how many. Roll-ups stay as they are: the sums of
 // everything that was ever recorded. It removes a few thousand at a time, and can be stopped and called again at any moment.

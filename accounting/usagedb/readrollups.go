@@ -23,7 +23,7 @@ func (r *report) readFamily(ctx context.Context, f family) error {
 		return err
 	}
 	everything := r.like(nil, nil)
-	if err := r.readFolded(ctx, groups[single].families[0], everything); err != nil {
+	if err := r.readFolded(ctx, groups[small].families[0], everything); err != nil {
 		return err
 	}
 	maps.DeleteFunc(tagged.groups, func(key groupKey, _ *measures) bool { return key.values == "" })

@@ -53,38 +53,40 @@ type group struct {
 
 // Indices of groups.
 const (
-	single = iota
-	pairs
+	small = iota
+	large
 )
 
 // groups are all families but those of tags.
 //
-// Pairs are folded less often: among more rows more have the same pair, and writing roll-ups is what folding costs. Pairs with
-// users or keys have no sums by hour, because there would be about as many as there are rows.
+// Pairs with users or keys are many. They are folded less often, because among more rows more have the same pair, and writing
+// roll-ups is what folding costs; and they have no sums by hour, because there would be about as many as there are rows.
 var groups = [...]group{
-	single: {every: 1 << 13, families: singles()},
-	pairs: {every: 1 << 15, families: []family{
-		pair("user", "model", false),
-		pair("key", "model", false),
-		pair("team", "user", false),
-		pair("team", "model", true),
-		pair(feature, "model", true),
-		pair("provider", "model", true),
-		pair("team", feature, true),
-		pair("provider", "error_class", true),
+	small: {every: 1 << 13, families: append(
+		singles(),
+		pair(small, "team", "model"),
+		pair(small, feature, "model"),
+		pair(small, "provider", "model"),
+		pair(small, "team", feature),
+		pair(small, "provider", "error_class"),
+	)},
+	large: {every: 1 << 16, families: []family{
+		pair(large, "user", "model"),
+		pair(large, "key", "model"),
+		pair(large, "team", "user"),
 	}},
 }
 
 func singles() []family {
-	families := []family{{group: single, hours: true}} // of everything
+	families := []family{{group: small, hours: true}} // of everything
 	for _, dim := range dimensions {
-		families = append(families, family{name: dim.field, fields: []string{dim.field}, group: single, hours: true})
+		families = append(families, family{name: dim.field, fields: []string{dim.field}, group: small, hours: true})
 	}
 	return families
 }
 
-func pair(a, b string, hours bool) family {
-	return family{name: a + "," + b, fields: []string{a, b}, group: pairs, hours: hours}
+func pair(group int, a, b string) family {
+	return family{name: a + "," + b, fields: []string{a, b}, group: group, hours: group == small}
 }
 
 // familyOf returns the roll-ups that know a set of fields, if there are any.
@@ -97,7 +99,7 @@ func familyOf(fields []string) (family, bool) {
 		}
 	}
 	if len(fields) == 1 && !reserved(fields[0]) {
-		return family{name: fields[0], fields: fields, group: single, hours: true, tag: true}, true
+		return family{name: fields[0], fields: fields, group: small, hours: true, tag: true}, true
 	}
 	return family{}, false
 }
@@ -137,23 +139,26 @@ func (r rollup) add(c cell, m *measures, sign int64) {
 	sum.add(m, sign)
 }
 
-// addRow adds sign × an attempt to all families of a group, by hour.
+// addRow adds sign × an attempt to all families of a group, by hour or, if they have none, by day.
 func (r rollup) addRow(g int, x *row, sign int64) error {
 	var m measures
 	m.set(&x.Entry)
 	for i, v := range m {
 		m[i] = bounded(v)
 	}
-	start := hours.floor(x.Time.Unix())
+	start, day := hours.floor(x.Time.Unix()), days.floor(x.Time.Unix())
 	for i := range groups[g].families {
 		f := &groups[g].families[i]
 		c := cell{field: f.name, start: start}
+		if !f.hours {
+			c.start = day
+		}
 		for k, name := range f.fields {
 			c.value[k] = dimensionOf(name).value(x)
 		}
 		r.add(c, &m, sign)
 	}
-	if g != single || x.tags == noTags {
+	if g != small || x.tags == noTags {
 		return nil
 	}
 	tags, err := decodeTags(x.tags, "")
@@ -177,7 +182,7 @@ func reserved(name string) bool {
 	return isTime
 }
 
-// coarser returns the sums by day of sums by hour, or those by month of those by day.
+// coarser returns the sums by day of sums by hour and day, or those by month of those by day.
 func (r rollup) coarser(to level) rollup {
 	out := make(rollup, len(r)/2)
 	for c, m := range r {
@@ -189,10 +194,10 @@ func (r rollup) coarser(to level) rollup {
 
 // sorted returns the cells in the order of the primary key, which is also the order in which everyone locks them. What adds
 // nothing is left out.
-func (r rollup) sorted(keep func(cell) bool) []cell {
+func (r rollup) sorted() []cell {
 	cells := make([]cell, 0, len(r))
 	for c, m := range r {
-		if *m != (measures{}) && keep(c) {
+		if *m != (measures{}) {
 			cells = append(cells, c)
 		}
 	}

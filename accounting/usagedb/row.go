@@ -207,8 +207,8 @@ func (s *scanned) destinations() []any {
 	return s.dest
 }
 
-// finish derives the entry's fields that the database has in another form.
-func (s *scanned) finish(d Dialect) error {
+// finish derives the entry's fields that the database has in another form, but for the tags.
+func (s *scanned) finish(d Dialect) {
 	s.Time = s.time.Time
 	s.Latency = time.Duration(s.latency) * time.Microsecond
 	s.TimeToFirstToken = time.Duration(s.ttft) * time.Microsecond
@@ -225,7 +225,4 @@ func (s *scanned) finish(d Dialect) error {
 		s.AttemptID = formatID(s.idBytes)
 		copy(s.id[:], s.idBytes)
 	}
-	var err error
-	s.Tags, err = decodeTags(s.tags, s.feature)
-	return err
 }

@@ -10,7 +10,7 @@ import (
 
 // Names of usage_state. folded is the id of the last row that the roll-ups of a group contain. removedBefore is a time in
 // Unix microseconds: rows that are older may be gone.
-var folded = [len(groups)]string{"folded_single", "folded_pairs"}
+var folded = [len(groups)]string{"folded_small", "folded_large"}
 
 const removedBefore = "removed_before"
 

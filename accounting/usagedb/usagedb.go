@@ -35,9 +35,9 @@ type DB struct {
 
 	write, read *sql.DB
 	dialect     Dialect
-	insert      *sql.Stmt                 // SQLite only
-	upsert      [levels]*sql.Stmt         // SQLite only
-	unfolded    [len(groups)]atomic.Int64 // rows that this process inserted since it last folded
+	insert      *sql.Stmt                               // SQLite only
+	upsert      [levels]struct{ full, short *sql.Stmt } // SQLite only
+	unfolded    [len(groups)]atomic.Int64               // rows that this process inserted since it last folded
 }
 
 // Open brings the schema of db up to date and returns the ledger in it. It neither owns nor closes db.
@@ -57,7 +57,10 @@ func Open(ctx context.Context, db *sql.DB, dialect Dialect) (*DB, error) {
 		return nil, fmt.Errorf("prepare insert: %w", err)
 	}
 	for l := range d.upsert {
-		if d.upsert[l], err = db.PrepareContext(ctx, sqliteUpsert(level(l))); err != nil {
+		if d.upsert[l].full, err = db.PrepareContext(ctx, sqliteUpsert(level(l), every)); err != nil {
+			return nil, fmt.Errorf("prepare roll-up: %w", err)
+		}
+		if d.upsert[l].short, err = db.PrepareContext(ctx, sqliteUpsert(level(l), usual)); err != nil {
 			return nil, fmt.Errorf("prepare roll-up: %w", err)
 		}
 	}
