@@ -8,6 +8,7 @@ import (
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
 // FuzzDecodeRequest holds that whatever is accepted can be encoded to valid JSON, and that this decodes and encodes to
@@ -146,4 +147,13 @@ func FuzzCount(f *testing.F) {
 			t.Fatalf("not JSON: %s", out)
 		}
 	})
+}
+
+// FuzzUsage checks what is made of usage that cannot be true.
+func FuzzUsage(f *testing.F) {
+	dialecttest.FuzzUsage(f, Codec{}, func(usage string) sse.Event {
+		return sse.Event{Data: []byte(`{"type":"message_delta","delta":{},"usage":` + usage + `}`)}
+	}, `{"input_tokens":N,"output_tokens":N,"cache_read_input_tokens":N,"cache_creation_input_tokens":N,"cache_creation":{"ephemeral_5m_input_tokens":N,"ephemeral_1h_input_tokens":N},"output_tokens_details":{"thinking_tokens":N},"server_tool_use":{"web_search_requests":N}}`,
+		`{"input_tokens":N,"output_tokens":N,"iterations":[{"type":"compaction","input_tokens":N,"output_tokens":N,"cache_creation_input_tokens":N}]}`,
+		`{"output_tokens":N}`)
 }
