@@ -161,6 +161,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 		h.table.Store(t)
 	}
+	gateways.add(h)
 	return nil
 }
 
@@ -193,6 +194,7 @@ func (h *Handler) Cleanup() error {
 	if caddy.Exiting() {
 		underway.end(exitPatience)
 	}
+	gateways.remove(h)
 	var errs []error
 	for _, r := range h.held {
 		_, err := r.pool.Delete(r.key)
