@@ -93,11 +93,11 @@ func (adminAPI) usage(w http.ResponseWriter, r *http.Request) error {
 	}
 	if req.Format == report.FormatCSV {
 		w.Header().Set("Content-Type", contentTypeCSV)
-		_, _ = w.Write(sums.AppendCSV(nil)) // a client that has left is told nothing
+		_, _ = w.Write(sums.AppendCSV(nil)) //nolint:gosec // not HTML; a client that has left is told nothing
 		return nil
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(sums.AppendJSON(nil))
+	_, _ = w.Write(sums.AppendJSON(nil)) //nolint:gosec // not HTML; a client that has left is told nothing
 	return nil
 }
 
@@ -226,7 +226,7 @@ func ledgerError(ctx context.Context, err error) error {
 	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
 		return apiError(http.StatusGatewayTimeout, fmt.Errorf("the ledger did not answer within %s; ask for a shorter period", queryTimeout))
 	case ctx.Err() != nil:
-		return nil // nobody is there to read it
+		return nil //nolint:nilerr // the client has left: nobody is there to read it
 	}
 	return apiError(http.StatusInternalServerError, fmt.Errorf("asking the ledger: %w", err))
 }

@@ -24,27 +24,37 @@ type column[T any] struct {
 	name   string
 	kind   kind
 	append func(dst []byte, v *T) []byte
+	key    []byte // the name as the key of a JSON object, with the colon
+}
+
+// columnsOf joins columns.
+func columnsOf[T any](parts ...[]column[T]) []column[T] {
+	all := slices.Concat(parts...)
+	for i := range all {
+		all[i].key = append(jsonedit.AppendString(nil, all[i].name), ':')
+	}
+	return all
 }
 
 func count[T any](name string, get func(*T) int64) column[T] {
-	return column[T]{name, number, func(dst []byte, v *T) []byte { return strconv.AppendInt(dst, get(v), 10) }}
+	return column[T]{name: name, append: func(dst []byte, v *T) []byte { return strconv.AppendInt(dst, get(v), 10) }}
 }
 
 func dollars[T any](name string, get func(*T) accounting.Money) column[T] {
-	return column[T]{name, decimal, func(dst []byte, v *T) []byte { return get(v).AppendDollars(dst) }}
+	return column[T]{name: name, kind: decimal, append: func(dst []byte, v *T) []byte { return get(v).AppendDollars(dst) }}
 }
 
 func label[T any](name string, get func(*T) string) column[T] {
-	return column[T]{name, text, func(dst []byte, v *T) []byte { return append(dst, get(v)...) }}
+	return column[T]{name: name, kind: text, append: func(dst []byte, v *T) []byte { return append(dst, get(v)...) }}
 }
 
 func boolean[T any](name string, get func(*T) bool) column[T] {
-	return column[T]{name, number, func(dst []byte, v *T) []byte { return strconv.AppendBool(dst, get(v)) }}
+	return column[T]{name: name, append: func(dst []byte, v *T) []byte { return strconv.AppendBool(dst, get(v)) }}
 }
 
 // milliseconds is a mean over n, and nothing when n is 0.
 func milliseconds[T any](name string, get func(*T) (sum time.Duration, n int64)) column[T] {
-	return column[T]{name, number, func(dst []byte, v *T) []byte {
+	return column[T]{name: name, append: func(dst []byte, v *T) []byte {
 		sum, n := get(v)
 		if n <= 0 {
 			return dst
@@ -79,7 +89,7 @@ func tokenColumns[T any](usage func(*T) *accounting.Usage) []column[T] {
 }
 
 // sumColumns are what follows the values that sums are grouped by.
-var sumColumns = slices.Concat(
+var sumColumns = columnsOf(
 	[]column[accounting.Sum]{
 		count("requests", func(s *accounting.Sum) int64 { return s.Requests }),
 		count("attempts", func(s *accounting.Sum) int64 { return s.Attempts }),
@@ -109,16 +119,16 @@ var reserved = func() []string {
 }()
 
 // entryColumns are all that is known of an attempt.
-var entryColumns = slices.Concat(
+var entryColumns = columnsOf(
 	[]column[accounting.Entry]{
-		{"time", text, func(dst []byte, e *accounting.Entry) []byte { return e.Time.UTC().AppendFormat(dst, time.RFC3339Nano) }},
+		{name: "time", kind: text, append: appendTime},
 		label("attempt_id", func(e *accounting.Entry) string { return e.AttemptID }),
 		label("request_id", func(e *accounting.Entry) string { return e.RequestID }),
 		count("attempt", func(e *accounting.Entry) int64 { return int64(e.Attempt) }),
 		label("key", func(e *accounting.Entry) string { return e.Key }),
 		label("user", func(e *accounting.Entry) string { return e.User }),
 		label("team", func(e *accounting.Entry) string { return e.Team }),
-		{"tags", object, appendTags},
+		{name: "tags", kind: object, append: appendTags},
 		label("provider", func(e *accounting.Entry) string { return e.Provider }),
 		label("dialect", func(e *accounting.Entry) string { return e.Dialect }),
 		label("model", func(e *accounting.Entry) string { return e.Model }),
@@ -148,6 +158,10 @@ var entryColumns = slices.Concat(
 	},
 )
 
+func appendTime(dst []byte, e *accounting.Entry) []byte {
+	return e.Time.UTC().AppendFormat(dst, time.RFC3339Nano)
+}
+
 // appendTags writes the tags as an object, in the order of their names.
 func appendTags(dst []byte, e *accounting.Entry) []byte {
 	names := make([]string, 0, len(e.Tags))
@@ -176,7 +190,7 @@ func members[T any](w *writer, dst []byte, columns []column[T], v *T) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(jsonedit.AppendString(dst, c.name), ':')
+		dst = append(dst, c.key...)
 		w.value = c.append(w.value[:0], v)
 		switch {
 		case c.kind == text || c.kind == decimal:

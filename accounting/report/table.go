@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -48,6 +49,9 @@ func WriteTable(w io.Writer, document io.Reader) error {
 	if err := json.NewDecoder(document).Decode(&d); err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
+	if d.Period.Until.IsZero() {
+		return errors.New("reading the answer: it has no period, so these are no sums")
+	}
 	rows := [][]string{headings(d.By)}
 	places := decimals(d.Total.Cost)
 	for _, r := range d.Rows {
@@ -68,11 +72,15 @@ func WriteTable(w io.Writer, document io.Reader) error {
 		}
 		rows = append(rows, append(cells, line.cells(places)...))
 	}
-	names := make([]string, len(d.By))
-	if len(names) > 0 {
-		names[0] = "TOTAL"
+	var total []string
+	for i := range d.By {
+		if i == 0 {
+			total = append(total, "TOTAL")
+			continue
+		}
+		total = append(total, "")
 	}
-	rows = append(rows, append(names, d.Total.cells(places)...))
+	rows = append(rows, append(total, d.Total.cells(places)...))
 	var b strings.Builder
 	align(&b, rows, len(d.By))
 	d.notes(&b)
@@ -144,7 +152,7 @@ func (d *Document) notes(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "\n%s to %s (%s)\n", since, d.Period.Until.Format(minute+" -07:00"), printable(d.Period.Timezone))
 	if d.More {
-		fmt.Fprintf(b, "Only the first %s groups are shown; the total is of all.\n", thousands(int64(len(d.Rows))))
+		fmt.Fprintf(b, "There are more groups than the limit of %s; the total is of all.\n", thousands(int64(len(d.Rows))))
 	}
 	if n := d.Total.Unpriced; n > 0 {
 		fmt.Fprintf(b, "%s without a known price: where there is a + the true cost is higher.\n", calls(n))
