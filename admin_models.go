@@ -3,43 +3,16 @@ package llmgateway
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/caddy-llm/llmgateway/accounting"
 	"github.com/caddy-llm/llmgateway/balancing"
 )
-
-// gateways are the running handlers.
-var gateways handlerRegistry
-
-// handlerRegistry knows handlers in the order in which they began.
-type handlerRegistry struct {
-	mu    sync.Mutex
-	known []*Handler
-}
-
-func (g *handlerRegistry) add(h *Handler) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.known = append(g.known, h)
-}
-
-func (g *handlerRegistry) remove(h *Handler) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.known = slices.DeleteFunc(g.known, func(k *Handler) bool { return k == h })
-}
-
-func (g *handlerRegistry) all() []*Handler {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.known)
-}
 
 // publicModel is a model that clients can ask for, as the admin API shows it.
 type publicModel struct {
@@ -90,13 +63,17 @@ func (adminAPI) models(w http.ResponseWriter, r *http.Request) error {
 		Models []publicModel `json:"models"`
 	}{[]publicModel{}}
 	now := time.Now()
-	for _, h := range gateways.all() {
+	known := map[string][]publicModel{}
+	for _, h := range liveHandlers() {
 		for _, m := range h.currentTable().describe(now) {
 			// Several gateways may well offer the same.
-			if !slices.ContainsFunc(answer.Models, func(o publicModel) bool { return o.Model == m.Model && reflect.DeepEqual(o, m) }) {
-				answer.Models = append(answer.Models, m)
+			if !slices.ContainsFunc(known[m.Model], func(o publicModel) bool { return reflect.DeepEqual(o, m) }) {
+				known[m.Model] = append(known[m.Model], m)
 			}
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		answer.Models = append(answer.Models, known[name]...)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer) // a client that has left is told nothing
@@ -111,13 +88,13 @@ func (t *table) describe(now time.Time) []publicModel {
 		if r := t.exact[name]; r != nil {
 			for i, tier := range r.tiers {
 				for _, tg := range tier {
-					d := describeTarget(tg.label, tg.price, now)
+					d := describeTarget(tg.label, tg.price, tg.provider.defaults.Local, now)
 					d.Group, d.Weight, d.Status = i+1, tg.weight, slotStatus(tg.provider.upstreams, tg.model, now)
 					m.Targets = append(m.Targets, d)
 				}
 			}
 		} else if p, model := t.direct(name); p != nil {
-			d := describeTarget(name, t.h.price(p, model), now)
+			d := describeTarget(name, t.h.price(p, model), p.defaults.Local, now)
 			d.Group, d.Weight, d.Status = 1, 1, slotStatus(p.upstreams, model, now)
 			m.Targets = append(m.Targets, d)
 		}
@@ -143,8 +120,9 @@ func describePattern(c *ModelConfig) publicModel {
 	return m
 }
 
-func describeTarget(label string, m *accounting.Model, now time.Time) modelTarget {
-	unpriced := true
+// describeTarget says what the price book knows of a target. On the user's own machines nothing needs a price.
+func describeTarget(label string, m *accounting.Model, local bool, now time.Time) modelTarget {
+	unpriced := !local
 	d := modelTarget{Target: label, Unpriced: &unpriced}
 	if m == nil {
 		return d

@@ -105,7 +105,7 @@ func TestLongContextPricesAndLimitsAreShown(t *testing.T) {
 	if !ok {
 		t.Fatal("there is no model")
 	}
-	got, err := json.Marshal(describeTarget("v/m", m, m.Retires))
+	got, err := json.Marshal(describeTarget("v/m", m, false, m.Retires))
 	if err != nil {
 		t.Fatal(err)
 	}

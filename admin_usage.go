@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-llm/llmgateway/accounting"
 	"github.com/caddy-llm/llmgateway/accounting/report"
+	"github.com/caddy-llm/llmgateway/accounting/usagedb"
 )
 
 // usagePath is where sums are asked for; the other reports are below it.
@@ -22,58 +21,6 @@ const usagePath = "/llm_gateway/usage"
 
 // queryTimeout bounds how long ledgers may take to answer, to find the next entry, and a client to take what was written.
 const queryTimeout = 30 * time.Second
-
-// readers are the running ledgers that can be asked what was spent.
-var readers readerRegistry
-
-// readerRegistry knows ledgers by name. While a configuration takes the place of another, both know the same ledger: it is in the
-// registry twice, and asked once.
-type readerRegistry struct {
-	mu    sync.Mutex
-	known []*namedReader
-}
-
-type namedReader struct {
-	name   string
-	reader accounting.Reader
-}
-
-// add makes a ledger known. The name is the identity of what it keeps, such as the path of a database: of several ledgers of one name
-// only the one added last is asked. The function returned takes it out again, and may be called more than once.
-func (g *readerRegistry) add(name string, r accounting.Reader) (remove func()) {
-	n := &namedReader{name, r}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.known = append(g.known, n)
-	return func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.known = slices.DeleteFunc(g.known, func(k *namedReader) bool { return k == n })
-	}
-}
-
-// all returns one ledger for each name, in the order of the names.
-func (g *readerRegistry) all() []accounting.Reader {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	latest := map[string]accounting.Reader{}
-	var names []string
-	for _, k := range g.known {
-		if latest[k.name] == nil {
-			names = append(names, k.name)
-		}
-		latest[k.name] = k.reader
-	}
-	slices.Sort(names)
-	out := make([]accounting.Reader, len(names))
-	for i, name := range names {
-		out[i] = latest[name]
-	}
-	return out
-}
-
-// liveReaders returns the running ledgers that can be asked.
-func liveReaders() []accounting.Reader { return readers.all() }
 
 // usage serves the sums.
 func (adminAPI) usage(w http.ResponseWriter, r *http.Request) error {
@@ -225,6 +172,8 @@ func ledgerError(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
 		return apiError(http.StatusGatewayTimeout, fmt.Errorf("the ledger did not answer within %s; ask for a shorter period", queryTimeout))
+	case errors.Is(err, usagedb.ErrRemoved):
+		return apiError(http.StatusGone, err)
 	case ctx.Err() != nil:
 		return nil //nolint:nilerr // the client has left: nobody is there to read it
 	}

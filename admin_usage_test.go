@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -18,13 +19,32 @@ import (
 
 	"github.com/caddy-llm/llmgateway/accounting"
 	"github.com/caddy-llm/llmgateway/accounting/report/reporttest"
+	"github.com/caddy-llm/llmgateway/accounting/usagedb"
 )
 
-// withReaders makes ledgers known for the time of a test, named by their place.
+// askedLedger is a ledger that can only be asked.
+type askedLedger struct {
+	accounting.Reader
+	store string
+}
+
+func (askedLedger) Record(context.Context, []accounting.Entry) error { return nil }
+
+func (l askedLedger) Status() accounting.LedgerStatus { return accounting.LedgerStatus{Store: l.store} }
+
+// enlistLedger makes a ledger known as the one of a gateway.
+func enlistLedger(store string, r accounting.Reader) (remove func()) {
+	h := &Handler{books: openBooks(askedLedger{r, store})}
+	h.table.Store(&table{h: h})
+	h.enlist()
+	return h.delist
+}
+
+// withReaders makes ledgers known for the time of a test.
 func withReaders(t testing.TB, rs ...accounting.Reader) {
 	t.Helper()
 	for i, r := range rs {
-		t.Cleanup(readers.add(string(rune('a'+i)), r))
+		t.Cleanup(enlistLedger(string(rune('a'+i)), r))
 	}
 }
 
@@ -172,7 +192,7 @@ func (s stuck) Entries(ctx context.Context, _ accounting.Filter, yield func(*acc
 
 func TestALedgerThatHangsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		remove := readers.add("stuck", stuck{})
+		remove := enlistLedger("stuck", stuck{})
 		defer remove()
 		for _, path := range []string{"/llm_gateway/usage", "/llm_gateway/usage/summary", "/llm_gateway/usage/entries"} {
 			began := time.Now()
@@ -193,7 +213,7 @@ func TestALedgerThatHangsIsGivenUp(t *testing.T) {
 
 func TestAnExportThatFailsOnTheWayBreaksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		remove := readers.add("stuck", stuck{entries: 100})
+		remove := enlistLedger("stuck", stuck{entries: 100})
 		defer remove()
 		began := time.Now()
 		w := httptest.NewRecorder()
@@ -247,29 +267,25 @@ func TestAClientThatLeavesEndsTheExport(t *testing.T) {
 }
 
 func TestALedgerIsAskedOnceWhileConfigurationsOverlap(t *testing.T) {
-	var g readerRegistry
-	older, newer, other := spent(), spent(), spent()
-	removeOlder := g.add("db", older)
-	removeNewer := g.add("db", newer)
-	removeOther := g.add("another", other)
-	same := func(want ...accounting.Reader) {
-		t.Helper()
-		got := g.all()
-		if len(got) != len(want) {
-			t.Fatalf("%d ledgers, want %d", len(got), len(want))
+	m := spent()
+	withReaders(t, m, spent())
+	removeOlder := enlistLedger("a", m)
+	newGateway(t, withProvider("without-reports")) // its ledger cannot be asked
+	without := new(Handler)
+	without.enlist()
+	defer without.delist()
+	for range 2 {
+		got := liveReaders()
+		if len(got) != 2 || got[0].(askedLedger).Reader != m {
+			t.Errorf("%d ledgers: %v", len(got), got)
 		}
-		for i := range want {
-			if got[i] != want[i] {
-				t.Errorf("ledger %d is another", i)
-			}
-		}
+		removeOlder()
 	}
-	same(other, newer)
-	removeOlder()
-	removeOlder()
-	same(other, newer)
-	removeOther()
-	same(newer)
-	removeNewer()
-	same()
+}
+
+func TestSumsOfRowsThatWereRemovedAreGone(t *testing.T) {
+	withReaders(t, &reporttest.Memory{Err: fmt.Errorf("%w: it can begin at noon", usagedb.ErrRemoved)})
+	if w := askServer("/llm_gateway/usage"); w.Code != http.StatusGone || !strings.Contains(w.Body.String(), "it can begin at noon") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
 }

@@ -214,15 +214,9 @@ func (h *Handler) parseLedger(d *caddyfile.Dispenser) error {
 		return d.Err("ledger already specified")
 	}
 	name := d.Val()
-	if name == "off" {
-		if d.NextArg() {
-			return d.ArgErr()
-		}
-		return nil
-	}
-	id := "http.llm_gateway.ledgers." + name
+	id := ledgers + "." + name
 	if _, err := caddy.GetModule(id); err != nil {
-		return d.Errf("there is no ledger '%s' in this build; known are %s and off", name, strings.Join(moduleNames("http.llm_gateway.ledgers"), ", "))
+		return d.Errf("there is no ledger '%s' in this build; known are %s", name, strings.Join(moduleNames(ledgers), ", "))
 	}
 	unm, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {

@@ -83,7 +83,7 @@ type Handler struct {
 	// stands for loopback and private ranges, and `off` alone for nobody. Default: `private_ranges`.
 	AllowAnonymous []string `json:"allow_anonymous,omitempty"`
 
-	// Where the record of every attempt is written. Default: nowhere but the usage log.
+	// Where the record of every attempt is written: `{"ledger": "off"}` for nowhere. Default: `sqlite`.
 	LedgerRaw json.RawMessage `json:"ledger,omitempty" caddy:"namespace=http.llm_gateway.ledgers inline_key=ledger"`
 	// Whether the structured line per request is left out. Default: false.
 	UsageLogOff bool `json:"usage_log_off,omitempty"`
@@ -101,7 +101,7 @@ type Handler struct {
 	anonymous []netip.Prefix
 	book      *accounting.Book
 	estimator *accounting.Estimator
-	ledger    accounting.Ledger
+	books     books
 	metrics   *metrics
 	spending  spending
 	held      []reference // to what is pooled
@@ -135,16 +135,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.defaults, err = h.baseSettings(); err != nil {
 		return err
 	}
-	if len(h.LedgerRaw) > 0 {
-		mod, err := ctx.LoadModule(h, "LedgerRaw")
-		if err != nil {
-			return fmt.Errorf("loading ledger: %w", err)
-		}
-		l, ok := mod.(accounting.Ledger)
-		if !ok {
-			return fmt.Errorf("module %T is not a ledger", mod)
-		}
-		h.ledger = l
+	if err := h.provisionLedger(ctx); err != nil {
+		return err
 	}
 	if !h.MetricsOff {
 		if h.metrics, err = newMetrics(ctx.GetMetricsRegistry()); err != nil {
@@ -161,7 +153,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 		h.table.Store(t)
 	}
-	gateways.add(h)
+	h.enlist()
 	return nil
 }
 
@@ -194,7 +186,7 @@ func (h *Handler) Cleanup() error {
 	if caddy.Exiting() {
 		underway.end(exitPatience)
 	}
-	gateways.remove(h)
+	h.delist()
 	var errs []error
 	for _, r := range h.held {
 		_, err := r.pool.Delete(r.key)

@@ -21,11 +21,13 @@ type choice struct {
 
 // run tries targets until the client has an answer or none is left.
 func (x *exchange) run() error {
+	x.limitStalls()
 	x.wait()
 	ctx, done := x.attemptContext()
 	defer done()
-	var again *slot // the slot to ask again, after a backoff
-	fresh := false  // over a new connection
+	var again *slot                   // the slot to ask again, after a backoff
+	fresh := false                    // over a new connection
+	var budget *balancing.RetryBudget // that the next attempt draws on
 	for {
 		now := time.Now()
 		c, wait, ok := x.next(now, again)
@@ -33,6 +35,7 @@ func (x *exchange) run() error {
 			continue
 		}
 		if !ok {
+			budget.Done()
 			return x.giveUp(wait)
 		}
 		if again == nil {
@@ -44,8 +47,11 @@ func (x *exchange) run() error {
 		x.attempts = slices.Grow(x.attempts, 2) // the attempts of a race must not move
 		a, out, f := x.prepare(c)
 		if f != nil {
+			budget.Done()
+			budget = nil
 			continue // the target cannot take this request; it was not asked
 		}
+		a.budget, budget = budget, nil
 		if after := x.hedgeAfter(a); after > 0 {
 			a, f = x.hedged(ctx, a, out, after)
 			c = a.choice
@@ -80,7 +86,12 @@ func (x *exchange) run() error {
 		case balancing.Stop:
 			return x.giveUp(0)
 		case balancing.SameTarget:
-			if !c.slot.model.budget.Withdraw(time.Now(), d.Cost) || !x.sleep(d.After) {
+			if !c.slot.model.budget.Withdraw(time.Now(), d.Cost) {
+				return x.giveUp(d.After)
+			}
+			budget = &c.slot.model.budget
+			if !x.sleep(d.After) {
+				budget.Done()
 				return x.giveUp(d.After)
 			}
 			again = c.slot
@@ -311,11 +322,15 @@ func (x *exchange) begin(t *target, s *slot, now time.Time) (choice, bool) {
 		s.up.state.limiter.Cancel(now, grant)
 		return choice{}, false
 	}
+	if !x.route.several() {
+		up.Sole()
+		md.Sole()
+	}
 	return choice{target: t, slot: s, upPass: up, mdPass: md, grant: grant}, true
 }
 
-// lastResort asks a target that rests after failures when there is no other, once a second: a gateway whose only target
-// came back notices at once.
+// lastResort asks a target that rests after failures when there is no other: one that still answers some, or else once a
+// second, so that a gateway whose only target came back notices at once.
 func (x *exchange) lastResort(now time.Time) (choice, time.Duration, bool) {
 	for _, tier := range x.route.tiers {
 		for _, t := range tier {

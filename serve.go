@@ -126,7 +126,6 @@ func (x *exchange) rejectBody(err error) error {
 			Message: "the request body comes at less than 1 KiB a second",
 		})
 	case errors.Is(err, errBodyMemory):
-		x.w.Header().Set("Retry-After", "1")
 		x.w.Header().Set("Connection", "close")
 		return x.reject(&dialects.RequestError{
 			Status: http.StatusServiceUnavailable, Code: "overloaded",

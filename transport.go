@@ -100,6 +100,7 @@ func (t *transport) Destruct() error {
 }
 
 func (h *Handler) provisionTransport(c *ProviderConfig, p *provider) error {
+	guardStdLog()
 	if t, ok := p.guest.(providers.Transporter); ok {
 		if len(c.TransportRaw) > 0 {
 			return fmt.Errorf("this kind of provider has no transport to configure")

@@ -84,6 +84,7 @@ var importRules = []importRule{
 	{"internal/fakellm", []string{"internal/jsonedit", importsGJSON}, "a fake that shared code with what it tests would share its mistakes"},
 	{"internal/wiretest", nil, "a checker that shared code with what it checks would share its mistakes"},
 	{"internal/faultllm", nil, "a rig that shared code with what it judges would share its mistakes"},
+	{"internal/pgtest", nil, "a rig for the tests of several packages; it runs PostgreSQL's own programs"},
 	{"internal/pricegen", []string{"accounting"}, "it writes the file that accounting reads"},
 	{"bench", []string{"golang.org/x/sync/errgroup", "golang.org/x/sys/unix"}, "a benchmark drives a binary from outside"},
 

@@ -43,6 +43,23 @@ func ParsePeriod(since, until string, now time.Time) (Period, error) {
 	return p, nil
 }
 
+// wholeHours widens a period to full hours of UTC, which is what ledgers keep sums of. Its end does not leave the present: nothing
+// was spent later.
+func (p Period) wholeHours(now time.Time) Period {
+	const hour = int64(time.Hour / time.Second)
+	if !p.Since.IsZero() {
+		p.Since = time.Unix(p.Since.Unix()/hour*hour, 0).In(p.Since.Location())
+	}
+	if !p.Until.Before(now) {
+		return p
+	}
+	p.Until = time.Unix(p.Until.Add(time.Hour-1).Unix()/hour*hour, 0).In(p.Until.Location())
+	if p.Until.After(now) {
+		p.Until = now
+	}
+	return p
+}
+
 // ParseMoment reads a moment, in the time zone of now where it names none:
 //
 //   - how long ago it was: 30d, 12h, 2w, 90m, 1d12h. Days and weeks keep the time of the day, also when clocks are changed

@@ -125,6 +125,25 @@ func TestPeriods(t *testing.T) {
 	}
 }
 
+func TestPeriodsOfSumsAreFullHours(t *testing.T) {
+	for _, tc := range []struct{ name, tz, now, since, until, want string }{
+		{"both ends are widened", "UTC", "2026-11-20 12:34:56", "2026-11-01T10:59:59", "2026-11-01T11:00:01", "2026-11-01T10:00:00Z 2026-11-01T12:00:00Z"},
+		{"full hours stay", "UTC", "2026-11-20 12:34:56", "2026-11-01", "2026-11-02", "2026-11-01T00:00:00Z 2026-11-02T00:00:00Z"},
+		{"now stays now", "UTC", "2026-11-20 12:34:56", "30d", "", "2026-10-21T12:00:00Z 2026-11-20T12:34:56Z"},
+		{"nothing is widened beyond now", "UTC", "2026-11-20 12:34:56", "today", "5m", "2026-11-20T00:00:00Z 2026-11-20T12:34:56Z"},
+		{"the future stays", "UTC", "2026-11-20 12:34:56", "today", "2026-12-01T00:30", "2026-11-20T00:00:00Z 2026-12-01T00:30:00Z"},
+		{"hours are those of UTC", "Asia/Kolkata", "2026-11-20 12:34:56", "yesterday", "today", "2026-11-18T23:30:00+05:30 2026-11-20T00:30:00+05:30"},
+		{"all stays all", "UTC", "2026-11-20 12:34:56", "all", "today", "0001-01-01T00:00:00Z 2026-11-20T00:00:00Z"},
+	} {
+		now := at(t, tc.tz, tc.now)
+		p, err := ParsePeriod(tc.since, tc.until, now)
+		p = p.wholeHours(now)
+		if got := p.Since.Format(time.RFC3339) + " " + p.Until.Format(time.RFC3339); err != nil || got != tc.want {
+			t.Errorf("%s: %s %v, want %s", tc.name, got, err, tc.want)
+		}
+	}
+}
+
 // FuzzPeriods holds what is true of every period that is accepted, in zones with odd changes of clocks.
 func FuzzPeriods(f *testing.F) {
 	for _, s := range []string{"30d", "12h", "2w", "today", "yesterday", "week", "month", "year", "all", "2026-11-01", "2011-12-30", "2026-03-29T02:30", "2026-11-01T00:00:00+14:00", "1w1d1h1m"} {

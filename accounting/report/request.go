@@ -32,7 +32,7 @@ const (
 
 // SumsRequest asks for sums.
 type SumsRequest struct {
-	Period Period
+	Period Period // in full hours, unless it ends now
 	// Columns are the names of what is grouped by, as they were asked for: tags may have the prefix "tag.".
 	Columns []string
 	Query   accounting.Query
@@ -54,7 +54,7 @@ type SummaryRequest struct {
 }
 
 // ParseSums reads the parameters of a request for sums: by, since, until, tz, limit, format (json or csv), and filters. Every
-// mistake is a [ParameterError]. The time zone of now is the default of tz.
+// mistake is a [ParameterError]. The time zone of now is the default of tz. The period is widened to full hours.
 func ParseSums(v url.Values, now time.Time) (*SumsRequest, error) {
 	p, err := newParameters(v, now, "by", "since", "until", "tz", "limit", "format")
 	if err != nil {
@@ -67,6 +67,7 @@ func ParseSums(v url.Values, now time.Time) (*SumsRequest, error) {
 	if r.Period, err = ParsePeriod(p.get("since"), p.get("until"), p.now); err != nil {
 		return nil, err
 	}
+	r.Period = r.Period.wholeHours(p.now)
 	r.Query.Since, r.Query.Until = r.Period.Since, r.Period.Until
 	if r.Format, err = p.format(FormatJSON, FormatCSV); err != nil {
 		return nil, err

@@ -82,7 +82,7 @@ func ask(ctx context.Context, readers []accounting.Reader, q accounting.Query) (
 				return c
 			}
 		}
-		return cmp.Or(cmp.Compare(b.Cost, a.Cost), slices.Compare(a.Group, b.Group))
+		return cmp.Or(cmp.Compare(b.Cost, a.Cost), cmp.Compare(b.Attempts, a.Attempts), slices.Compare(a.Group, b.Group))
 	})
 	return out, nil
 }

@@ -227,7 +227,10 @@ func (r *eventReader) wholeBlock() json.RawMessage {
 		value = []byte("{}")
 	}
 	out := appendWithout(nil, r.opaque, key)
-	out = append(append(append(out[:len(out)-1], `,"`...), key...), `":`...)
+	if out = out[:len(out)-1]; len(out) > 1 { // it had other members
+		out = append(out, ',')
+	}
+	out = append(append(append(out, '"'), key...), `":`...)
 	return append(append(out, value...), '}')
 }
 

@@ -49,6 +49,7 @@ func FuzzEventReader(f *testing.F) {
 	f.Add([]byte(fullStream))
 	f.Add([]byte(stream(`{"type":"message_start","message":{"content":[{"type":"tool_use","id":"t","name":"f","input":{"a":1}}],"stop_reason":"tool_use"}}`, `{"type":"message_stop"}`)))
 	f.Add([]byte("data: {\"type\":\"error\",\"error\":\"x\"}\n\n"))
+	f.Add([]byte(stream(`{"type":"content_block_start","content_block":{}}`, `{"type":"content_block_delta","delta":{"partial_json":"a"}}`, `{"type":"message_stop"}`)))
 	f.Fuzz(func(t *testing.T, s []byte) {
 		if len(s) > 1<<16 {
 			return

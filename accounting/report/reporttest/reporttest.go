@@ -49,7 +49,7 @@ func (m *Memory) Sums(ctx context.Context, q accounting.Query) ([]accounting.Sum
 	// Entries come in the order of time, and so do groups of times.
 	if len(q.By) == 0 || !slices.Contains([]string{"hour", "day", "month"}, q.By[0]) {
 		slices.SortStableFunc(out, func(a, b accounting.Sum) int {
-			return cmp.Or(cmp.Compare(b.Cost, a.Cost), slices.Compare(a.Group, b.Group))
+			return cmp.Or(cmp.Compare(b.Cost, a.Cost), cmp.Compare(b.Attempts, a.Attempts), slices.Compare(a.Group, b.Group))
 		})
 	}
 	if q.Limit > 0 && len(out) > q.Limit {
