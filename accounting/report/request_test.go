@@ -25,7 +25,7 @@ func TestAQuestionOfSums(t *testing.T) {
 	if !reflect.DeepEqual(r.Query.Match, want) {
 		t.Errorf("%v", r.Query.Match)
 	}
-	if got, want := r.Query.Since.String()+" "+r.Query.Until.String(), "2026-11-01 00:00:00 +0530 IST 2026-11-20 00:00:00 +0530 IST"; got != want {
+	if got, want := r.Query.Since.String()+" "+r.Query.Until.String(), "2026-10-31 23:30:00 +0530 IST 2026-11-20 00:30:00 +0530 IST"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	plain, err := ParseSums(nil, now)
