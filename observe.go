@@ -199,8 +199,8 @@ func (x *exchange) finish() {
 	}
 	x.release()
 	x.releaseKey()
+	x.h.books.release() // which at an exit may be what makes the ledger write all that it has
 	underway.leave(x)
-	x.h.books.release()
 }
 
 // summarize brings the summary up to the attempts made so far. It is done before the response is written too, because
