@@ -17,6 +17,7 @@ import (
 )
 
 func init() {
+	caddycmd.RegisterCommand(usageCommand)
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "llm-gateway",
 		Usage: "[--listen <addr>] [--provider <kind>]... [--access-log] [--debug]",

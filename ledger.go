@@ -56,7 +56,6 @@ func (h *Handler) provisionLedger(ctx caddy.Context) error {
 		return fmt.Errorf("module %T is not a ledger", mod)
 	}
 	h.books = openBooks(l)
-	h.enlist()
 	starter, ok := l.(accounting.Starter)
 	if !ok {
 		return nil

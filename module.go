@@ -156,6 +156,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 		h.table.Store(t)
 	}
+	h.enlist()
 	return nil
 }
 

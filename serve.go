@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/internal/nearest"
 	"github.com/caddy-llm/llmgateway/providers"
 )
 
@@ -159,7 +160,7 @@ func (h *Handler) currentTable() *table {
 // unknown says which names would have been right.
 func (t *table) unknown(name string) error {
 	msg := "there is no model " + strconv.Quote(name) + " here"
-	if near := nearest(name, t.publicNames(), 3); len(near) > 0 {
+	if near := nearest.Names(name, t.publicNames(), 3); len(near) > 0 {
 		msg += "; the nearest names are " + strings.Join(near, ", ")
 	} else if !t.h.ModelsOnly {
 		msg += "; ask for one of GET /v1/models, or for <provider>/<model> with one of the providers " + strings.Join(t.providerNames(), ", ")
