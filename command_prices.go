@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-llm/llmgateway/accounting"
+	"github.com/caddy-llm/llmgateway/internal/nearest"
 )
 
 func pricesCommand() *cobra.Command {
@@ -276,7 +277,7 @@ func (q *priceQuery) at(s priceSource, model string) priceAnswer {
 func (q *priceQuery) nearest(s priceSource, model string) []string {
 	const most = 3
 	if s.name != "" {
-		return nearest(model, q.book.Models(s.vendor), most)
+		return nearest.Names(model, q.book.Models(s.vendor), most)
 	}
 	var names []string
 	places := q.configured
@@ -286,7 +287,7 @@ func (q *priceQuery) nearest(s priceSource, model string) []string {
 	for _, s := range places {
 		names = append(names, q.book.Models(s.vendor)...)
 	}
-	return nearest(model, names, most)
+	return nearest.Names(model, names, most)
 }
 
 // list answers for every model that has a price.

@@ -169,12 +169,12 @@ func TestTheCostOfEveryRecordedExchangeAgreesWithTheTables(t *testing.T) {
 		x, p := priceOf(book, r, &o, at)
 		u := accounting.Usage(o.Usage)
 		if p == nil || !p.Covers(u) {
-			unpriced[r.Provider+"/"+strings.Join(r.wanted(&o), "|")+" "+o.ServiceTier]++
+			unpriced[r.Provider+"/"+strings.Join(r.wanted(&o), "|")+" "+o.Tier]++
 			continue
 		}
 		priced++
 		got := int64(p.Cost(u))
-		tier := accounting.ServiceTier(o.ServiceTier)
+		tier := accounting.ServiceTier(o.Tier)
 		own, name := x.origin(tables, tier, &u, at)
 		if own == nil {
 			t.Errorf("%s: no table has %s/%s, which the book has", r.ID, x.List, x.Entry)
@@ -227,7 +227,7 @@ func priceOf(book *accounting.Book, r *recording, o *dialects.Observation, at ti
 			continue
 		}
 		if p, ok := x.Model.Price(at); ok {
-			p, _ = p.For(o.ServiceTier)
+			p, _ = p.For(o.Tier)
 			return found{x}, p
 		}
 	}
