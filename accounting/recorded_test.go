@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"math/big"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -248,7 +247,7 @@ func samePrices(p *accounting.Price, rates *rawRates, u *accounting.Usage) bool 
 			n = 1
 		}
 		nano, _ := at.Get(c)
-		if n > 0 && nano != roundHalfUp(new(big.Rat).Mul(rates.rate(c, u.TotalInput()), nanos)).Int64() {
+		if n > 0 && nano != rates.nano(rates.rate(c, u.TotalInput())).Int64() {
 			return false
 		}
 	}
