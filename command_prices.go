@@ -238,22 +238,21 @@ func (q *priceQuery) explain(model string) []priceAnswer {
 			return []priceAnswer{q.at(*s, rest)}
 		}
 	}
-	places := q.configured
-	if len(places) == 0 {
-		places = q.others
-	}
-	var out []priceAnswer
-	seen := map[string]bool{}
-	for _, s := range places {
-		if a := q.at(s, model); a.Priced && !a.Local && !seen[s.vendor] {
-			seen[s.vendor] = true
-			out = append(out, a)
+	// What no configured provider has may be what somebody thinks of adding.
+	for _, places := range [][]priceSource{q.configured, q.others} {
+		var out []priceAnswer
+		seen := map[string]bool{}
+		for _, s := range places {
+			if a := q.at(s, model); a.Priced && !a.Local && !seen[s.vendor] {
+				seen[s.vendor] = true
+				out = append(out, a)
+			}
+		}
+		if len(out) > 0 {
+			return out
 		}
 	}
-	if len(out) == 0 {
-		return []priceAnswer{q.at(priceSource{}, model)}
-	}
-	return out
+	return []priceAnswer{q.at(priceSource{}, model)}
 }
 
 // at answers for a model at one place.
