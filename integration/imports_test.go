@@ -74,6 +74,7 @@ var importRules = []importRule{
 	},
 
 	{"accounting/ledgertest", []string{"accounting"}, "the conformance suite of a contract needs the contract"},
+	{"accounting/usagedb", []string{"accounting"}, "a ledger's tables know entries and SQL; the drivers and Caddy are the business of who opens them"},
 	{"accounting/logledger", []string{"accounting", importsCaddy, importsCaddyfile, importsZap, importsZapcore}, "a ledger is a Caddy module; this one is a log"},
 
 	{"usertimeout", []string{importsCaddy, importsCaddyfile, importsZap, "golang.org/x/sys/unix"}, "a listener wrapper knows connections and nothing of what they carry"},
