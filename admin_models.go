@@ -94,7 +94,7 @@ func (t *table) describe(now time.Time) []publicModel {
 				}
 			}
 		} else if p, model := t.direct(name); p != nil {
-			d := describeTarget(name, t.h.price(p, model), p.defaults.Local, now)
+			d := describeTarget(name, t.price(p, model), p.defaults.Local, now)
 			d.Group, d.Weight, d.Status = 1, 1, slotStatus(p.upstreams, model, now)
 			m.Targets = append(m.Targets, d)
 		}

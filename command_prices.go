@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-llm/llmgateway/accounting"
+	"github.com/caddy-llm/llmgateway/internal/nearest"
 )
 
 func pricesCommand() *cobra.Command {
@@ -237,22 +238,21 @@ func (q *priceQuery) explain(model string) []priceAnswer {
 			return []priceAnswer{q.at(*s, rest)}
 		}
 	}
-	places := q.configured
-	if len(places) == 0 {
-		places = q.others
-	}
-	var out []priceAnswer
-	seen := map[string]bool{}
-	for _, s := range places {
-		if a := q.at(s, model); a.Priced && !a.Local && !seen[s.vendor] {
-			seen[s.vendor] = true
-			out = append(out, a)
+	// What no configured provider has may be what somebody thinks of adding.
+	for _, places := range [][]priceSource{q.configured, q.others} {
+		var out []priceAnswer
+		seen := map[string]bool{}
+		for _, s := range places {
+			if a := q.at(s, model); a.Priced && !a.Local && !seen[s.vendor] {
+				seen[s.vendor] = true
+				out = append(out, a)
+			}
+		}
+		if len(out) > 0 {
+			return out
 		}
 	}
-	if len(out) == 0 {
-		return []priceAnswer{q.at(priceSource{}, model)}
-	}
-	return out
+	return []priceAnswer{q.at(priceSource{}, model)}
 }
 
 // at answers for a model at one place.
@@ -276,7 +276,7 @@ func (q *priceQuery) at(s priceSource, model string) priceAnswer {
 func (q *priceQuery) nearest(s priceSource, model string) []string {
 	const most = 3
 	if s.name != "" {
-		return nearest(model, q.book.Models(s.vendor), most)
+		return nearest.Names(model, q.book.Models(s.vendor), most)
 	}
 	var names []string
 	places := q.configured
@@ -286,7 +286,7 @@ func (q *priceQuery) nearest(s priceSource, model string) []string {
 	for _, s := range places {
 		names = append(names, q.book.Models(s.vendor)...)
 	}
-	return nearest(model, names, most)
+	return nearest.Names(model, names, most)
 }
 
 // list answers for every model that has a price.

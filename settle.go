@@ -154,7 +154,7 @@ func (x *exchange) entry(a *attempt, e *accounting.Entry) {
 		Provider: a.target.provider.name, Dialect: string(a.dialect), Model: x.route.name, UpstreamModel: a.target.model,
 		AnsweredModel: cleanLabel(a.obs.Model, maxModelName), ProviderRequestID: a.requestID,
 		Usage: a.usage, Certainty: a.certainty, Cost: a.cost, Priced: a.priced(), AtRisk: a.atRisk, PriceVersion: a.priceVersion,
-		Tier:   accounting.ServiceTier(a.obs.ServiceTier),
+		Tier:   accounting.ServiceTier(a.obs.Tier),
 		Status: a.status, Stream: x.head.Stream, Latency: a.latency.Round(time.Microsecond), TimeToFirstToken: a.ttft.Round(time.Microsecond),
 	}
 	if a.fault != nil {

@@ -133,9 +133,9 @@ func (a *attempt) price() *accounting.Price {
 	if !ok {
 		return nil
 	}
-	tiered, known := p.For(a.obs.ServiceTier)
+	tiered, known := p.For(a.obs.Tier)
 	if !known {
-		a.target.reportTier(a.obs.ServiceTier)
+		a.target.reportTier(a.obs.Tier)
 	}
 	return tiered
 }

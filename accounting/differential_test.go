@@ -24,42 +24,23 @@ type rawPeriod struct {
 	Prices     map[string]json.RawMessage `json:"prices"`
 }
 
-// rawKeys are the table's keys by class, each with those it falls back to, best first.
-var rawKeys = map[accounting.Class][]string{
-	accounting.ClassInput:          {"input_mtok"},
-	accounting.ClassCacheRead:      {"cache_read_mtok", "input_mtok"},
-	accounting.ClassCacheWrite:     {"cache_write_mtok", "input_mtok"},
-	accounting.ClassCacheWrite1h:   {"cache_write_1h_mtok", "cache_write_mtok", "input_mtok"},
-	accounting.ClassInputAudio:     {"input_audio_mtok", "input_mtok"},
-	accounting.ClassInputImage:     {"input_image_mtok", "input_mtok"},
-	accounting.ClassInputVideo:     {"input_video_mtok", "input_mtok"},
-	accounting.ClassCacheReadAudio: {"cache_audio_read_mtok", "input_audio_mtok", "cache_read_mtok", "input_mtok"},
-	accounting.ClassCacheReadImage: {"cache_image_read_mtok", "input_image_mtok", "cache_read_mtok", "input_mtok"},
-	accounting.ClassOutput:         {"output_mtok"},
-	accounting.ClassReasoning:      {"output_reasoning_mtok", "output_mtok"},
-	accounting.ClassOutputAudio:    {"output_audio_mtok", "output_mtok"},
-	accounting.ClassOutputImage:    {"output_image_mtok", "output_mtok"},
-	accounting.ClassWebSearch:      {"web_searches_kcount"},
-	accounting.ClassRequest:        {"requests_kcount"},
-}
-
-// rawRate returns the price of a class in dollars per million or thousand, following the table's own rules.
-func rawRate(t *testing.T, prices map[string]json.RawMessage, c accounting.Class, input int64) *big.Rat {
-	t.Helper()
-	for _, key := range rawKeys[c] {
-		raw, ok := prices[key]
-		if !ok {
-			continue
-		}
-		price, steps := rawTiered(t, raw)
-		for _, s := range steps {
-			if input > s.above {
-				price = s.price
-			}
-		}
-		return price
-	}
-	return new(big.Rat)
+// rawKeys are the table's keys by class.
+var rawKeys = map[accounting.Class]string{
+	accounting.ClassInput:          "input_mtok",
+	accounting.ClassCacheRead:      "cache_read_mtok",
+	accounting.ClassCacheWrite:     "cache_write_mtok",
+	accounting.ClassCacheWrite1h:   "cache_write_1h_mtok",
+	accounting.ClassInputAudio:     "input_audio_mtok",
+	accounting.ClassInputImage:     "input_image_mtok",
+	accounting.ClassInputVideo:     "input_video_mtok",
+	accounting.ClassCacheReadAudio: "cache_audio_read_mtok",
+	accounting.ClassCacheReadImage: "cache_image_read_mtok",
+	accounting.ClassOutput:         "output_mtok",
+	accounting.ClassReasoning:      "output_reasoning_mtok",
+	accounting.ClassOutputAudio:    "output_audio_mtok",
+	accounting.ClassOutputImage:    "output_image_mtok",
+	accounting.ClassWebSearch:      "web_searches_kcount",
+	accounting.ClassRequest:        "requests_kcount",
 }
 
 // rawAt returns the prices that apply at a time: the last whose constraint holds.
@@ -167,12 +148,13 @@ func compare(t *testing.T, book *accounting.Book, vendor string, m rawModel, at 
 		return 0
 	}
 	n := 0
+	rates := rawGenaiRates(t, raw)
 	for _, u := range grid() {
 		if extra(p, raw, u) {
 			continue
 		}
 		n++
-		if got, want := p.Cost(u), rawCost(t, raw, u); int64(got) != want {
+		if got, want := p.Cost(u), rates.cost(&u); int64(got) != want {
 			t.Errorf("%s/%s at %s: %+v costs %d nano-dollars, by the table %d", vendor, name, at, u, int64(got), want)
 		}
 	}
@@ -218,7 +200,7 @@ func extra(p *accounting.Price, raw map[string]json.RawMessage, u accounting.Usa
 			accounting.ClassOutputImage:    accounting.ClassOutput,
 			accounting.ClassWebSearch:      accounting.ClassWebSearch,
 		}[c]
-		if _, listed := raw[rawKeys[c][0]]; n == 0 || listed || !mayBeAdded {
+		if _, listed := raw[rawKeys[c]]; n == 0 || listed || !mayBeAdded {
 			continue
 		}
 		own, _ := p.Get(c)
@@ -240,26 +222,6 @@ func counts(u accounting.Usage) map[accounting.Class]int64 {
 	}
 	all[accounting.ClassRequest] = 1
 	return all
-}
-
-// rawCost is the cost in nano-dollars, rounded half up. The rates are first rounded to the book's unit, a nano-dollar
-// per million tokens: the table has a few that are decimal approximations of a twelfth.
-func rawCost(t *testing.T, raw map[string]json.RawMessage, u accounting.Usage) int64 {
-	t.Helper()
-	input := u.Input + u.CacheRead + u.CacheWrite + u.CacheWrite1h + u.InputAudio + u.InputImage + u.InputVideo + u.CacheReadAudio + u.CacheReadImage
-	sum := new(big.Rat)
-	for c, n := range counts(u) {
-		nano := int64(1000) // of dollars per million
-		if c == accounting.ClassWebSearch || c == accounting.ClassRequest {
-			nano = 1_000_000 // of dollars per thousand
-		}
-		unit := big.NewRat(int64(accounting.Dollar), 1)
-		rate := new(big.Rat).Mul(rawRate(t, raw, c, input), unit)
-		rate.SetFrac(roundHalfUp(rate), big.NewInt(int64(accounting.Dollar)))
-		part := rate.Mul(rate, big.NewRat(nano, 1))
-		sum.Add(sum, part.Mul(part, big.NewRat(n, 1)))
-	}
-	return roundHalfUp(sum).Int64()
 }
 
 func roundHalfUp(r *big.Rat) *big.Int {

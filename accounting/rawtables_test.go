@@ -1,10 +1,12 @@
 package accounting_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ var nanos = big.NewRat(int64(accounting.Dollar), 1)
 type rawRates struct {
 	base  map[accounting.Class]*big.Rat
 	tiers []rawTier // ascending
+	nanos map[*big.Rat]*big.Int
 }
 
 type rawTier struct {
@@ -57,22 +60,36 @@ func (r *rawRates) rate(c accounting.Class, input int64) *big.Rat {
 	return new(big.Rat)
 }
 
-// cost is in nano-dollars. Prices are first rounded to the book's unit.
+// nano is a price in the book's unit, rounded half up: the tables have decimal approximations of a twelfth.
+func (r *rawRates) nano(price *big.Rat) *big.Int {
+	n := r.nanos[price]
+	if n == nil {
+		if r.nanos == nil {
+			r.nanos = map[*big.Rat]*big.Int{}
+		}
+		n = roundHalfUp(new(big.Rat).Mul(price, nanos))
+		r.nanos[price] = n
+	}
+	return n
+}
+
+// cost is in nano-dollars.
 func (r *rawRates) cost(u *accounting.Usage) int64 {
-	sum := new(big.Rat)
+	sum, part := new(big.Int), new(big.Int) // in millionths of one
 	for _, c := range accounting.AllClasses() {
 		n := u.Count(c)
 		if c == accounting.ClassRequest && u.Classes() != 0 {
 			n = 1
 		}
-		part := new(big.Rat).Mul(r.rate(c, u.TotalInput()), nanos)
-		part.SetInt(roundHalfUp(part)).Mul(part, big.NewRat(n, 1))
-		if !c.PerCall() {
-			part.Quo(part, big.NewRat(1_000_000, 1))
+		if n == 0 {
+			continue
 		}
-		sum.Add(sum, part)
+		if c.PerCall() {
+			n *= 1_000_000
+		}
+		sum.Add(sum, part.Mul(r.nano(r.rate(c, u.TotalInput())), big.NewInt(n)))
 	}
-	return roundHalfUp(sum).Int64()
+	return roundHalfUp(new(big.Rat).SetFrac(sum, big.NewInt(1_000_000))).Int64()
 }
 
 // rawTable finds the prices of a model in one table.
@@ -157,24 +174,31 @@ func rawGenai(t *testing.T) *rawTable {
 		if len(prices) == 0 { // which means free where the name says so
 			return &rawRates{base: map[accounting.Class]*big.Rat{}}, vendor == accounting.VendorOpenRouter && strings.HasSuffix(model, ":free")
 		}
-		r := &rawRates{base: map[accounting.Class]*big.Rat{}}
-		for c, keys := range rawKeys {
-			raw, ok := prices[keys[0]]
-			if !ok {
-				continue
-			}
-			base, tiers := rawTiered(t, raw)
-			scale := big.NewRat(1, 1)
-			if c.PerCall() {
-				scale = big.NewRat(1, 1000)
-			}
-			r.base[c] = base.Mul(base, scale)
-			for _, tier := range tiers {
-				r.tiers = append(r.tiers, rawTier{tier.above, map[accounting.Class]*big.Rat{c: tier.price.Mul(tier.price, scale)}})
-			}
-		}
-		return r, true
+		return rawGenaiRates(t, prices), true
 	}}
+}
+
+// rawGenaiRates reads the prices of one entry.
+func rawGenaiRates(t *testing.T, prices map[string]json.RawMessage) *rawRates {
+	t.Helper()
+	r := &rawRates{base: map[accounting.Class]*big.Rat{}}
+	for c, key := range rawKeys {
+		raw, ok := prices[key]
+		if !ok {
+			continue
+		}
+		base, tiers := rawTiered(t, raw)
+		scale := big.NewRat(1, 1)
+		if c.PerCall() {
+			scale = big.NewRat(1, 1000)
+		}
+		r.base[c] = base.Mul(base, scale)
+		for _, tier := range tiers {
+			r.tiers = append(r.tiers, rawTier{tier.above, map[accounting.Class]*big.Rat{c: tier.price.Mul(tier.price, scale)}})
+		}
+	}
+	slices.SortFunc(r.tiers, func(a, b rawTier) int { return cmp.Compare(a.above, b.above) })
+	return r
 }
 
 type rawStep struct {

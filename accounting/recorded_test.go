@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"math/big"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -169,12 +168,12 @@ func TestTheCostOfEveryRecordedExchangeAgreesWithTheTables(t *testing.T) {
 		x, p := priceOf(book, r, &o, at)
 		u := accounting.Usage(o.Usage)
 		if p == nil || !p.Covers(u) {
-			unpriced[r.Provider+"/"+strings.Join(r.wanted(&o), "|")+" "+o.ServiceTier]++
+			unpriced[r.Provider+"/"+strings.Join(r.wanted(&o), "|")+" "+o.Tier]++
 			continue
 		}
 		priced++
 		got := int64(p.Cost(u))
-		tier := accounting.ServiceTier(o.ServiceTier)
+		tier := accounting.ServiceTier(o.Tier)
 		own, name := x.origin(tables, tier, &u, at)
 		if own == nil {
 			t.Errorf("%s: no table has %s/%s, which the book has", r.ID, x.List, x.Entry)
@@ -227,7 +226,7 @@ func priceOf(book *accounting.Book, r *recording, o *dialects.Observation, at ti
 			continue
 		}
 		if p, ok := x.Model.Price(at); ok {
-			p, _ = p.For(o.ServiceTier)
+			p, _ = p.For(o.Tier)
 			return found{x}, p
 		}
 	}
@@ -248,7 +247,7 @@ func samePrices(p *accounting.Price, rates *rawRates, u *accounting.Usage) bool 
 			n = 1
 		}
 		nano, _ := at.Get(c)
-		if n > 0 && nano != roundHalfUp(new(big.Rat).Mul(rates.rate(c, u.TotalInput()), nanos)).Int64() {
+		if n > 0 && nano != rates.nano(rates.rate(c, u.TotalInput())).Int64() {
 			return false
 		}
 	}

@@ -35,11 +35,11 @@ func corpusForward(t *testing.T, endpoint string, table *corpusTable, reviews *c
 			if e.Request == nil || e.Response.Status != http.StatusOK {
 				continue
 			}
-			answer := answers[corpusWant{e.stream(), e.ask().Thinking == "on"}]
-			if answer == nil {
+			if all++; all%corpusEvery != 0 {
 				continue
 			}
-			if all++; all%corpusEvery != 0 {
+			answer := answers[corpusWant{e.stream(), e.ask().Thinking == "on"}]
+			if answer == nil {
 				continue
 			}
 			n := len(pairs)

@@ -243,9 +243,11 @@ func TestRecordedExchangesPassThroughUnchanged(t *testing.T) {
 
 // gwSample takes one of every corpusEvery recordings.
 func gwSample(all []*gwRecording) (out []*gwRecording) {
-	for i := 0; i < len(all); i += corpusEvery {
-		all[i].index = len(out)
-		out = append(out, all[i])
+	for i, r := range all {
+		if i%corpusEvery == 0 {
+			r.index = len(out)
+			out = append(out, r)
+		}
 	}
 	return out
 }

@@ -144,6 +144,24 @@ func TestPeriodsOfSumsAreFullHours(t *testing.T) {
 	}
 }
 
+func TestTheTimeZoneOfTheMachineIsCalledAsItIsAtTheTime(t *testing.T) {
+	local := time.Local
+	defer func() { time.Local = local }()
+	berlin := *zone(t, "Europe/Berlin")
+	time.Local = &berlin
+	for when, want := range map[time.Time]string{
+		at(t, "Europe/Berlin", "2026-11-20 12:00:00"):            "Europe/Berlin",
+		at(t, "UTC", "2026-11-20 12:00:00"):                      "UTC",
+		at(t, "UTC", "2026-11-20 12:00:00").In(&berlin):          "CET",
+		at(t, "UTC", "2026-07-20 12:00:00").In(&berlin):          "CEST",
+		time.Unix(0, 0).In(time.FixedZone("somewhere else", 60)): "somewhere else",
+	} {
+		if got := zoneName(when); got != want {
+			t.Errorf("%v is in %s, want %s", when, got, want)
+		}
+	}
+}
+
 // FuzzPeriods holds what is true of every period that is accepted, in zones with odd changes of clocks.
 func FuzzPeriods(f *testing.F) {
 	for _, s := range []string{"30d", "12h", "2w", "today", "yesterday", "week", "month", "year", "all", "2026-11-01", "2011-12-30", "2026-03-29T02:30", "2026-11-01T00:00:00+14:00", "1w1d1h1m"} {

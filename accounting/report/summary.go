@@ -82,7 +82,7 @@ func (r *SummaryRequest) Run(ctx context.Context, readers []accounting.Reader) (
 	if err != nil {
 		return nil, err
 	}
-	s := &Summary{Updated: r.Now.Format(time.RFC3339), Timezone: loc.String(), Models: []SummaryModel{}}
+	s := &Summary{Updated: r.Now.Format(time.RFC3339), Timezone: zoneName(r.Now), Models: []SummaryModel{}}
 	s.add(days, r.Now.Format(time.DateOnly), yesterday.Format(time.DateOnly), r.Now.Format("2006-01-"))
 	for _, sum := range models[:min(len(models), summaryModels)] {
 		s.Models = append(s.Models, SummaryModel{Model: sum.Group[0], Cost: Dollars(sum.Cost), Requests: sum.Requests})

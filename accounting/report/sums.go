@@ -181,7 +181,16 @@ func (p Period) appendJSON(dst []byte) []byte {
 		dst = append(p.Since.AppendFormat(append(dst, '"'), time.RFC3339), '"')
 	}
 	dst = append(p.Until.AppendFormat(append(dst, `,"until":"`...), time.RFC3339), `","timezone":`...)
-	return append(jsonedit.AppendString(dst, p.Until.Location().String()), '}')
+	return append(jsonedit.AppendString(dst, zoneName(p.Until)), '}')
+}
+
+// zoneName is the name of the time zone of t. The machine's own has none but what it is called at the time, such as CET.
+func zoneName(t time.Time) string {
+	if t.Location() != time.Local {
+		return t.Location().String()
+	}
+	name, _ := t.Zone()
+	return name
 }
 
 // AppendCSV appends the rows with a line of names before them. There is no total: who reads CSV adds up.

@@ -67,6 +67,14 @@ func fillDisk(t *testing.T, folder string, keep int64) (free func()) {
 	}
 }
 
+// entry is like others but for its ID, as entries of one client are, so that their sums take little space.
+func entry(n int) accounting.Entry {
+	e := ledgertest.Entry(1)
+	e.AttemptID = ledgertest.Entry(n).AttemptID
+	e.Usage, e.Cost = accounting.Usage{Input: 1}, 1
+	return e
+}
+
 func TestT70AFullDiskLosesNothingAndRecoversByItself(t *testing.T) {
 	for _, durability := range []string{"process", "power"} {
 		for _, failure := range []string{"buffer", "refuse"} {
@@ -76,7 +84,7 @@ func TestT70AFullDiskLosesNothingAndRecoversByItself(t *testing.T) {
 }
 
 func fullDisk(t *testing.T, durability, failure string) {
-	folder := mount(t, "size=24m")
+	folder := mount(t, "size=64m")
 	path := filepath.Join(folder, "usage.db")
 	l := &Ledger{Path: path}
 	l.Durability, l.OnFailure = durability, failure
@@ -86,7 +94,7 @@ func fullDisk(t *testing.T, durability, failure string) {
 		t.Fatal(err)
 	}
 	intend := func(n int) (accounting.Intent, error) {
-		e := ledgertest.Entry(n)
+		e := entry(n)
 		return l.Intend(t.Context(), &accounting.Entry{AttemptID: e.AttemptID, Time: e.Time})
 	}
 	underWay := make([]accounting.Intent, 100)
@@ -99,7 +107,7 @@ func fullDisk(t *testing.T, durability, failure string) {
 	}
 	free := fillDisk(t, folder, 0)
 	for i, intent := range underWay { // what is under way always ends
-		e := ledgertest.Entry(i)
+		e := entry(i)
 		intent.Settle(&e)
 	}
 	taken := len(underWay)
@@ -110,7 +118,7 @@ func fullDisk(t *testing.T, durability, failure string) {
 			refused = err
 			break
 		}
-		e := ledgertest.Entry(taken)
+		e := entry(taken)
 		intent.Settle(&e)
 		taken++
 	}
@@ -126,7 +134,7 @@ func fullDisk(t *testing.T, durability, failure string) {
 		if err != nil {
 			return false
 		}
-		e := ledgertest.Entry(taken)
+		e := entry(taken)
 		intent.Settle(&e)
 		taken++
 		return true
@@ -134,7 +142,7 @@ func fullDisk(t *testing.T, durability, failure string) {
 	again := time.Since(full)
 	eventually(t, "all entries are in the database", func() bool {
 		sums, err := l.Sums(t.Context(), accounting.Query{})
-		return err == nil && sums[0].Attempts == int64(taken)
+		return err == nil && sums[0].Attempts == int64(taken) && sums[0].Cost == accounting.Money(taken)
 	})
 	t.Logf("took entries again after %v, had all %d after %v", again, taken, time.Since(full))
 	if again > 2*time.Second {

@@ -34,7 +34,7 @@ const (
 	hintDamaged  = "it was left as it is. Restore a backup, or save what can be read with the sqlite3 program's .recover command; " +
 		"or move it away, with its -wal and -shm files, to begin with an empty one. Entries that it did not have yet are in %s.intents and will be added"
 	hintForeign = "it was left as it is; name another path"
-	hintFull    = "the disk is full: %s; entries wait in the journal until there is space"
+	hintFull    = "the disk of %s is full; what could not be written is when there is space"
 	hintIO      = "the disk reports errors; look at the system's log, and do not use a network's file system"
 )
 

@@ -106,9 +106,6 @@ func TestT71ADamagedDatabaseIsLeftAlone(t *testing.T) {
 			if hash(t, path) != before {
 				t.Error("it was changed")
 			}
-			if found, err := filepath.Glob(path + "*"); err != nil || len(found) > 3 {
-				t.Errorf("there are %v, %v", found, err)
-			}
 		})
 	}
 }
@@ -312,14 +309,21 @@ func TestTheSQLiteProgramMakesBackupsToo(t *testing.T) {
 
 func TestSeveralProcessesShareAFile(t *testing.T) {
 	if path := os.Getenv("SQLITELEDGER_SHARED"); path != "" {
-		l := started(t, path)
+		l := &Ledger{Path: path}
+		provision(t, l) // and the end of the process ends it
 		for i := range 200 {
 			record(t, l, 1000+i)
 		}
+		eventually(t, "all is in the database", func() bool {
+			read(t, l)
+			s, _ := l.Stats()
+			return s.Pending == 0
+		})
 		return
 	}
 	path := filepath.Join(t.TempDir(), "usage.db")
-	l := started(t, path)
+	l := &Ledger{Path: path}
+	cleanUp := provision(t, l)
 	other := exec.Command(os.Args[0], "-test.run=^TestSeveralProcessesShareAFile$")
 	other.Env = append(os.Environ(), "SQLITELEDGER_SHARED="+path)
 	var said bytes.Buffer
@@ -334,6 +338,10 @@ func TestSeveralProcessesShareAFile(t *testing.T) {
 		t.Fatalf("%v: %s", err, said.String())
 	}
 	eventually(t, "the entries of both are there", func() bool { return len(read(t, l)) == 400 })
+	cleanUp()
+	if n := len(read(t, started(t, path))); n != 400 { // it clears up after the other one, too
+		t.Errorf("there are %d entries, want 400", n)
+	}
 }
 
 func openFile(t *testing.T, path string) *sql.DB {

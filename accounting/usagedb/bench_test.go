@@ -2,6 +2,7 @@ package usagedb
 
 import (
 	"context"
+	"database/sql"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -191,11 +192,15 @@ func benchSums(b *testing.B, d *DB, n int) {
 		{"day by user and feature from rows", accounting.Query{Filter: last(24 * time.Hour), By: []string{"user", "feature"}}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			groups := 0
+			groups, before, best := 0, cpu(b), time.Hour
 			for b.Loop() {
+				start := time.Now()
 				groups = len(sums(b, d, c.q))
+				best = min(best, time.Since(start))
 			}
 			b.ReportMetric(float64(groups), "groups")
+			b.ReportMetric(float64((cpu(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
+			b.ReportMetric(float64(best.Microseconds())/1000, "best-ms")
 		})
 	}
 }
@@ -212,10 +217,13 @@ func fill(b *testing.B, d *DB, n int) {
 		b.Fatalf("the database has %d rows: empty it", s[0].Attempts)
 	}
 	start, before := time.Now(), cpu(b)
-	var batch []accounting.Entry
-	for t.next < n {
-		batch = t.batch(batch[:0], min(maxBatch, n-t.next))
-		if err := d.Insert(context.Background(), batch); err != nil {
+	if d.dialect == SQLite {
+		if _, err := d.write.Exec("PRAGMA synchronous = OFF"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for day := 1; t.next < n; day++ {
+		if err := d.fillDay(b.Context(), t, n*day/trafficDays); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -225,4 +233,42 @@ func fill(b *testing.B, d *DB, n int) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// fillDay does what Insert and Fold do, but it folds a whole day at once, out of memory.
+func (d *DB) fillDay(ctx context.Context, t *traffic, until int) error {
+	return d.transact(ctx, func(tx *sql.Tx) error {
+		var sums [len(groups)]rollup
+		for g := range sums {
+			sums[g] = rollup{}
+		}
+		insert := d.insertSQLite
+		if d.dialect == Postgres {
+			insert = d.insertPostgres
+		}
+		var batch []accounting.Entry
+		for t.next < until {
+			batch = t.batch(batch[:0], min(maxBatch, until-t.next))
+			rows := distinct(batch)
+			if _, err := insert(ctx, tx, rows); err != nil {
+				return err
+			}
+			for g := range sums {
+				for i := range rows {
+					if err := sums[g].addRow(g, &rows[i], 1); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		for g := range sums {
+			if err := d.addRollup(ctx, tx, sums[g]); err != nil {
+				return err
+			}
+			if err := d.set(ctx, tx, folded[g], int64(t.next)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -159,33 +159,43 @@ func (r *report) group(key groupKey) []string {
 	return group
 }
 
+// order returns what maps the beginning of a group to that by which groups are sorted first: nothing, or the first thing that is
+// grouped by, if that is a time, which need not be the finest.
+func (r *report) order() func(begin int64) int64 {
+	if len(r.by) == 0 || units[r.by[0]].rank == 0 {
+		return func(int64) int64 { return 0 }
+	}
+	known := map[int64]int64{}
+	return func(begin int64) int64 {
+		first, ok := known[begin]
+		if !ok {
+			first = units[r.by[0]].begin(begin, r.zone)
+			known[begin] = first
+		}
+		return first
+	}
+}
+
 // result sorts the groups.
 func (r *report) result() []accounting.Sum {
 	type entry struct {
-		key groupKey
-		sum *measures
+		first int64 // when the first time that is grouped by begins
+		key   groupKey
+		sum   *measures
 	}
 	entries := make([]entry, 0, len(r.groups))
+	first := r.order()
 	for key, sum := range r.groups {
-		if sum[attempts] != 0 { // what was added and taken away again
-			entries = append(entries, entry{key, sum})
+		if sum[attempts] != 0 { // otherwise it was added and taken away again
+			entries = append(entries, entry{first(key.begin), key, sum})
 		}
 	}
 	if len(r.by) == 0 && len(entries) == 0 {
 		return []accounting.Sum{{Group: []string{}}}
 	}
-	byTime := len(r.by) > 0 && units[r.by[0]].rank > 0
-	order := func(t int64) int64 { // of the first time, which need not be the finest
-		return units[r.by[0]].begin(t, r.zone)
-	}
 	slices.SortFunc(entries, func(a, b entry) int {
-		if byTime {
-			if c := cmp.Compare(order(a.key.begin), order(b.key.begin)); c != 0 {
-				return c
-			}
-		}
 		return cmp.Or(
-			cmp.Compare(b.sum.cost(), a.sum.cost()), cmp.Compare(b.sum[attempts], a.sum[attempts]),
+			cmp.Compare(a.first, b.first), cmp.Compare(b.sum.cost(), a.sum.cost()), cmp.Compare(b.sum[attempts], a.sum[attempts]),
 			cmp.Compare(a.key.begin, b.key.begin), strings.Compare(a.key.values, b.key.values),
 		)
 	})
