@@ -20,11 +20,11 @@ type Reported struct {
 	// then what was believed until then: it bounds an estimate from below and is no bill.
 	UsageInvalid bool
 
-	guess bool // the output is not what was counted
+	guess bool
 }
 
-// GuessOutput says that the output reported so far is a guess: there may be less in the end.
-func (r *Reported) GuessOutput() { r.guess = true }
+// Guess says that the usage reported so far is preliminary: there may be less in the end.
+func (r *Reported) Guess() { r.guess = true }
 
 // Update takes in a later report of the same response, which replaces what is known, and returns whether it was
 // believed. A report that says less than the one before is not: what a provider has once charged for stays charged.
@@ -46,7 +46,7 @@ func (r *Reported) Raise(later Reported) bool {
 }
 
 func (r *Reported) lower(later Reported) bool {
-	return later.Usage.TotalInput() < r.Usage.TotalInput() || !r.guess && later.Usage.TotalOutput() < r.Usage.TotalOutput()
+	return !r.guess && (later.Usage.TotalInput() < r.Usage.TotalInput() || later.Usage.TotalOutput() < r.Usage.TotalOutput())
 }
 
 // Counts reads the numbers of one usage report, whatever vendor wrote it, and remembers whether one of them cannot be

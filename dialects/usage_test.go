@@ -44,22 +44,15 @@ func TestTheLastReportOfUsageCountsUnlessItIsLower(t *testing.T) {
 	}
 }
 
-func TestAGuessOfTheOutputMayBeTooHighAndOneOfTheInputMayNot(t *testing.T) {
-	for _, tt := range []struct {
-		later, want Reported
-		invalid     bool
-	}{
-		{known(9, 1), known(9, 1), false},
-		{known(8, 1), known(9, 5), true},
-	} {
+func TestAGuessMayBeTooHighAndACountMayNot(t *testing.T) {
+	for _, later := range []Reported{known(9, 1), known(8, 5), known(0, 0)} {
 		got := known(9, 5)
-		got.GuessOutput()
-		got.Update(tt.later)
-		if got.Usage != tt.want.Usage || got.UsageInvalid != tt.invalid {
-			t.Errorf("%+v: got %+v", tt.later, got)
+		got.Guess()
+		if !got.Update(later) || got != later {
+			t.Errorf("%+v: got %+v", later, got)
 		}
-		if !tt.invalid && got.Update(known(9, 0)) {
-			t.Errorf("%+v: what was counted fell", tt.later)
+		if got.Update(known(later.Usage.Input-1, 9)) || !got.UsageInvalid || got.Usage != later.Usage {
+			t.Errorf("%+v: what was counted fell: %+v", later, got)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 		sig := m.message(m.event.read("message"))
 		// A message that begins with its end has its usage, too. Of others it is what they begin with.
 		if m.obs.UsageFinal = m.obs.UsageKnown && m.obs.Stop != conversation.StopUnknown; !m.obs.UsageFinal {
-			m.obs.GuessOutput()
+			m.obs.Guess()
 		}
 		return sig
 	case "message_delta":

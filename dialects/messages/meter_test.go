@@ -95,13 +95,14 @@ func TestOddUsageNeverCountsForLessOrForTooMuch(t *testing.T) {
 		"overwritten":                       {`{"input_tokens":9,"output_tokens":1}`, `{"input_tokens":20,"output_tokens":7}`, conversation.Usage{Input: 20, Output: 7}, true, true, false},
 		"output alone":                      {`{"input_tokens":9,"output_tokens":1}`, `{"output_tokens":7}`, conversation.Usage{Input: 9, Output: 7}, true, true, false},
 		"less output than guessed at first": {`{"input_tokens":9,"output_tokens":8}`, `{"output_tokens":0}`, conversation.Usage{Input: 9}, true, true, false},
-		"decreasing input":                  {`{"input_tokens":9,"output_tokens":1}`, `{"input_tokens":5,"output_tokens":2}`, conversation.Usage{Input: 9, Output: 1}, true, true, true},
+		"less input than guessed at first":  {`{"input_tokens":9,"output_tokens":1}`, `{"input_tokens":5,"output_tokens":2}`, conversation.Usage{Input: 5, Output: 2}, true, true, false},
 		"input moved to the cache":          {`{"input_tokens":9,"output_tokens":1}`, `{"input_tokens":2,"cache_read_input_tokens":7,"output_tokens":2}`, conversation.Usage{Input: 2, CacheRead: 7, Output: 2}, true, true, false},
 		"negative output":                   {`{"input_tokens":9,"output_tokens":1}`, `{"output_tokens":-5}`, conversation.Usage{Input: 9, Output: 1}, true, false, true},
 		"negative input":                    {`{"input_tokens":-9,"output_tokens":1}`, `{"output_tokens":2}`, conversation.Usage{}, false, false, true},
 		"absurd output":                     {`{"input_tokens":9,"output_tokens":1}`, `{"output_tokens":9223372036854775808}`, conversation.Usage{Input: 9, Output: 1}, true, false, true},
 		"sloppy numbers":                    {`{"input_tokens":"9","output_tokens":1.0}`, `{"output_tokens":1e3}`, conversation.Usage{Input: 9, Output: 1000}, true, true, false},
 		"no numbers":                        {`{"input_tokens":null,"output_tokens":true}`, `{"output_tokens":"many"}`, conversation.Usage{}, false, false, true},
+		"zero after a guess":                {`{"input_tokens":9,"output_tokens":1}`, `{"input_tokens":0,"output_tokens":0}`, conversation.Usage{}, true, true, false},
 		"zero":                              {`{"input_tokens":0,"output_tokens":0}`, `{"output_tokens":0}`, conversation.Usage{}, true, true, false},
 		"null":                              {`null`, `null`, conversation.Usage{}, false, false, false},
 		"more thinking than all":            {`{"input_tokens":1,"output_tokens":1}`, `{"output_tokens":5,"output_tokens_details":{"thinking_tokens":9}}`, conversation.Usage{Input: 1, Output: 1}, true, true, true},
@@ -207,6 +208,23 @@ func TestTheTierThatIsBilledIsNoted(t *testing.T) {
 		m.Body([]byte(`{"type":"message","content":[],"usage":` + usage + `}`))
 		if got := m.Observation().Tier; got != want {
 			t.Errorf("%s: %q, want %q", usage, got, want)
+		}
+		m.Release()
+	}
+}
+
+func TestWhatWasCountedInAStreamDoesNotFall(t *testing.T) {
+	delta := func(usage string) string {
+		return `{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":` + usage + `}`
+	}
+	for _, usages := range [][2]string{
+		{`{"input_tokens":9,"output_tokens":7}`, `{"output_tokens":3}`},
+		{`{"input_tokens":9,"output_tokens":7}`, `{"input_tokens":5,"output_tokens":8}`},
+		{`{"input_tokens":9,"output_tokens":7}`, `{"input_tokens":0,"output_tokens":0}`},
+	} {
+		m, _ := watch(t, stream(`{"type":"message_start","message":{"usage":{"input_tokens":1,"output_tokens":1}}}`, delta(usages[0]), delta(usages[1])))
+		if o := m.Observation(); o.Usage != (conversation.Usage{Input: 9, Output: 7}) || !o.UsageInvalid {
+			t.Errorf("%s: %+v", usages, o)
 		}
 		m.Release()
 	}
