@@ -219,6 +219,30 @@ func TestWhatIsStoppedHalfwayIsNeitherLostNorCountedTwice(t *testing.T) {
 	})
 }
 
+func TestFoldingTakesLessAtOnceWhenThereIsNoTimeForMore(t *testing.T) {
+	d := openSQLite(t)
+	batch := make([]accounting.Entry, minFold+1)
+	for i := range batch {
+		batch[i] = ledgertest.Entry(i)
+	}
+	insert(t, d, batch...)
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		if err := d.foldGroup(canceled, large, int64(len(batch))); !errors.Is(err, context.Canceled) {
+			t.Fatalf("fold: %v", err)
+		}
+	}
+	if size := maxFold >> d.foldShift.Load(); size != minFold {
+		t.Errorf("it takes %d rows, want %d", size, minFold)
+	}
+	fold(t, d)
+	last, err := d.get(t.Context(), d.write, folded[large], "")
+	if err != nil || last != int64(len(batch)) {
+		t.Errorf("rows up to %d are folded, error %v; want all %d", last, err, len(batch))
+	}
+}
+
 func TestOnlyWhatGoesAwayIsTriedAgain(t *testing.T) {
 	for _, tc := range []struct {
 		err  error
