@@ -3,6 +3,8 @@ package llmgateway
 // The built-in guests: one `--with` gives a complete gateway.
 import (
 	_ "github.com/caddy-llm/llmgateway/accounting/logledger"
+	_ "github.com/caddy-llm/llmgateway/accounting/postgresledger"
+	_ "github.com/caddy-llm/llmgateway/accounting/sqliteledger"
 	_ "github.com/caddy-llm/llmgateway/balancing"
 	_ "github.com/caddy-llm/llmgateway/dialects/chatcompletions"
 	_ "github.com/caddy-llm/llmgateway/dialects/cohere"

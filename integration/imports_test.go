@@ -75,6 +75,24 @@ var importRules = []importRule{
 
 	{"accounting/ledgertest", []string{"accounting"}, "the conformance suite of a contract needs the contract"},
 	{"accounting/logledger", []string{"accounting", importsCaddy, importsCaddyfile, importsZap, importsZapcore}, "a ledger is a Caddy module; this one is a log"},
+	{
+		"accounting/dbledger",
+		[]string{"accounting", "accounting/journal", importsCaddy, importsCaddyfile, importsZap, importsZapcore, "github.com/dustin/go-humanize"},
+		"what ledgers with a database share, whichever it is",
+	},
+	{
+		"accounting/sqliteledger",
+		[]string{"accounting", "accounting/dbledger", "accounting/usagedb", importsCaddy, importsCaddyfile, importsZap, "modernc.org/sqlite"},
+		"a ledger is a Caddy module; this one is a file",
+	},
+	{
+		"accounting/postgresledger",
+		[]string{
+			"accounting", "accounting/dbledger", "accounting/usagedb", importsCaddy, importsCaddyfile, importsZap,
+			"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/stdlib",
+		},
+		"a ledger is a Caddy module; this one is a server",
+	},
 	{"accounting/journal", []string{"accounting", importsZap, "golang.org/x/sys/unix"}, "files and locks; which database takes the entries is not its business"},
 
 	{"usertimeout", []string{importsCaddy, importsCaddyfile, importsZap, "golang.org/x/sys/unix"}, "a listener wrapper knows connections and nothing of what they carry"},
