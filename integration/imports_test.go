@@ -74,6 +74,7 @@ var importRules = []importRule{
 	},
 
 	{"accounting/ledgertest", []string{"accounting"}, "the conformance suite of a contract needs the contract"},
+	{"accounting/usagedb", []string{"accounting"}, "a ledger's tables know entries and SQL; the drivers and Caddy are the business of who opens them"},
 	{"accounting/logledger", []string{"accounting", importsCaddy, importsCaddyfile, importsZap, importsZapcore}, "a ledger is a Caddy module; this one is a log"},
 	{
 		"accounting/dbledger",

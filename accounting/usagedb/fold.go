@@ -9,8 +9,12 @@ import (
 	"time"
 )
 
-// foldChunk is how many rows one transaction folds at most.
-const foldChunk = 1 << 16
+// How many rows one transaction folds: as many as there are, up to maxFold. Where that takes longer than there is time for, the
+// next tries take ever fewer, down to minFold, so that it goes on at all.
+const (
+	maxFold = 1 << 16
+	minFold = 1 << 9
+)
 
 // foldWhenDue counts rows that were inserted and folds when there are many. What goes wrong with that is not the matter of
 // who inserted: the entries are safe.
@@ -81,11 +85,15 @@ func (d *DB) horizon(ctx context.Context) (id int64, err error) {
 func (d *DB) foldGroup(ctx context.Context, g int, horizon int64) error {
 	for {
 		var done bool
+		size := maxFold >> d.foldShift.Load()
 		err := d.transact(ctx, func(tx *sql.Tx) (err error) {
-			done, err = d.foldSome(ctx, tx, g, horizon)
+			done, err = d.foldSome(ctx, tx, g, horizon, size)
 			return err
 		})
 		if err != nil {
+			if ctx.Err() != nil && size > minFold {
+				d.foldShift.Add(1)
+			}
 			return fmt.Errorf("fold: %w", err)
 		}
 		if done {
@@ -94,8 +102,8 @@ func (d *DB) foldGroup(ctx context.Context, g int, horizon int64) error {
 	}
 }
 
-// foldSome folds one chunk and reports whether it was the last.
-func (d *DB) foldSome(ctx context.Context, tx *sql.Tx, g int, horizon int64) (done bool, err error) {
+// foldSome folds up to size rows and reports whether they were the last.
+func (d *DB) foldSome(ctx context.Context, tx *sql.Tx, g int, horizon int64, size int) (done bool, err error) {
 	from, err := d.get(ctx, tx, folded[g], "FOR UPDATE")
 	if err != nil || from >= horizon {
 		return true, err
@@ -106,7 +114,7 @@ func (d *DB) foldSome(ctx context.Context, tx *sql.Tx, g int, horizon int64) (do
 	s.WriteString(" AND id <= ")
 	s.arg(horizon)
 	s.WriteString(" ORDER BY id LIMIT ")
-	s.arg(foldChunk)
+	s.arg(size)
 	rows, err := tx.QueryContext(ctx, s.String(), s.args...)
 	if err != nil {
 		return false, err
@@ -128,7 +136,7 @@ func (d *DB) foldSome(ctx context.Context, tx *sql.Tx, g int, horizon int64) (do
 		return false, err
 	}
 	_ = rows.Close() // all was read; one connection does one thing at a time
-	if n < foldChunk {
+	if n < size {
 		last = horizon
 	}
 	if err := d.addRollup(ctx, tx, sums); err != nil {

@@ -28,47 +28,57 @@ func with(n int, c accounting.Certainty, cost accounting.Money) accounting.Entry
 
 func TestOnlyUnknownAttemptsAreReplaced(t *testing.T) {
 	const unknown, reported, estimated = accounting.Unknown, accounting.Reported, accounting.Estimated
-	for _, tc := range []struct {
-		name string
-		come []accounting.Entry
-		want accounting.Entry
-	}{
-		{"an unknown attempt by one that is reported", []accounting.Entry{with(1, unknown, 5), with(1, reported, 7)}, with(1, reported, 7)},
-		{"an unknown attempt not by another", []accounting.Entry{with(1, unknown, 5), with(1, unknown, 7)}, with(1, unknown, 5)},
-		{"a reported attempt not by one that is unknown", []accounting.Entry{with(1, reported, 5), with(1, unknown, 7)}, with(1, reported, 5)},
-		{"a reported attempt not by another", []accounting.Entry{with(1, reported, 5), with(1, estimated, 7)}, with(1, reported, 5)},
-		{"an unknown attempt only once", []accounting.Entry{with(1, unknown, 5), with(1, estimated, 7), with(1, reported, 9)}, with(1, estimated, 7)},
-	} {
-		for how, deliver := range map[string]func(t *testing.T, d *DB){
-			"in one batch": func(t *testing.T, d *DB) { insert(t, d, tc.come...) },
-			"one by one": func(t *testing.T, d *DB) {
-				for _, e := range tc.come {
-					insert(t, d, e)
-				}
-			},
-			"folded in between": func(t *testing.T, d *DB) {
-				for _, e := range tc.come {
-					insert(t, d, e)
-					fold(t, d)
-				}
-			},
-		} {
-			t.Run(tc.name+", "+how, func(t *testing.T) {
-				each(t, func(t *testing.T, open func(testing.TB) *DB) {
-					d := open(t)
-					deliver(t, d)
-					if got := entries(t, d, accounting.Filter{}); len(got) != 1 || !reflect.DeepEqual(got[0], tc.want) {
-						t.Fatalf("got\n%+v\nwant\n%+v", got, tc.want)
-					}
-					m := model{}
-					m.insert(tc.want)
-					for _, by := range [][]string{nil, {"user", "model"}, {"feature"}, {"project"}, {"certainty"}, {"certainty", "tier"}} {
-						same(t, d, m, accounting.Query{By: by})
-					}
-				})
-			})
-		}
+	type outcome struct {
+		certainty accounting.Certainty
+		cost      accounting.Money
 	}
+	cases := []struct {
+		name string
+		come []outcome
+		want outcome
+	}{
+		{"an unknown attempt by one that is reported", []outcome{{unknown, 5}, {reported, 7}}, outcome{reported, 7}},
+		{"an unknown attempt not by another", []outcome{{unknown, 5}, {unknown, 7}}, outcome{unknown, 5}},
+		{"a reported attempt not by one that is unknown", []outcome{{reported, 5}, {unknown, 7}}, outcome{reported, 5}},
+		{"a reported attempt not by another", []outcome{{reported, 5}, {estimated, 7}}, outcome{reported, 5}},
+		{"an unknown attempt only once", []outcome{{unknown, 5}, {estimated, 7}, {reported, 9}}, outcome{estimated, 7}},
+	}
+	deliveries := map[string]func(t *testing.T, d *DB, come []accounting.Entry){
+		"in one batch": func(t *testing.T, d *DB, come []accounting.Entry) { insert(t, d, come...) },
+		"one by one": func(t *testing.T, d *DB, come []accounting.Entry) {
+			for _, e := range come {
+				insert(t, d, e)
+			}
+		},
+		"folded in between": func(t *testing.T, d *DB, come []accounting.Entry) {
+			for _, e := range come {
+				insert(t, d, e)
+				fold(t, d)
+			}
+		},
+	}
+	each(t, func(t *testing.T, open func(testing.TB) *DB) {
+		d, m, n := open(t), model{}, 0
+		for _, tc := range cases {
+			for how, deliver := range deliveries {
+				n++
+				var come []accounting.Entry
+				for _, o := range tc.come {
+					come = append(come, with(n, o.certainty, o.cost))
+				}
+				deliver(t, d, come)
+				want := with(n, tc.want.certainty, tc.want.cost)
+				m.insert(want)
+				of := accounting.Filter{Match: map[string][]string{"user": {want.User}}}
+				if got := entries(t, d, of); len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+					t.Errorf("%s, %s: got\n%+v\nwant\n%+v", tc.name, how, got, want)
+				}
+			}
+		}
+		for _, by := range [][]string{nil, {"user"}, {"user", "model"}, {"feature"}, {"project"}, {"certainty"}, {"certainty", "tier"}} {
+			same(t, d, m, accounting.Query{By: by})
+		}
+	})
 }
 
 func TestNoEntryIsTooStrangeToBeStored(t *testing.T) {
@@ -176,7 +186,7 @@ func shareDatabase(t *testing.T, open func() *DB) {
 
 func TestWhatIsStoppedHalfwayIsNeitherLostNorCountedTwice(t *testing.T) {
 	each(t, func(t *testing.T, open func(testing.TB) *DB) {
-		const rounds, size = 25, 150
+		const rounds, size = 8, 80
 		d, m := open(t), model{}
 		d.OnError = nil // that folding stops is what is tested
 		r := rand.New(rand.NewPCG(11, 11))
@@ -209,18 +219,42 @@ func TestWhatIsStoppedHalfwayIsNeitherLostNorCountedTwice(t *testing.T) {
 	})
 }
 
+func TestFoldingTakesLessAtOnceWhenThereIsNoTimeForMore(t *testing.T) {
+	d := openSQLite(t)
+	batch := make([]accounting.Entry, minFold+1)
+	for i := range batch {
+		batch[i] = ledgertest.Entry(i)
+	}
+	insert(t, d, batch...)
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		if err := d.foldGroup(canceled, large, int64(len(batch))); !errors.Is(err, context.Canceled) {
+			t.Fatalf("fold: %v", err)
+		}
+	}
+	if size := maxFold >> d.foldShift.Load(); size != minFold {
+		t.Errorf("it takes %d rows, want %d", size, minFold)
+	}
+	fold(t, d)
+	last, err := d.get(t.Context(), d.write, folded[large], "")
+	if err != nil || last != int64(len(batch)) {
+		t.Errorf("rows up to %d are folded, error %v; want all %d", last, err, len(batch))
+	}
+}
+
 func TestOnlyWhatGoesAwayIsTriedAgain(t *testing.T) {
 	for _, tc := range []struct {
 		err  error
 		want bool
 	}{
-		{sqlState("40001"), true},
-		{sqlState("40P01"), true},
-		{sqlState("23505"), false},
-		{sqliteCode(5), true},        // SQLITE_BUSY
-		{sqliteCode(5 | 2<<8), true}, // SQLITE_BUSY_SNAPSHOT
-		{sqliteCode(6), true},
-		{sqliteCode(13), false}, // SQLITE_FULL
+		{stateError("40001"), true},
+		{stateError("40P01"), true},
+		{stateError("23505"), false},
+		{codeError(5), true},        // SQLITE_BUSY
+		{codeError(5 | 2<<8), true}, // SQLITE_BUSY_SNAPSHOT
+		{codeError(6), true},
+		{codeError(13), false}, // SQLITE_FULL
 		{errors.New("other"), false},
 	} {
 		d, tries := openSQLite(t), 0
@@ -236,12 +270,12 @@ func TestOnlyWhatGoesAwayIsTriedAgain(t *testing.T) {
 	}
 }
 
-type sqlState string
+type stateError string
 
-func (s sqlState) Error() string    { return "state " + string(s) }
-func (s sqlState) SQLState() string { return string(s) }
+func (s stateError) Error() string    { return "state " + string(s) }
+func (s stateError) SQLState() string { return string(s) }
 
-type sqliteCode int
+type codeError int
 
-func (c sqliteCode) Error() string { return fmt.Sprint("code ", int(c)) }
-func (c sqliteCode) Code() int     { return int(c) }
+func (c codeError) Error() string { return fmt.Sprint("code ", int(c)) }
+func (c codeError) Code() int     { return int(c) }

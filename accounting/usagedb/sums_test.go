@@ -241,7 +241,7 @@ func describe(q accounting.Query) string {
 
 func TestSumsOfRollUpsAreSumsOfRows(t *testing.T) {
 	each(t, func(t *testing.T, open func(testing.TB) *DB) {
-		const seed, n, rounds, queries = 7, 3000, 5, 30
+		const seed, n, rounds, queries = 7, 2000, 5, 16
 		r := rand.New(rand.NewPCG(seed, seed))
 		d, m := open(t), model{}
 		for range rounds {
@@ -270,10 +270,10 @@ func TestSumsOfRollUpsAreSumsOfRows(t *testing.T) {
 			}
 		}
 		fold(t, d)
-		for _, field := range fieldsOfTests {
-			for _, other := range append(fieldsOfTests, "") {
-				by := slices.DeleteFunc([]string{field, other}, func(s string) bool { return s == "" })
-				same(t, d, m, accounting.Query{By: by})
+		for _, g := range groups { // whatever the random queries left out
+			for _, f := range g.families {
+				same(t, d, m, accounting.Query{By: f.fields})
+				same(t, d, m, accounting.Query{By: append([]string{"day"}, f.fields...)})
 			}
 		}
 	})

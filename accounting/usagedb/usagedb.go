@@ -37,6 +37,7 @@ type DB struct {
 	dialect     Dialect
 	insert      *sql.Stmt                               // SQLite only
 	upsert      [levels]struct{ full, short *sql.Stmt } // SQLite only
+	foldShift   atomic.Int32                            // see maxFold
 	unfolded    [len(groups)]atomic.Int64               // rows that this process inserted since it last folded
 }
 

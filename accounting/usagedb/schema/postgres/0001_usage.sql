@@ -79,7 +79,7 @@ CREATE TABLE usage_hours (
 	ttft_us bigint NOT NULL DEFAULT 0,
 	first_tokens bigint NOT NULL DEFAULT 0,
 	PRIMARY KEY (field, start, value, value2)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 80);
 
 CREATE TABLE usage_days (
 	field text COLLATE "C" NOT NULL,
@@ -112,7 +112,7 @@ CREATE TABLE usage_days (
 	ttft_us bigint NOT NULL DEFAULT 0,
 	first_tokens bigint NOT NULL DEFAULT 0,
 	PRIMARY KEY (field, start, value, value2)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 80);
 
 CREATE TABLE usage_months (
 	field text COLLATE "C" NOT NULL,
@@ -145,7 +145,7 @@ CREATE TABLE usage_months (
 	ttft_us bigint NOT NULL DEFAULT 0,
 	first_tokens bigint NOT NULL DEFAULT 0,
 	PRIMARY KEY (field, start, value, value2)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 80);
 
 -- What the roll-ups contain, and what was removed.
 CREATE TABLE usage_state (name text PRIMARY KEY, value bigint NOT NULL);
