@@ -19,7 +19,11 @@ func init() {
 
 // adminAPI serves what the gateway knows on Caddy's admin endpoint:
 //
-//	GET /llm_gateway/targets   health, cooldowns and latency of everything that requests are sent to
+//	GET /llm_gateway/targets         health, cooldowns and latency of everything that requests are sent to
+//	GET /llm_gateway/models          what clients can ask for, what that resolves to and what it costs
+//	GET /llm_gateway/usage           what was spent: sums by user, model, day ...
+//	GET /llm_gateway/usage/summary   what was spent today, yesterday and this month, for dashboards
+//	GET /llm_gateway/usage/entries   every attempt
 type adminAPI struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -34,6 +38,10 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 func (a adminAPI) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: "/llm_gateway/targets", Handler: caddy.AdminHandlerFunc(a.targets)},
+		{Pattern: "/llm_gateway/models", Handler: caddy.AdminHandlerFunc(a.models)},
+		{Pattern: usagePath, Handler: caddy.AdminHandlerFunc(a.usage)},
+		{Pattern: usagePath + "/summary", Handler: caddy.AdminHandlerFunc(a.summary)},
+		{Pattern: usagePath + "/entries", Handler: caddy.AdminHandlerFunc(a.entries)},
 	}
 }
 

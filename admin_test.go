@@ -20,7 +20,7 @@ func TestTheAdminEndpointShowsEveryTarget(t *testing.T) {
 			t.Fatal(w.Body)
 		}
 		routes := adminAPI{}.Routes()
-		if len(routes) != 1 || routes[0].Pattern != "/llm_gateway/targets" {
+		if routes[0].Pattern != "/llm_gateway/targets" {
 			t.Fatalf("%+v", routes)
 		}
 		w := httptest.NewRecorder()

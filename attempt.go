@@ -45,8 +45,13 @@ func (x *exchange) prepare(c choice) (*attempt, outgoing, *providers.Fault) {
 	if err != nil {
 		return nil, outgoing{}, x.refuse(err)
 	}
+	a := attempt{choice: c, number: len(x.attempts) + 1, dialect: dialect, start: time.Now(), dropped: slices.Clone(x.dropped)}
+	if err := x.intend(&a); err != nil {
+		out.buf.Release()
+		return nil, outgoing{}, x.refuse(err)
+	}
 	ready = true
-	x.attempts = append(x.attempts, attempt{choice: c, dialect: dialect, start: time.Now(), dropped: slices.Clone(x.dropped)})
+	x.attempts = append(x.attempts, a)
 	return &x.attempts[len(x.attempts)-1], out, nil
 }
 
@@ -57,12 +62,13 @@ func (x *exchange) perform(ctx context.Context, a *attempt, out outgoing) (f *pr
 	defer up.End(&a.upPass)
 	defer model.End(&a.mdPass)
 	defer func() { a.slot.up.state.limiter.Return(time.Now(), a.grant, a.tokens()) }()
+	defer a.retried()
 	if x.head.Stream {
 		ctx, wd := newWatchdog(ctx, x.route.firstToken, errFirstToken, x.deadline)
 		defer wd.stop()
 		f = x.call(ctx, wd, a, out)
 	} else {
-		ctx, cancel := context.WithDeadlineCause(ctx, x.deadline, errRequestTimeout)
+		ctx, cancel := x.unaryContext(ctx, a)
 		defer cancel()
 		f = x.call(ctx, nil, a, out)
 	}
@@ -73,6 +79,7 @@ func (x *exchange) perform(ctx context.Context, a *attempt, out outgoing) (f *pr
 	x.learn(a)
 	x.settle(a)
 	x.teach(a)
+	x.enter(a)
 	return f
 }
 
@@ -249,7 +256,7 @@ func (x *exchange) contextFault(ctx context.Context) *providers.Fault {
 		return &providers.Fault{Class: providers.ClassInternal, Status: http.StatusServiceUnavailable, Message: errExit.Error(), Billed: providers.BilledUnknown}
 	case errors.Is(cause, errHedged):
 		return superseded()
-	case errors.Is(cause, errFirstToken), errors.Is(cause, errIdle), errors.Is(cause, errRequestTimeout):
+	case errors.Is(cause, errFirstToken), errors.Is(cause, errIdle), errors.Is(cause, errRequestTimeout), errors.Is(cause, errShare):
 		return &providers.Fault{Class: providers.ClassTimeout, Message: cause.Error(), Billed: providers.BilledUnknown}
 	default:
 		return left()
@@ -298,6 +305,12 @@ const (
 	minRedacted = 4
 )
 
+// retried says that the outcome of an attempt is known, to the budget it draws on if it is a retry.
+func (a *attempt) retried() {
+	a.budget.Done()
+	a.budget = nil
+}
+
 // succeeded notes that a target answers: at the first token of a stream, which may take minutes to its last one, or when a
 // unary response is there.
 func (x *exchange) succeeded(a *attempt) {
@@ -305,6 +318,7 @@ func (x *exchange) succeeded(a *attempt) {
 		return
 	}
 	a.told = true
+	a.retried()
 	now := time.Now()
 	x.h.report(a.slot, a.slot.up.state.health.Success(now, &a.upPass, 0))
 	x.h.report(a.slot, a.slot.model.health.Success(now, &a.mdPass, a.ttft))

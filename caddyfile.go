@@ -30,7 +30,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 
 // topOptions are the options of the directive, for suggestions.
 var topOptions = slices.Concat([]string{
-	"provider", "model", "models_only", "identify", "ledger", "prices", "price", "max_body", "strict", "errors",
+	"provider", "model", "models_only", "identify", "ledger", "prices", "price", "unpriced", "max_body", "strict", "errors",
 	"allow_anonymous", "usage_log", "metrics",
 }, balancingOptions, healthOptions, activeHealthOptions, timeoutOptions)
 
@@ -60,7 +60,8 @@ var topOptions = slices.Concat([]string{
 //		identify <scope> <placeholder>...
 //		ledger   <module> [<args...>] | off
 //		prices   <file>...
-//		price    <provider/model pattern> <class> <dollars>...
+//		price    <provider/model pattern> <class> <dollars>... [above <tokens> <class> <dollars>...] [tier <service tier> ...]
+//		unpriced allow|deny
 //		max_body <size>
 //		strict
 //		errors   dialect|caddy
@@ -123,6 +124,8 @@ func (h *Handler) parseOption(d *caddyfile.Dispenser) error {
 		}
 		h.Prices = append(h.Prices, o)
 		return nil
+	case "unpriced":
+		return h.parseUnpriced(d)
 	case "max_body":
 		return h.parseMaxBody(d)
 	case "errors":
@@ -214,15 +217,9 @@ func (h *Handler) parseLedger(d *caddyfile.Dispenser) error {
 		return d.Err("ledger already specified")
 	}
 	name := d.Val()
-	if name == "off" {
-		if d.NextArg() {
-			return d.ArgErr()
-		}
-		return nil
-	}
-	id := "http.llm_gateway.ledgers." + name
+	id := ledgers + "." + name
 	if _, err := caddy.GetModule(id); err != nil {
-		return d.Errf("there is no ledger '%s' in this build; known are %s and off", name, strings.Join(moduleNames("http.llm_gateway.ledgers"), ", "))
+		return d.Errf("there is no ledger '%s' in this build; known are %s", name, strings.Join(moduleNames(ledgers), ", "))
 	}
 	unm, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {

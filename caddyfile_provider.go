@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/caddy-llm/llmgateway/internal/nearest"
 	"github.com/caddy-llm/llmgateway/providers"
 )
 
@@ -59,7 +60,7 @@ func (h *Handler) parseProvider(d *caddyfile.Dispenser) error {
 	if err != nil {
 		// What was taken for a key may be a kind with a typing error. It is not repeated: it may also be a key.
 		if len(args) > 0 && len(args[0]) < maxKindName {
-			if near := nearest(args[0], kindNames(), 1); len(near) > 0 {
+			if near := nearest.Names(args[0], kindNames(), 1); len(near) > 0 {
 				return d.Errf("provider %s: did you mean the kind \"%s\"?", c.Name, near[0])
 			}
 		}

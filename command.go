@@ -17,6 +17,7 @@ import (
 )
 
 func init() {
+	caddycmd.RegisterCommand(usageCommand)
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "llm-gateway",
 		Usage: "[--listen <addr>] [--provider <kind>]... [--access-log] [--debug]",
@@ -42,6 +43,7 @@ Caddyfile and use 'caddy run'.
 			cmd.Flags().BoolP("access-log", "", false, "Enable the access log")
 			cmd.Flags().BoolP("debug", "v", false, "Enable verbose debug logs")
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(runGateway)
+			cmd.AddCommand(pricesCommand())
 		},
 	})
 }

@@ -64,7 +64,7 @@ func sameKey(kind string, def providers.Defaults) bool {
 // kindDefaults returns what a kind or preset knows about itself.
 func kindDefaults(kind string) (providers.Defaults, bool) {
 	if p, ok := compatible.Preset(kind); ok {
-		return providers.Defaults{BaseURL: p.BaseURL, KeyEnv: p.KeyEnv, KeyOptional: p.KeyOptional, Local: p.Local}, true
+		return providers.Defaults{BaseURL: p.BaseURL, KeyEnv: p.KeyEnv, KeyOptional: p.KeyOptional, Local: p.Local, PriceBook: p.PriceBook}, true
 	}
 	info, err := caddy.GetModule(providerNamespace + "." + kind)
 	if err != nil {

@@ -90,11 +90,13 @@ type summary struct {
 	scopes                                 []scope
 	values                                 []string // of scopes
 	arr                                    [6]string
+	tags                                   map[string]string // the scopes that are no columns of the ledger
 }
 
 // attempt is the record of one call to a provider.
 type attempt struct {
-	id string
+	id     string
+	number int // from 1
 	choice
 	dialect   providers.Dialect
 	start     time.Time
@@ -106,10 +108,16 @@ type attempt struct {
 	certainty accounting.Certainty
 	usage     accounting.Usage
 	cost      accounting.Money
-	requestID string // the provider's
-	told      bool   // its health knows that it answers
-	dropped   []string
-	run       *runner // in a race of two attempts
+	atRisk    accounting.Money // what it may have cost, when that is unknown
+	requestID string           // the provider's
+	told      bool             // its health knows that it answers
+	// intent is the ledger's promise of an entry, until the attempt is entered; nil where the ledger keeps none.
+	intent       accounting.Intent
+	entered      bool
+	priceVersion string // when it was sent
+	dropped      []string
+	run          *runner                // in a race of two attempts
+	budget       *balancing.RetryBudget // that the attempt draws on; nil once its outcome is known
 }
 
 // randomness seeds a generator per processor from the system: ids have to be unique, not secret, and asking the system for
@@ -146,6 +154,7 @@ func (h *Handler) newExchange(w http.ResponseWriter, r *http.Request, ep endpoin
 	x.tried = x.triedArr[:0]
 	x.keep = &summary{Dialect: ep.dialect, scopes: h.scopes}
 	x.repl.Map(x.keep.placeholder)
+	h.books.hold()
 	return x
 }
 
@@ -175,6 +184,7 @@ func (x *exchange) identify() {
 			x.keep.values = append(x.keep.values, s.value(x.repl))
 		}
 	}
+	x.keep.tag()
 }
 
 // value returns the value of a scope.
@@ -207,6 +217,9 @@ func (x *exchange) plan() error {
 			Status: http.StatusNotFound, Param: "model", Code: "model_not_found",
 			Message: "no target of the model " + strconv.Quote(name) + " may be used: its price limit excludes them all",
 		}
+	}
+	if err := x.dropUnpriced(); err != nil {
+		return err
 	}
 	limit := x.route.request
 	if x.head.Stream {

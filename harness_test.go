@@ -246,7 +246,7 @@ func newGateway(t *testing.T, options ...option) *gateway {
 	if err := provision(t, g.Handler); err != nil {
 		t.Fatal(err)
 	}
-	g.Handler.ledger = g.ledger
+	g.Handler.books = openBooks(g.ledger)
 	return g
 }
 
@@ -254,6 +254,9 @@ func newGateway(t *testing.T, options ...option) *gateway {
 func provision(t testing.TB, h *Handler) error {
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
+	if h.LedgerRaw == nil {
+		h.LedgerRaw = []byte(`{"ledger":"off"}`)
+	}
 	err := h.Provision(ctx)
 	h.logger = zap.NewNop()
 	t.Cleanup(func() {

@@ -55,7 +55,7 @@ func (t *table) publicNames() []string {
 	for _, p := range t.providers {
 		listed := p.models
 		if listed == nil {
-			listed = t.h.book.Models(p.defaults.PriceBook)
+			listed = t.book.Models(p.defaults.PriceBook)
 		}
 		for _, m := range listed {
 			if !strings.Contains(m, "*") {

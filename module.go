@@ -66,10 +66,13 @@ type Handler struct {
 	// Who pays for a request. `user`, `team` and `key` are filled from Caddy's authentication without being named here.
 	Identify []ScopeConfig `json:"identify,omitempty"`
 
-	// Files with prices that override those of the built-in price book. The last file that prices a model wins.
+	// Files with prices that override those of the built-in price book. The last file that prices a model wins. A
+	// changed file is noticed within seconds.
 	PriceFiles []string `json:"price_files,omitempty"`
 	// Prices that override all others. The most specific pattern wins.
 	Prices []accounting.Override `json:"prices,omitempty"`
+	// Whether models without a known price are used: `allow` or `deny`. Default: `allow`.
+	Unpriced string `json:"unpriced,omitempty"`
 
 	// The largest request body in bytes. Default: 32 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
@@ -83,7 +86,7 @@ type Handler struct {
 	// stands for loopback and private ranges, and `off` alone for nobody. Default: `private_ranges`.
 	AllowAnonymous []string `json:"allow_anonymous,omitempty"`
 
-	// Where the record of every attempt is written. Default: nowhere but the usage log.
+	// Where the record of every attempt is written: `{"ledger": "off"}` for nowhere. Default: `sqlite`.
 	LedgerRaw json.RawMessage `json:"ledger,omitempty" caddy:"namespace=http.llm_gateway.ledgers inline_key=ledger"`
 	// Whether the structured line per request is left out. Default: false.
 	UsageLogOff bool `json:"usage_log_off,omitempty"`
@@ -99,9 +102,9 @@ type Handler struct {
 	defaults  settings
 	scopes    []scope
 	anonymous []netip.Prefix
-	book      *accounting.Book
+	prices    *accounting.LiveBook
 	estimator *accounting.Estimator
-	ledger    accounting.Ledger
+	books     books
 	metrics   *metrics
 	spending  spending
 	held      []reference // to what is pooled
@@ -135,16 +138,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.defaults, err = h.baseSettings(); err != nil {
 		return err
 	}
-	if len(h.LedgerRaw) > 0 {
-		mod, err := ctx.LoadModule(h, "LedgerRaw")
-		if err != nil {
-			return fmt.Errorf("loading ledger: %w", err)
-		}
-		l, ok := mod.(accounting.Ledger)
-		if !ok {
-			return fmt.Errorf("module %T is not a ledger", mod)
-		}
-		h.ledger = l
+	if err := h.provisionLedger(ctx); err != nil {
+		return err
 	}
 	if !h.MetricsOff {
 		if h.metrics, err = newMetrics(ctx.GetMetricsRegistry()); err != nil {
@@ -161,6 +156,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 		h.table.Store(t)
 	}
+	h.enlist()
 	return nil
 }
 
@@ -171,6 +167,9 @@ func (h *Handler) Validate() error {
 	}
 	if h.ModelsOnly && len(h.Models) == 0 {
 		return fmt.Errorf("models_only: there are no models, so nothing could be asked for")
+	}
+	if h.Unpriced != "" && h.Unpriced != unpricedAllow && h.Unpriced != unpricedDeny {
+		return fmt.Errorf("unpriced: %q is neither allow nor deny", h.Unpriced)
 	}
 	switch h.Errors {
 	case "", "dialect", "caddy":
@@ -193,6 +192,7 @@ func (h *Handler) Cleanup() error {
 	if caddy.Exiting() {
 		underway.end(exitPatience)
 	}
+	h.delist()
 	var errs []error
 	for _, r := range h.held {
 		_, err := r.pool.Delete(r.key)

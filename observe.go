@@ -86,6 +86,38 @@ func (c targetsHealthy) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
+// ledgerStatus reports the ledgers when a scrape asks for them.
+type ledgerStatus struct{ queued, available *prometheus.Desc }
+
+var ledgerCollector = ledgerStatus{
+	prometheus.NewDesc("caddy_llm_gateway_ledger_queue_length", "Entries that wait to be written to the storage of ledgers.", nil, nil),
+	prometheus.NewDesc("caddy_llm_gateway_ledger_available", "Whether the storage of all ledgers takes entries (1) or not (0).", nil, nil),
+}
+
+func (c ledgerStatus) Describe(ch chan<- *prometheus.Desc) { ch <- c.queued; ch <- c.available }
+
+func (c ledgerStatus) Collect(ch chan<- prometheus.Metric) {
+	var queued int64
+	available, monitored := 1.0, false
+	for _, l := range liveLedgers() {
+		m, ok := l.(accounting.Monitored)
+		if !ok {
+			continue
+		}
+		s := m.Status()
+		queued += s.Pending
+		monitored = true
+		if s.Err != nil {
+			available = 0
+		}
+	}
+	if !monitored {
+		return
+	}
+	ch <- prometheus.MustNewConstMetric(c.queued, prometheus.GaugeValue, float64(queued))
+	ch <- prometheus.MustNewConstMetric(c.available, prometheus.GaugeValue, available)
+}
+
 // metrics is the handler's access to the collectors.
 type metrics struct{ inFlight prometheus.Gauge }
 
@@ -94,7 +126,7 @@ func newMetrics(reg *prometheus.Registry) (*metrics, error) {
 	c := &collectors
 	for _, x := range []prometheus.Collector{
 		c.requests, c.errors, c.attempts, c.fallbacks, c.tokens, c.cost, c.interrupted,
-		c.duration, c.ttft, c.overhead, c.inFlight, healthCollector,
+		c.duration, c.ttft, c.overhead, c.inFlight, healthCollector, ledgerCollector,
 	} {
 		var already prometheus.AlreadyRegisteredError
 		if err := reg.Register(x); err != nil && !errors.As(err, &already) {
@@ -167,6 +199,7 @@ func (x *exchange) finish() {
 	}
 	x.release()
 	x.releaseKey()
+	x.h.books.release() // which at an exit may be what makes the ledger write all that it has
 	underway.leave(x)
 }
 
@@ -277,23 +310,6 @@ func (c *healthCheck) report(up *upstream, change balancing.Change) {
 		c.logger.Warn("health checks took an endpoint out of rotation", zap.String("upstream", up.label))
 	case balancing.Recovered:
 		c.logger.Info("health checks brought an endpoint back into rotation", zap.String("upstream", up.label))
-	}
-}
-
-// record writes every attempt to the ledger. The client may have left: its context must not take the record with it.
-func (x *exchange) record() {
-	if x.h.ledger == nil || len(x.attempts) == 0 {
-		return
-	}
-	entries := make([]accounting.Entry, 0, len(x.attempts))
-	for i := range x.attempts {
-		x.attempts[i].id = newID()
-		entries = append(entries, x.entry(i))
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), 10*time.Second)
-	defer cancel()
-	if err := x.h.ledger.Record(ctx, entries); err != nil {
-		x.h.logger.Error("ledger did not take a record", zap.String("request_id", x.id), zap.Int("attempts", len(entries)), zap.Error(err))
 	}
 }
 

@@ -314,8 +314,8 @@ func (p *provider) serves(model string) bool {
 }
 
 // price looks up what a model of this provider costs; nil when that is unknown.
-func (h *Handler) price(p *provider, model string) *accounting.Model {
-	m, ok := h.book.Find(p.name, p.defaults.PriceBook, model)
+func (t *table) price(p *provider, model string) *accounting.Model {
+	m, ok := t.book.Find(p.name, p.defaults.PriceBook, model)
 	if !ok {
 		return nil
 	}

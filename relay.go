@@ -164,7 +164,9 @@ func (x *exchange) writeUnary(a *attempt, contentType []string, body []byte) {
 		h["Content-Type"] = contentType
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	a.latency = time.Since(a.start)
 	x.settle(a)
+	x.enter(a) // what the client has, the ledger has too
 	x.keep.Status = a.status
 	x.setHeaders()
 	if x.keep.Priced {

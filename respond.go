@@ -30,6 +30,7 @@ func (x *exchange) reject(err error) error {
 		e.Param, e.Code = re.Param, re.Code
 	}
 	if e.Status == http.StatusServiceUnavailable {
+		setRetryAfter(x.w.Header(), time.Second)
 		e.Type = "server_error"
 		return x.fail(&e, providers.ClassOverloaded)
 	}

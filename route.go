@@ -40,6 +40,7 @@ func (r *route) several() bool {
 // table resolves model names. It is built when the configuration is loaded and then only its cache changes.
 type table struct {
 	h         *Handler
+	book      *accounting.Book // the prices that the targets have
 	providers []*provider
 	byName    map[string]*provider
 	exact     map[string]*route
@@ -48,6 +49,8 @@ type table struct {
 
 	cache  sync.Map // model name → *route, for names that are not configured
 	cached atomic.Int32
+
+	repricing sync.Mutex // held while the table that follows this one is built
 }
 
 // pattern is a model name with wildcards.
@@ -61,7 +64,7 @@ type pattern struct {
 const maxCachedRoutes = 2048
 
 func (h *Handler) newTable(ps []*provider) (*table, error) {
-	t := &table{h: h, providers: ps, byName: map[string]*provider{}, exact: map[string]*route{}}
+	t := &table{h: h, book: h.prices.Book(), providers: ps, byName: map[string]*provider{}, exact: map[string]*route{}}
 	for _, p := range ps {
 		t.byName[p.name] = p
 	}
@@ -237,7 +240,7 @@ func (t *table) target(spec, captured, asked, label string, weight int) *target 
 	default:
 		ofClient = false
 	}
-	tg := t.h.newTarget(t.byName[name], model, label, weight)
+	tg := t.newTarget(t.byName[name], model, label, weight)
 	if !ofClient {
 		tg.publish()
 	}
@@ -306,7 +309,7 @@ func (t *table) build(name string) *route {
 	}
 	var listed []*provider
 	for _, p := range t.providers {
-		if p.serves(name) && (p.models != nil || t.h.price(p, name) != nil) {
+		if p.serves(name) && (p.models != nil || t.price(p, name) != nil) {
 			listed = append(listed, p)
 		}
 	}
@@ -337,7 +340,7 @@ func (t *table) single(name string, ps []*provider, model string) *route {
 	r := &route{name: name, label: t.modelLabel(ps[0], model), settings: t.h.defaults}
 	var tier []*target
 	for _, p := range ps {
-		tg := t.h.newTarget(p, model, r.label, 1)
+		tg := t.newTarget(p, model, r.label, 1)
 		if r.label == model {
 			tg.publish()
 		}
@@ -350,7 +353,7 @@ func (t *table) single(name string, ps []*provider, model string) *route {
 // modelLabel is the metrics label of a model that has no public name of its own: its name in the price book or in the
 // provider's list of models. Both are finite, whatever clients ask for.
 func (t *table) modelLabel(p *provider, model string) string {
-	if m := t.h.price(p, model); m != nil && m.ID != "" {
+	if m := t.price(p, model); m != nil && m.ID != "" {
 		return m.ID
 	}
 	if slices.Contains(p.models, model) {

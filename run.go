@@ -19,33 +19,42 @@ type choice struct {
 	fresh          bool // over a connection of its own
 }
 
+// repeat is what the next attempt owes to the one before it.
+type repeat struct {
+	slot   *slot                  // the slot to ask again; nil for a new choice
+	fresh  bool                   // over a new connection
+	budget *balancing.RetryBudget // that it draws on
+}
+
 // run tries targets until the client has an answer or none is left.
 func (x *exchange) run() error {
+	x.limitStalls()
 	x.wait()
 	ctx, done := x.attemptContext()
 	defer done()
-	var again *slot // the slot to ask again, after a backoff
-	fresh := false  // over a new connection
+	var again repeat
+	defer func() { again.budget.Done() }()
 	for {
 		now := time.Now()
-		c, wait, ok := x.next(now, again)
+		c, wait, ok := x.next(now, again.slot)
 		if !ok && x.queue(now) {
 			continue
 		}
 		if !ok {
 			return x.giveUp(wait)
 		}
-		if again == nil {
+		if again.slot == nil {
 			c.slot.model.budget.Request(now)
 		}
-		c.fresh = c.target.provider.fresh != nil && (fresh || now.UnixNano() < c.slot.up.state.freshUntil.Load())
-		again, fresh = nil, false
+		c.fresh = c.target.provider.fresh != nil && (again.fresh || now.UnixNano() < c.slot.up.state.freshUntil.Load())
+		again.slot, again.fresh = nil, false
 		x.tried = append(x.tried, c.slot)
 		x.attempts = slices.Grow(x.attempts, 2) // the attempts of a race must not move
 		a, out, f := x.prepare(c)
 		if f != nil {
 			continue // the target cannot take this request; it was not asked
 		}
+		a.budget, again.budget = again.budget, nil
 		if after := x.hedgeAfter(a); after > 0 {
 			a, f = x.hedged(ctx, a, out, after)
 			c = a.choice
@@ -67,25 +76,39 @@ func (x *exchange) run() error {
 		if ctx.Err() != nil || x.r.Context().Err() != nil {
 			return x.giveUp(0)
 		}
-		if p := c.target.price; f.Class == providers.ClassContextLength && p != nil {
-			x.needs.window = max(x.needs.window, p.ContextWindow) // another model has to be larger
-		}
-		if x.stale(a, f) {
-			c.slot.up.state.freshUntil.Store(time.Now().Add(distrust).UnixNano())
-			again, fresh = c.slot, true
-			continue
-		}
-		d := x.decide(c, f)
-		switch d.Action {
-		case balancing.Stop:
-			return x.giveUp(0)
-		case balancing.SameTarget:
-			if !c.slot.model.budget.Withdraw(time.Now(), d.Cost) || !x.sleep(d.After) {
-				return x.giveUp(d.After)
-			}
-			again = c.slot
+		if again, wait, ok = x.follow(a, f); !ok {
+			return x.giveUp(wait)
 		}
 	}
+}
+
+// follow decides about the attempt after one that failed, and waits until it is time for it. It reports false when there is
+// to be none, and then in how long the client may ask again.
+func (x *exchange) follow(a *attempt, f *providers.Fault) (again repeat, wait time.Duration, ok bool) {
+	c := a.choice
+	if p := c.target.price; f.Class == providers.ClassContextLength && p != nil {
+		x.needs.window = max(x.needs.window, p.ContextWindow) // another model has to be larger
+	}
+	if x.stale(a, f) {
+		c.slot.up.state.freshUntil.Store(time.Now().Add(distrust).UnixNano())
+		return repeat{slot: c.slot, fresh: true}, 0, true
+	}
+	d := x.decide(c, f)
+	switch d.Action {
+	case balancing.Stop:
+		return again, 0, false
+	case balancing.SameTarget:
+		budget := &c.slot.model.budget
+		if !budget.Withdraw(time.Now(), d.Cost) {
+			return again, d.After, false
+		}
+		if !x.sleep(d.After) {
+			budget.Done()
+			return again, d.After, false
+		}
+		again = repeat{slot: c.slot, budget: budget}
+	}
+	return again, 0, true
 }
 
 // staleWithin is how soon an idle connection that the provider has given up shows that.
@@ -311,11 +334,15 @@ func (x *exchange) begin(t *target, s *slot, now time.Time) (choice, bool) {
 		s.up.state.limiter.Cancel(now, grant)
 		return choice{}, false
 	}
+	if !x.route.several() {
+		up.Sole()
+		md.Sole()
+	}
 	return choice{target: t, slot: s, upPass: up, mdPass: md, grant: grant}, true
 }
 
-// lastResort asks a target that rests after failures when there is no other, once a second: a gateway whose only target
-// came back notices at once.
+// lastResort asks a target that rests after failures when there is no other: one that still answers some, or else once a
+// second, so that a gateway whose only target came back notices at once.
 func (x *exchange) lastResort(now time.Time) (choice, time.Duration, bool) {
 	for _, tier := range x.route.tiers {
 		for _, t := range tier {

@@ -7,10 +7,12 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-llm/llmgateway/dialects"
+	"github.com/caddy-llm/llmgateway/internal/nearest"
 	"github.com/caddy-llm/llmgateway/providers"
 )
 
@@ -120,12 +122,13 @@ func (x *exchange) rejectBody(err error) error {
 		})
 	case errors.Is(err, errBodySlow):
 		x.w.Header().Set("Connection", "close")
+		// Or net/http would go on to read the rest before it closes the connection.
+		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now()) // what has no deadlines has no rest either
 		return x.reject(&dialects.RequestError{
 			Status: http.StatusRequestTimeout, Code: "request_timeout",
 			Message: "the request body comes at less than 1 KiB a second",
 		})
 	case errors.Is(err, errBodyMemory):
-		x.w.Header().Set("Retry-After", "1")
 		x.w.Header().Set("Connection", "close")
 		return x.reject(&dialects.RequestError{
 			Status: http.StatusServiceUnavailable, Code: "overloaded",
@@ -142,12 +145,12 @@ func (x *exchange) rejectBody(err error) error {
 // a configuration performs no I/O.
 func (h *Handler) currentTable() *table {
 	if t := h.table.Load(); t != nil {
-		return t
+		return t.repriced()
 	}
 	h.discOnce.Do(func() {
 		t, err := h.newTable(h.discover.choose(h.providers))
 		if err != nil { // no models are configured, so there is nothing to be wrong
-			t = &table{h: h}
+			t = &table{h: h, book: h.prices.Book()}
 		}
 		h.table.Store(t)
 	})
@@ -157,7 +160,7 @@ func (h *Handler) currentTable() *table {
 // unknown says which names would have been right.
 func (t *table) unknown(name string) error {
 	msg := "there is no model " + strconv.Quote(name) + " here"
-	if near := nearest(name, t.publicNames(), 3); len(near) > 0 {
+	if near := nearest.Names(name, t.publicNames(), 3); len(near) > 0 {
 		msg += "; the nearest names are " + strings.Join(near, ", ")
 	} else if !t.h.ModelsOnly {
 		msg += "; ask for one of GET /v1/models, or for <provider>/<model> with one of the providers " + strings.Join(t.providerNames(), ", ")

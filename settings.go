@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -281,22 +280,13 @@ func (h *Handler) provisionPrices() error {
 		return err
 	}
 	repl := caddy.NewReplacer()
-	for _, name := range h.PriceFiles {
-		path := repl.ReplaceAll(name, "")
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return fmt.Errorf("prices: %w", err)
-		}
-		over, err := accounting.ParseBook(data)
-		if err != nil {
-			return fmt.Errorf("prices: %s: %w", path, err)
-		}
-		book = over.Over(book)
+	files := make([]string, len(h.PriceFiles))
+	for i, name := range h.PriceFiles {
+		files[i] = repl.ReplaceAll(name, "")
 	}
-	if book, err = book.With(h.Prices...); err != nil {
+	if h.prices, err = accounting.NewLiveBook(book, files, h.Prices, h.pricesChanged); err != nil {
 		return err
 	}
-	h.book = book
 	h.estimator = &sharedEstimator
 	return nil
 }

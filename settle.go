@@ -12,7 +12,7 @@ const maxPlausibleTokens = 50_000_000
 
 // settle works out what an attempt used and cost. It may be called again with more known.
 func (x *exchange) settle(a *attempt) {
-	a.usage, a.certainty, a.cost = accounting.Usage{}, accounting.Void, 0
+	a.usage, a.certainty, a.cost, a.atRisk = accounting.Usage{}, accounting.Void, 0, 0
 	switch {
 	case x.operation == providers.CountTokens:
 		return // free of charge everywhere
@@ -20,6 +20,7 @@ func (x *exchange) settle(a *attempt) {
 		return
 	case a.fault != nil && a.fault.Billed == providers.BilledUnknown:
 		a.certainty = accounting.Unknown
+		_, a.atRisk = x.inputEstimate(a)
 		return
 	}
 	a.usage, a.certainty = x.measured(a)
@@ -46,6 +47,18 @@ func (x *exchange) measured(a *attempt) (accounting.Usage, accounting.Certainty)
 	return u, accounting.Estimated
 }
 
+// inputEstimate is what is known of an attempt's cost before it has an answer.
+func (x *exchange) inputEstimate(a *attempt) (accounting.Usage, accounting.Money) {
+	if x.operation == providers.CountTokens {
+		return accounting.Usage{}, 0 // free of charge everywhere
+	}
+	u := accounting.Usage{Input: x.h.estimator.Input(a.target.label, x.inputSize)}
+	if p := a.price(); p != nil {
+		return u, p.Cost(u)
+	}
+	return u, 0
+}
+
 // tokens is what the attempt used of a vendor's limit; -1 when that is not known.
 func (a *attempt) tokens() int64 {
 	if a.certainty == accounting.Unknown {
@@ -66,18 +79,6 @@ func (x *exchange) teach(a *attempt) {
 	if a.obs.OutputBytes > 0 {
 		x.h.estimator.LearnOutput(a.target.label, a.obs.OutputBytes, a.usage.Output)
 	}
-}
-
-// price is what the target cost when the attempt was sent; nil when that is unknown.
-func (a *attempt) price() *accounting.Price {
-	if a.target.price == nil {
-		return nil
-	}
-	p, ok := a.target.price.Price(a.start)
-	if !ok {
-		return nil
-	}
-	return p
 }
 
 // priced reports whether the cost of the attempt is known. A provider on the user's own machines costs nothing.
@@ -144,32 +145,31 @@ func addUsage(a, b accounting.Usage) accounting.Usage {
 // builtinScopes have columns of their own in the ledger; all other scopes are tags.
 var builtinScopes = map[string]bool{"key": true, "user": true, "team": true}
 
-// entry is the ledger's record of an attempt.
-func (x *exchange) entry(i int) accounting.Entry {
-	a, k := &x.attempts[i], x.keep
-	e := accounting.Entry{
-		AttemptID: a.id, RequestID: x.id, Attempt: i + 1, Time: a.start,
-		Key: k.value("key"), User: k.value("user"), Team: k.value("team"), Tags: k.tags(),
+// entry fills in the ledger's record of an attempt.
+func (x *exchange) entry(a *attempt, e *accounting.Entry) {
+	k := x.keep
+	*e = accounting.Entry{
+		AttemptID: a.id, RequestID: x.id, Attempt: a.number, Time: a.start,
+		Key: k.value("key"), User: k.value("user"), Team: k.value("team"), Tags: k.tags,
 		Provider: a.target.provider.name, Dialect: string(a.dialect), Model: x.route.name, UpstreamModel: a.target.model,
 		AnsweredModel: cleanLabel(a.obs.Model, maxModelName), ProviderRequestID: a.requestID,
-		Usage: a.usage, Certainty: a.certainty, Cost: a.cost, Priced: a.priced(), PriceVersion: x.h.book.Version(),
+		Usage: a.usage, Certainty: a.certainty, Cost: a.cost, Priced: a.priced(), AtRisk: a.atRisk, PriceVersion: a.priceVersion,
+		Tier:   accounting.ServiceTier(a.obs.Tier),
 		Status: a.status, Stream: x.head.Stream, Latency: a.latency.Round(time.Microsecond), TimeToFirstToken: a.ttft.Round(time.Microsecond),
 	}
 	if a.fault != nil {
 		e.ErrorClass = string(a.fault.Class)
 	}
-	return e
 }
 
-func (k *summary) tags() map[string]string {
-	var tags map[string]string
+// tag collects the scopes that have no columns of their own.
+func (k *summary) tag() {
 	for i := range k.values {
 		if name := k.scopes[i].name; k.values[i] != "" && !builtinScopes[name] {
-			if tags == nil {
-				tags = map[string]string{}
+			if k.tags == nil {
+				k.tags = map[string]string{}
 			}
-			tags[name] = k.values[i]
+			k.tags[name] = k.values[i]
 		}
 	}
-	return tags
 }

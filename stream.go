@@ -97,6 +97,7 @@ func (r *relay) run(ctx context.Context) *providers.Fault {
 		if sig&dialects.SignalTerminal != 0 && !r.terminal {
 			r.terminal = true
 			r.wd.watch(lingering, &errIdle)
+			r.enter()
 		}
 		if r.alone = r.alone || r.x.route.drain > 0 && r.x.r.Context().Err() != nil; r.alone {
 			continue
@@ -236,8 +237,22 @@ func (r *relay) end(ctx context.Context, err error) *providers.Fault {
 	} else if !r.terminal && !r.finished() {
 		return r.broken(dialects.ErrTruncated.Error())
 	}
+	if obs := r.meter.Observation(); !r.terminal && r.finished() {
+		obs.UsageFinal = obs.UsageKnown
+	}
+	r.enter()
 	f, _ := r.send(dialects.SignalTerminal, r.array.end(), true)
 	return f
+}
+
+// enter settles a complete answer once its usage is known. That is done before the client gets the end of it, so that what
+// the client has, the ledger has too, whatever happens next.
+func (r *relay) enter() {
+	if obs := r.meter.Observation(); obs.UsageFinal {
+		r.a.obs, r.a.latency = *obs, time.Since(r.a.start)
+		r.x.settle(r.a)
+		r.x.enter(r.a)
+	}
 }
 
 // finished reports whether a stream without an end marker is complete all the same: several vendors that speak chat

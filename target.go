@@ -166,24 +166,26 @@ type target struct {
 	weight   int
 	id       uint64
 	slots    []*slot
+	book     *accounting.Book  // that the price is from
 	price    *accounting.Model // nil when no price is known
 	series   *series           // metrics, nil when they are off
 }
 
-func (h *Handler) newTarget(p *provider, model, routeLabel string, weight int) *target {
-	t := &target{
+func (t *table) newTarget(p *provider, model, routeLabel string, weight int) *target {
+	tg := &target{
 		provider: p,
 		model:    model,
 		label:    p.name + "/" + model,
 		weight:   max(weight, 1),
 		slots:    p.slotsFor(model),
-		price:    h.price(p, model),
+		book:     t.book,
+		price:    t.price(p, model),
 	}
-	t.id = balancing.ID(t.label)
-	if h.metrics != nil {
-		t.series = h.metrics.series(routeLabel, p.name)
+	tg.id = balancing.ID(tg.label)
+	if m := t.h.metrics; m != nil {
+		tg.series = m.series(routeLabel, p.name)
 	}
-	return t
+	return tg
 }
 
 // publish marks the target's model as one that no client made up.

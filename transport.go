@@ -33,8 +33,16 @@ type transport struct {
 // idleConnections is how long connections wait to be used again: less than the keep-alive of the vendors' front ends.
 const idleConnections = 30 * time.Second
 
+// keepAliveIdle is how long a provider may be silent before the connection to it is tried out: whoever waits for an answer
+// over one whose other end is gone should learn of it within a minute. Over HTTP/1 the kernel asks the other kernel, over
+// HTTP/2 a ping frame the other program.
+const keepAliveIdle = 30 * time.Second
+
 func newTransport() *transport {
-	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
+	dialer := &net.Dialer{
+		Timeout:         3 * time.Second,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: 10 * time.Second, Count: 3},
+	}
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := dialer.DialContext(ctx, network, addr)
@@ -43,9 +51,13 @@ func newTransport() *transport {
 			}
 			return c, err
 		},
-		TLSHandshakeTimeout:    5 * time.Second,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout: 5 * time.Second,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2:   true,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: keepAliveIdle, PingTimeout: 15 * time.Second,
+			MaxReceiveBufferPerStream: 512 << 10, // net/http takes 4 MiB for a client that does not read them
+		},
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    256,
 		IdleConnTimeout:        idleConnections,
@@ -100,6 +112,7 @@ func (t *transport) Destruct() error {
 }
 
 func (h *Handler) provisionTransport(c *ProviderConfig, p *provider) error {
+	guardStdLog()
 	if t, ok := p.guest.(providers.Transporter); ok {
 		if len(c.TransportRaw) > 0 {
 			return fmt.Errorf("this kind of provider has no transport to configure")

@@ -17,7 +17,13 @@ import (
 var embedded []byte
 
 // Embedded returns the price book that is part of the program. It is parsed at the first call.
-var Embedded = sync.OnceValues(func() (*Book, error) { return ParseBook(embedded) })
+var Embedded = sync.OnceValues(func() (*Book, error) {
+	b, err := ParseBook(embedded)
+	if err != nil {
+		return nil, err
+	}
+	return b.Named("the built-in book"), nil
+})
 
 // Book knows what models cost. It is immutable and may be used concurrently: [Book.With] and [Book.Over] make new
 // books.
@@ -33,7 +39,11 @@ type Book struct {
 }
 
 // layer is one price file.
-type layer map[string]*vendor
+type layer struct {
+	name    string
+	version string
+	vendors map[string]*vendor
+}
 
 // ParseBook reads a price file; see [File] for the format. Every price in it is checked.
 func ParseBook(data []byte) (*Book, error) {
@@ -41,7 +51,7 @@ func ParseBook(data []byte) (*Book, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := make(layer, len(f.Vendors))
+	l := make(map[string]*vendor, len(f.Vendors))
 	for i := range f.Vendors {
 		v := &f.Vendors[i]
 		if v.ID == "" || v.ID != vendorID(v.ID) {
@@ -61,7 +71,8 @@ func ParseBook(data []byte) (*Book, error) {
 			}
 		}
 	}
-	return &Book{version: strings.TrimPrefix(f.Date+"-"+digest(data), "-"), layers: []layer{l}}, nil
+	version := strings.TrimPrefix(f.Date+"-"+digest(data), "-")
+	return &Book{version: version, layers: []layer{{version: version, vendors: l}}}, nil
 }
 
 func digest(data []byte) string {
@@ -71,6 +82,14 @@ func digest(data []byte) string {
 
 // Version names the prices: it changes whenever any of them does. The embedded book's is its date and a hash.
 func (b *Book) Version() string { return b.version }
+
+// Named returns a book whose price file [Book.Explain] calls by a name.
+func (b *Book) Named(name string) *Book {
+	out := *b
+	out.layers = slices.Clone(b.layers)
+	out.layers[0].name = name
+	return &out
+}
 
 // Over returns a book that looks into b first and into base for what b does not know. This is how a price file of the
 // configuration goes on top of the embedded book.
@@ -95,71 +114,85 @@ func (b *Book) Lookup(vendor, model string, at time.Time) (*Price, bool) {
 // Find returns what the book knows about a model that a configured provider of a vendor serves. Price lines of the
 // configuration may name either; either may be empty.
 //
-// A name that no entry matches is tried again without the vendor's own prefix ("openai/gpt-5") and without what makes
-// it a snapshot ("-2025-08-07", "-20250929", "@20250929", "-latest").
+// A name that no entry matches is tried again without what does not tell models apart: the vendor's own prefix
+// ("openai/gpt-5"), Amazon's resource names, and what makes it a snapshot ("-2025-08-07", "-20250929", "@20250929",
+// "-latest").
 func (b *Book) Find(provider, vendor, model string) (*Model, bool) {
-	name := strings.ToLower(model)
-	id := vendorID(vendor)
-	var m *Model
-	for _, l := range b.layers {
-		if m = l.find(id, name); m != nil {
-			break
+	name, id := strings.ToLower(model), vendorID(vendor)
+	h := b.find(id, name)
+	if len(b.overrides) == 0 {
+		return h.model(), h.vendor != nil
+	}
+	if o := findOverride(b.overrides, strings.ToLower(provider)+"/"+name, id+"/"+name); o != nil {
+		return o.model(model, id, h.model()), true
+	}
+	return h.model(), h.vendor != nil
+}
+
+// hit is an entry that was found, and how.
+type hit struct {
+	layer  *layer
+	vendor *vendor // nil when nothing was found
+	entry  int
+	name   string   // that matched
+	cut    []string // what was cut off before it did
+}
+
+func (h *hit) model() *Model {
+	if h.vendor == nil {
+		return nil
+	}
+	return h.vendor.models[h.entry]
+}
+
+// find looks into all files.
+func (b *Book) find(vendorID, name string) hit {
+	for i := range b.layers {
+		if h := b.layers[i].find(vendorID, name); h.vendor != nil {
+			return h
 		}
 	}
-	if len(b.overrides) == 0 {
-		return m, m != nil
-	}
-	o := findOverride(b.overrides, strings.ToLower(provider)+"/"+name, id+"/"+name)
-	if o == nil {
-		return m, m != nil
-	}
-	out := &Model{Info: Info{ID: model, Vendor: id}, periods: o.periods}
-	if m != nil {
-		out.Info = m.Info
-	}
-	return out, true
+	return hit{}
 }
 
 // find looks into one file.
-func (l layer) find(vendorID, name string) *Model {
-	v := l[vendorID]
+func (l *layer) find(vendorID, name string) hit {
+	v := l.vendors[vendorID]
 	if vendorID == VendorHuggingFace {
 		// The router serves a model from the provider named after the colon, at that provider's price.
 		if model, provider, ok := strings.Cut(name, ":"); ok {
-			if routed := l[VendorHuggingFace+"_"+provider]; routed != nil {
+			if routed := l.vendors[VendorHuggingFace+"_"+provider]; routed != nil {
 				v, name = routed, model
 			}
 		}
 	}
 	if v == nil {
-		return nil
+		return hit{}
 	}
-	for {
-		if m := l.first(v, name); m != nil {
-			return m
-		}
-		shorter, ok := v.cutPrefix(name)
+	h := hit{layer: l, name: name}
+	for !l.first(v, &h) {
+		shorter, what, ok := v.shorten(h.name)
 		if !ok {
-			shorter, ok = cutSnapshot(name)
+			return hit{}
 		}
-		if !ok {
-			return nil
-		}
-		name = shorter
+		h.name, h.cut = shorter, append(h.cut, what)
 	}
+	return h
 }
 
-// first looks for exactly this name, at the vendor and where its list falls back to.
-func (l layer) first(v *vendor, name string) *Model {
-	if m := v.find(name); m != nil {
-		return m
+// first looks for exactly the name in h, at the vendor and where its list falls back to.
+func (l *layer) first(v *vendor, h *hit) bool {
+	if i := v.find(h.name); i >= 0 {
+		h.vendor, h.entry = v, i
+		return true
 	}
 	for _, id := range v.fallback {
-		if m := l[id].find(name); m != nil {
-			return m
+		if i := l.vendors[id].find(h.name); i >= 0 {
+			h.vendor, h.entry = l.vendors[id], i
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
 // Models returns the public names of a vendor's models, sorted, without deprecated ones.
@@ -167,7 +200,7 @@ func (b *Book) Models(vendor string) []string {
 	id := vendorID(vendor)
 	var names []string
 	for _, l := range b.layers {
-		if v := l[id]; v != nil {
+		if v := l.vendors[id]; v != nil {
 			names = append(names, v.listed...)
 		}
 	}
@@ -179,7 +212,7 @@ func (b *Book) Models(vendor string) []string {
 func (b *Book) Vendors() []string {
 	var ids []string
 	for _, l := range b.layers {
-		for id := range l {
+		for id := range l.vendors {
 			ids = append(ids, id)
 		}
 	}

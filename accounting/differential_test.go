@@ -24,62 +24,23 @@ type rawPeriod struct {
 	Prices     map[string]json.RawMessage `json:"prices"`
 }
 
-// rawKeys are the table's keys by class, each with the one it is a part of.
-var rawKeys = map[accounting.Class][2]string{
-	accounting.ClassInput:        {"input_mtok"},
-	accounting.ClassCacheRead:    {"cache_read_mtok", "input_mtok"},
-	accounting.ClassCacheWrite:   {"cache_write_mtok", "input_mtok"},
-	accounting.ClassCacheWrite1h: {"cache_write_1h_mtok", "cache_write_mtok"},
-	accounting.ClassInputAudio:   {"input_audio_mtok", "input_mtok"},
-	accounting.ClassOutput:       {"output_mtok"},
-	accounting.ClassReasoning:    {"output_reasoning_mtok", "output_mtok"},
-	accounting.ClassOutputAudio:  {"output_audio_mtok", "output_mtok"},
-	accounting.ClassWebSearch:    {"web_searches_kcount"},
-	accounting.ClassRequest:      {"requests_kcount"},
-}
-
-// rawRate returns the price of a class in dollars per million or thousand, following the table's own rules.
-func rawRate(t *testing.T, prices map[string]json.RawMessage, c accounting.Class, input int64) *big.Rat {
-	t.Helper()
-	for key := rawKeys[c][0]; key != ""; {
-		raw, ok := prices[key]
-		if !ok {
-			next := rawKeys[c][1]
-			if key == "cache_write_mtok" {
-				next = "input_mtok"
-			}
-			if next == key {
-				return new(big.Rat)
-			}
-			key = next
-			continue
-		}
-		var tiered struct {
-			Base  json.Number `json:"base"`
-			Tiers []struct {
-				Start int64       `json:"start"`
-				Price json.Number `json:"price"`
-			} `json:"tiers"`
-		}
-		text := json.Number(raw)
-		if raw[0] == '{' {
-			if err := json.Unmarshal(raw, &tiered); err != nil {
-				t.Fatal(err)
-			}
-			text = tiered.Base
-			for _, tier := range tiered.Tiers {
-				if input > tier.Start {
-					text = tier.Price
-				}
-			}
-		}
-		r, ok := new(big.Rat).SetString(string(text))
-		if !ok {
-			t.Fatalf("%s is no number", text)
-		}
-		return r
-	}
-	return new(big.Rat)
+// rawKeys are the table's keys by class.
+var rawKeys = map[accounting.Class]string{
+	accounting.ClassInput:          "input_mtok",
+	accounting.ClassCacheRead:      "cache_read_mtok",
+	accounting.ClassCacheWrite:     "cache_write_mtok",
+	accounting.ClassCacheWrite1h:   "cache_write_1h_mtok",
+	accounting.ClassInputAudio:     "input_audio_mtok",
+	accounting.ClassInputImage:     "input_image_mtok",
+	accounting.ClassInputVideo:     "input_video_mtok",
+	accounting.ClassCacheReadAudio: "cache_audio_read_mtok",
+	accounting.ClassCacheReadImage: "cache_image_read_mtok",
+	accounting.ClassOutput:         "output_mtok",
+	accounting.ClassReasoning:      "output_reasoning_mtok",
+	accounting.ClassOutputAudio:    "output_audio_mtok",
+	accounting.ClassOutputImage:    "output_image_mtok",
+	accounting.ClassWebSearch:      "web_searches_kcount",
+	accounting.ClassRequest:        "requests_kcount",
 }
 
 // rawAt returns the prices that apply at a time: the last whose constraint holds.
@@ -113,6 +74,8 @@ func grid() []accounting.Usage {
 		list = append(list,
 			accounting.Usage{Input: n}, accounting.Usage{CacheRead: n, Output: 7}, accounting.Usage{CacheWrite: n},
 			accounting.Usage{CacheWrite1h: n}, accounting.Usage{InputAudio: n, OutputAudio: 13},
+			accounting.Usage{InputImage: n, OutputImage: 31}, accounting.Usage{InputVideo: n},
+			accounting.Usage{CacheReadAudio: n, CacheRead: 37}, accounting.Usage{CacheReadImage: n, InputImage: 41},
 			accounting.Usage{Input: n, Output: n, Reasoning: n}, accounting.Usage{Input: n, WebSearches: 3},
 			accounting.Usage{Input: n, CacheRead: 17, CacheWrite: 19, Output: 23, Reasoning: 29},
 		)
@@ -154,7 +117,7 @@ func TestEveryPriceAgreesWithTheTableItCameFrom(t *testing.T) {
 		}
 	}
 	t.Logf("%d costs compared", compared)
-	if compared < 400_000 {
+	if compared < 600_000 {
 		t.Errorf("only %d costs compared", compared)
 	}
 }
@@ -185,12 +148,13 @@ func compare(t *testing.T, book *accounting.Book, vendor string, m rawModel, at 
 		return 0
 	}
 	n := 0
+	rates := rawGenaiRates(t, raw)
 	for _, u := range grid() {
 		if extra(p, raw, u) {
 			continue
 		}
 		n++
-		if got, want := p.Cost(u), rawCost(t, raw, u); int64(got) != want {
+		if got, want := p.Cost(u), rates.cost(&u); int64(got) != want {
 			t.Errorf("%s/%s at %s: %+v costs %d nano-dollars, by the table %d", vendor, name, at, u, int64(got), want)
 		}
 	}
@@ -228,12 +192,15 @@ func nameOf(t *testing.T, m rawModel) string {
 func extra(p *accounting.Price, raw map[string]json.RawMessage, u accounting.Usage) bool {
 	for c, n := range counts(u) {
 		whole, mayBeAdded := map[accounting.Class]accounting.Class{
-			accounting.ClassCacheWrite1h: accounting.ClassCacheWrite,
-			accounting.ClassInputAudio:   accounting.ClassInput,
-			accounting.ClassOutputAudio:  accounting.ClassOutput,
-			accounting.ClassWebSearch:    accounting.ClassWebSearch,
+			accounting.ClassCacheWrite1h:   accounting.ClassCacheWrite,
+			accounting.ClassInputAudio:     accounting.ClassInput,
+			accounting.ClassInputImage:     accounting.ClassInput,
+			accounting.ClassCacheReadAudio: accounting.ClassCacheRead,
+			accounting.ClassOutputAudio:    accounting.ClassOutput,
+			accounting.ClassOutputImage:    accounting.ClassOutput,
+			accounting.ClassWebSearch:      accounting.ClassWebSearch,
 		}[c]
-		if _, listed := raw[rawKeys[c][0]]; n == 0 || listed || !mayBeAdded {
+		if _, listed := raw[rawKeys[c]]; n == 0 || listed || !mayBeAdded {
 			continue
 		}
 		own, _ := p.Get(c)
@@ -249,35 +216,75 @@ func extra(p *accounting.Price, raw map[string]json.RawMessage, u accounting.Usa
 }
 
 func counts(u accounting.Usage) map[accounting.Class]int64 {
-	return map[accounting.Class]int64{
-		accounting.ClassInput: u.Input, accounting.ClassCacheRead: u.CacheRead, accounting.ClassCacheWrite: u.CacheWrite,
-		accounting.ClassCacheWrite1h: u.CacheWrite1h, accounting.ClassInputAudio: u.InputAudio,
-		accounting.ClassOutput: u.Output, accounting.ClassReasoning: u.Reasoning,
-		accounting.ClassOutputAudio: u.OutputAudio, accounting.ClassWebSearch: u.WebSearches, accounting.ClassRequest: 1,
+	all := map[accounting.Class]int64{}
+	for _, c := range accounting.AllClasses() {
+		all[c] = u.Count(c)
 	}
-}
-
-// rawCost is the cost in nano-dollars, rounded half up. The rates are first rounded to the book's unit, a nano-dollar
-// per million tokens: the table has a few that are decimal approximations of a twelfth.
-func rawCost(t *testing.T, raw map[string]json.RawMessage, u accounting.Usage) int64 {
-	t.Helper()
-	input := u.Input + u.CacheRead + u.CacheWrite + u.CacheWrite1h + u.InputAudio
-	sum := new(big.Rat)
-	for c, n := range counts(u) {
-		nano := int64(1000) // of dollars per million
-		if c == accounting.ClassWebSearch || c == accounting.ClassRequest {
-			nano = 1_000_000 // of dollars per thousand
-		}
-		unit := big.NewRat(int64(accounting.Dollar), 1)
-		rate := new(big.Rat).Mul(rawRate(t, raw, c, input), unit)
-		rate.SetFrac(roundHalfUp(rate), big.NewInt(int64(accounting.Dollar)))
-		part := rate.Mul(rate, big.NewRat(nano, 1))
-		sum.Add(sum, part.Mul(part, big.NewRat(n, 1)))
-	}
-	return roundHalfUp(sum).Int64()
+	all[accounting.ClassRequest] = 1
+	return all
 }
 
 func roundHalfUp(r *big.Rat) *big.Int {
 	x := new(big.Rat).Add(r, big.NewRat(1, 2))
 	return new(big.Int).Quo(x.Num(), x.Denom())
+}
+
+// otherNames are what the second table calls entries of the first whose id it does not have.
+var otherNames = map[string]string{
+	"ft:gpt-3.5-turbo-": "ft:gpt-3.5-turbo", "ft:gpt-4o": "ft:gpt-4o-2024-08-06", "ft:gpt-4o-mini": "ft:gpt-4o-mini-2024-07-18",
+	"gpt-5.3": "gpt-5.3-chat-latest", "text-embedding-ada-002": "text-embedding-ada-002-v2",
+}
+
+// TestServiceTiersAgreeWithTheTableTheyCameFrom computes every cost of the grid that a service tier has a price for, in
+// every tier of every model, twice.
+func TestServiceTiersAgreeWithTheTableTheyCameFrom(t *testing.T) {
+	if os.Getenv("LLMGATEWAY_PRICES") == "" {
+		t.Skip("set LLMGATEWAY_PRICES to the folder of the raw price tables to compare with them")
+	}
+	book, err := accounting.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := rawLitellm(t)
+	at := time.Date(2026, 8, 21, 12, 0, 0, 0, time.UTC)
+	tiers, compared := 0, 0
+	for vendor := range rawLitellmPrefixes {
+		for _, name := range book.Models(vendor) {
+			x := book.Explain("", vendor, name)
+			p, ok := x.Model.Price(at)
+			if !ok {
+				continue
+			}
+			for _, tier := range p.ServiceTiers() {
+				s, _ := p.For(tier)
+				raw, ok := table.rates(found{x}, []string{name, otherNames[name]}, tier, at)
+				if !ok {
+					t.Errorf("the table has no %s price of %s/%s", tier, vendor, name)
+					continue
+				}
+				tiers++
+				compared += compareTier(t, vendor+"/"+name+" "+tier, s, raw)
+			}
+		}
+	}
+	t.Logf("%d costs in %d service tiers compared", compared, tiers)
+	if tiers < 70 {
+		t.Errorf("only %d service tiers compared", tiers)
+	}
+}
+
+// compareTier returns how many costs it compared.
+func compareTier(t *testing.T, name string, s *accounting.Price, raw *rawRates) (n int) {
+	t.Helper()
+	for _, u := range grid() {
+		// The other tables' prices of searches and whole requests do not depend on the tier.
+		if u.WebSearches > 0 || !s.Covers(u) {
+			continue
+		}
+		n++
+		if got, want := int64(s.Cost(u)), raw.cost(&u); got != want {
+			t.Errorf("%s: %+v costs %d nano-dollars, by the table %d", name, u, got, want)
+		}
+	}
+	return n
 }

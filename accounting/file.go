@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -40,6 +42,8 @@ type FileSource struct {
 	Revision string `json:"revision,omitempty"`
 	Date     string `json:"date"`
 	License  string `json:"license"`
+	// Copyright is the notice that goes with what was taken from the table.
+	Copyright string `json:"copyright,omitempty"`
 }
 
 // FileVendor is the price list of one vendor.
@@ -86,6 +90,18 @@ type FilePrice struct {
 	Tiers []FileTier `json:"tiers,omitempty"`
 	// Extra are prices from another table than the rest, for classes that have none above.
 	Extra *FileExtra `json:"extra,omitempty"`
+	// ServiceTiers are the prices of service tiers: batch, flex, priority. What they leave out is unknown: see
+	// [Price.WithServiceTier].
+	ServiceTiers map[string]FileServiceTier `json:"service_tiers,omitempty"`
+}
+
+// FileServiceTier is the price of a service tier.
+type FileServiceTier struct {
+	// Source is the name of the table, where that is another than that of the entry.
+	Source string `json:"source,omitempty"`
+	FileRates
+	// Tiers are the long-context prices in this service tier.
+	Tiers []FileTier `json:"tiers,omitempty"`
 }
 
 // FileExtra are prices that were added to an entry from a second table.
@@ -106,74 +122,109 @@ type FileTier struct {
 // FileRates are prices in dollars per million tokens, or per call for web_search and request. A missing one is
 // unknown and falls back to its whole where it is a part of another; an explicit 0 is free.
 type FileRates struct {
-	Input        json.Number `json:"input,omitempty"`
-	CacheRead    json.Number `json:"cache_read,omitempty"`
-	CacheWrite   json.Number `json:"cache_write,omitempty"`
-	CacheWrite1h json.Number `json:"cache_write_1h,omitempty"`
-	InputAudio   json.Number `json:"audio_input,omitempty"`
-	Output       json.Number `json:"output,omitempty"`
-	Reasoning    json.Number `json:"reasoning,omitempty"`
-	OutputAudio  json.Number `json:"audio_output,omitempty"`
-	WebSearch    json.Number `json:"web_search,omitempty"`
-	Request      json.Number `json:"request,omitempty"`
+	Input          json.Number `json:"input,omitempty"`
+	CacheRead      json.Number `json:"cache_read,omitempty"`
+	CacheWrite     json.Number `json:"cache_write,omitempty"`
+	CacheWrite1h   json.Number `json:"cache_write_1h,omitempty"`
+	InputAudio     json.Number `json:"audio_input,omitempty"`
+	InputImage     json.Number `json:"image_input,omitempty"`
+	InputVideo     json.Number `json:"video_input,omitempty"`
+	CacheReadAudio json.Number `json:"cache_read_audio,omitempty"`
+	CacheReadImage json.Number `json:"cache_read_image,omitempty"`
+	Output         json.Number `json:"output,omitempty"`
+	Reasoning      json.Number `json:"reasoning,omitempty"`
+	OutputAudio    json.Number `json:"audio_output,omitempty"`
+	OutputImage    json.Number `json:"image_output,omitempty"`
+	WebSearch      json.Number `json:"web_search,omitempty"`
+	Request        json.Number `json:"request,omitempty"`
 }
 
 // Field returns where the price of a class stands.
 func (f *FileRates) Field(c Class) *json.Number {
 	return [numClasses]*json.Number{
-		&f.Input, &f.CacheRead, &f.CacheWrite, &f.CacheWrite1h, &f.InputAudio,
-		&f.Output, &f.Reasoning, &f.OutputAudio, &f.WebSearch, &f.Request,
+		&f.Input, &f.CacheRead, &f.CacheWrite, &f.CacheWrite1h, &f.InputAudio, &f.InputImage, &f.InputVideo,
+		&f.CacheReadAudio, &f.CacheReadImage,
+		&f.Output, &f.Reasoning, &f.OutputAudio, &f.OutputImage, &f.WebSearch, &f.Request,
 	}[c]
 }
 
-// addTo adds the prices to r, except for classes in skip.
-func (f *FileRates) addTo(r *Rates, skip Classes) error {
+// rates reads the prices.
+func (f *FileRates) rates() (r Rates, err error) {
 	for c := range numClasses {
 		text := string(*f.Field(c))
-		if text == "" || skip.Has(c) {
+		if text == "" {
 			continue
 		}
 		nano, err := ParseMoney(text)
 		if err != nil {
-			return fmt.Errorf("price of %s: %w", c, err)
+			return r, fmt.Errorf("price of %s: %w", c, err)
 		}
 		r.Set(c, int64(nano))
 	}
-	return nil
+	return r, nil
+}
+
+// addTiers adds long-context prices to those of the same thresholds, except for classes in skip.
+func addTiers(to []Tier, list []FileTier, skip Classes) ([]Tier, error) {
+	for i := range list {
+		r, err := list[i].rates()
+		if err != nil {
+			return nil, fmt.Errorf("above %d tokens: %w", list[i].Above, err)
+		}
+		j := slices.IndexFunc(to, func(t Tier) bool { return t.Above == list[i].Above })
+		if j < 0 {
+			j = len(to)
+			to = append(to, Tier{Above: list[i].Above})
+		}
+		to[j].Rates.overlay(&r, skip)
+	}
+	return to, nil
 }
 
 // Price turns the entry into a price, checked and complete.
 func (f *FilePrice) Price() (*Price, error) {
-	var base Rates
-	if err := f.addTo(&base, 0); err != nil {
+	base, err := f.rates()
+	if err != nil {
 		return nil, err
 	}
 	own := base.Known
-	tiers := make([]Tier, 0, len(f.Tiers))
-	add := func(list []FileTier, skip Classes) error {
-		for i := range list {
-			j := 0
-			for j < len(tiers) && tiers[j].Above != list[i].Above {
-				j++
-			}
-			if j == len(tiers) {
-				tiers = append(tiers, Tier{Above: list[i].Above})
-			}
-			if err := list[i].addTo(&tiers[j].Rates, skip); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := add(f.Tiers, 0); err != nil {
+	tiers, err := addTiers(nil, f.Tiers, 0)
+	if err != nil {
 		return nil, err
 	}
 	if f.Extra != nil {
-		if err := errors.Join(f.Extra.addTo(&base, own), add(f.Extra.Tiers, own)); err != nil {
+		extra, err := f.Extra.rates()
+		if err != nil {
+			return nil, err
+		}
+		base.overlay(&extra, own)
+		if tiers, err = addTiers(tiers, f.Extra.Tiers, own); err != nil {
 			return nil, err
 		}
 	}
-	return NewPrice(base, tiers...)
+	p, err := NewPrice(base, tiers...)
+	if err != nil {
+		return nil, err
+	}
+	return f.addServiceTiers(p)
+}
+
+func (f *FilePrice) addServiceTiers(p *Price) (*Price, error) {
+	for _, name := range slices.Sorted(maps.Keys(f.ServiceTiers)) {
+		s := f.ServiceTiers[name]
+		base, err := s.rates()
+		if err != nil {
+			return nil, fmt.Errorf("service tier %s: %w", name, err)
+		}
+		tiers, err := addTiers(nil, s.Tiers, 0)
+		if err != nil {
+			return nil, fmt.Errorf("service tier %s: %w", name, err)
+		}
+		if p, err = p.WithServiceTier(name, base, tiers...); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
 }
 
 // period turns the entry into a price with the time it applies.

@@ -3,13 +3,14 @@ package accounting
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // ErrUnavailable says that a ledger can keep nothing at the moment, because its disk is full for example.
 var ErrUnavailable = errors.New("the ledger is unavailable")
 
 // Ledger keeps entries. Implementations are Caddy modules in the namespace http.llm_gateway.ledgers. What else a ledger can do
-// it says by implementing [Starter], [Holder], [Journal] and [Reader].
+// it says by implementing [Starter], [Holder], [Journal], [Reader] and [Monitored].
 type Ledger interface {
 	// Record keeps a batch. It must be idempotent by AttemptID, and may keep the slice no longer than the call.
 	//
@@ -30,6 +31,22 @@ type Holder interface {
 	Hold()
 	// Release undoes one Hold.
 	Release()
+}
+
+// Monitored is implemented by ledgers that can say how they are.
+type Monitored interface {
+	Status() LedgerStatus
+}
+
+// LedgerStatus is how a ledger is.
+type LedgerStatus struct {
+	// Store names the storage, without any secret in it. Ledgers of one store, in two gateways of a configuration, are one.
+	Store string
+	// Pending counts entries that wait to be written to the storage, Bytes their size on disk.
+	Pending, Bytes int64
+	// Err is why the storage takes no entries, since Since; nil when it does.
+	Err   error
+	Since time.Time
 }
 
 // Journal is implemented by ledgers that account for calls also when the process dies while they are made.

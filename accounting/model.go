@@ -57,7 +57,11 @@ type Info struct {
 type Model struct {
 	Info
 	periods []period
+	line    string // the pattern of the price line that it is from; empty for entries of price files
 }
+
+// ByLine reports whether the price is from a price line of the configuration.
+func (m *Model) ByLine() bool { return m.line != "" }
 
 // period is a price and when it applies.
 type period struct {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,35 +20,94 @@ type Override struct {
 	// that match, the one with the most literal characters wins, then the last.
 	Match string `json:"match"`
 	FileRates
+	// Tiers are long-context prices.
+	Tiers []FileTier `json:"tiers,omitempty"`
+	// ServiceTiers are the prices of service tiers: batch, flex, priority. A tier without one has an unknown price.
+	ServiceTiers map[string]FileServiceTier `json:"service_tiers,omitempty"`
 }
 
 // ParseOverride reads the arguments of a price line: the pattern, then pairs of a class and an amount, with or without
-// a dollar sign.
+// a dollar sign. What follows `tier <name>` is for that service tier, and what follows `above <tokens>` for requests
+// with more input:
 //
-//	openai/gpt-5* input 1.25 output 10 cache_read 0.125
+//	openai/gpt-5* input 1.25 output 10 cache_read 0.125 above 272000 input 2.5 output 15 tier flex input 0.6 output 5
 func ParseOverride(args []string) (Override, error) {
 	if len(args) < 3 || len(args)%2 == 0 {
 		return Override{}, errors.New("a price needs a <provider>/<model> pattern and pairs of a class and an amount in dollars")
 	}
-	o := Override{Match: args[0]}
+	l := lineParser{Override: Override{Match: args[0]}}
+	l.rates = &l.FileRates
 	for i := 1; i < len(args); i += 2 {
-		c := slices.Index(classNames[:], args[i])
-		if c < 0 {
-			return Override{}, fmt.Errorf("unrecognized price '%s': expected one of %s", args[i], strings.Join(classNames[:], ", "))
+		if err := l.pair(args[i], args[i+1]); err != nil {
+			return Override{}, err
 		}
-		field := o.Field(Class(c))
-		if *field != "" {
-			return Override{}, fmt.Errorf("price of %s already specified", args[i])
-		}
-		if _, err := ParseMoney(args[i+1]); err != nil {
-			return Override{}, fmt.Errorf("price of %s: %w", args[i], err)
-		}
-		*field = json.Number(strings.TrimPrefix(args[i+1], "$"))
 	}
-	if _, err := o.compile(0); err != nil {
+	l.closeTier()
+	if _, err := l.compile(0); err != nil {
 		return Override{}, err
 	}
-	return o, nil
+	return l.Override, nil
+}
+
+// lineParser reads a price line pair by pair.
+type lineParser struct {
+	Override
+	rates   *FileRates      // that the next pair is for
+	service string          // the service tier that the next pair is for
+	tier    FileServiceTier // its prices so far
+}
+
+func (l *lineParser) pair(word, value string) error {
+	switch word {
+	case "tier":
+		l.closeTier()
+		if _, taken := l.ServiceTiers[value]; taken || value == "" || value != ServiceTier(value) {
+			return fmt.Errorf("tier '%s': expected one service tier after the other, such as %s, %s and %s", value, TierBatch, TierFlex, TierPriority)
+		}
+		l.service, l.tier = value, FileServiceTier{}
+		l.rates = &l.tier.FileRates
+		return nil
+	case "above":
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n <= 0 {
+			return fmt.Errorf("above '%s': expected a number of input tokens", value)
+		}
+		tiers := &l.Tiers
+		if l.service != "" {
+			tiers = &l.tier.Tiers
+		}
+		if slices.ContainsFunc(*tiers, func(t FileTier) bool { return t.Above == n }) {
+			return fmt.Errorf("above %d already specified", n)
+		}
+		*tiers = append(*tiers, FileTier{Above: n})
+		l.rates = &(*tiers)[len(*tiers)-1].FileRates
+		return nil
+	}
+	c := slices.Index(classNames[:], word)
+	if c < 0 {
+		return fmt.Errorf("unrecognized price '%s': expected one of %s, above or tier", word, strings.Join(classNames[:], ", "))
+	}
+	field := l.rates.Field(Class(c))
+	if *field != "" {
+		return fmt.Errorf("price of %s already specified", word)
+	}
+	m, err := ParseMoney(value)
+	if err != nil {
+		return fmt.Errorf("price of %s: %w", word, err)
+	}
+	*field = json.Number(m.String())
+	return nil
+}
+
+// closeTier keeps the service tier that was read.
+func (l *lineParser) closeTier() {
+	if l.service == "" {
+		return
+	}
+	if l.ServiceTiers == nil {
+		l.ServiceTiers = map[string]FileServiceTier{}
+	}
+	l.ServiceTiers[l.service] = l.tier
 }
 
 // override is an Override made ready for lookups.
@@ -66,7 +126,7 @@ func (o *Override) compile(order int) (override, error) {
 	if !strings.Contains(pattern, "/") {
 		pattern = "*/" + pattern
 	}
-	p := FilePrice{FileRates: o.FileRates}
+	p := FilePrice{FileRates: o.FileRates, Tiers: o.Tiers, ServiceTiers: o.ServiceTiers}
 	price, err := p.Price()
 	if err != nil {
 		return override{}, fmt.Errorf("price of %s: %w", o.Match, err)
@@ -77,6 +137,15 @@ func (o *Override) compile(order int) (override, error) {
 		order:   order,
 		periods: []period{{price: price}},
 	}, nil
+}
+
+// model is what the line makes of a model, of which the price files may know something, too.
+func (o *override) model(name, vendor string, known *Model) *Model {
+	out := &Model{Info: Info{ID: name, Vendor: vendor}, periods: o.periods, line: o.pattern}
+	if known != nil {
+		out.Info = known.Info
+	}
+	return out
 }
 
 // With returns a book in which overrides go before everything that b knows.

@@ -33,7 +33,8 @@ func price(t testing.TB, dollars map[Class]string, tiers ...Tier) *Price {
 
 func TestCostIsTheSumOverAllClasses(t *testing.T) {
 	p := price(t, map[Class]string{
-		ClassInput: "3", ClassCacheRead: "0.3", ClassCacheWrite: "3.75", ClassCacheWrite1h: "6", ClassInputAudio: "40",
+		ClassInput: "3", ClassCacheRead: "0.3", ClassCacheWrite: "3.75", ClassCacheWrite1h: "6", ClassInputAudio: "40", ClassInputImage: "5", ClassInputVideo: "7",
+		ClassCacheReadAudio: "0.4", ClassCacheReadImage: "0.5", ClassOutputImage: "120",
 		ClassOutput: "15", ClassReasoning: "20", ClassOutputAudio: "80", ClassWebSearch: "0.01", ClassRequest: "0.005",
 	})
 	for _, c := range []struct {
@@ -50,6 +51,11 @@ func TestCostIsTheSumOverAllClasses(t *testing.T) {
 		{"output", Usage{Output: 1_000_000}, "15.005"},
 		{"reasoning", Usage{Reasoning: 1_000_000}, "20.005"},
 		{"audio output", Usage{OutputAudio: 1_000_000}, "80.005"},
+		{"pictures in the input", Usage{InputImage: 1_000_000}, "5.005"},
+		{"video input", Usage{InputVideo: 1_000_000}, "7.005"},
+		{"cached audio", Usage{CacheReadAudio: 1_000_000}, "0.405"},
+		{"cached pictures", Usage{CacheReadImage: 1_000_000}, "0.505"},
+		{"pictures in the output", Usage{OutputImage: 1_000_000}, "120.005"},
 		{"web searches", Usage{WebSearches: 3}, "0.035"},
 		{"everything", Usage{Input: 1e6, CacheRead: 1e6, CacheWrite: 1e6, CacheWrite1h: 1e6, InputAudio: 1e6, Output: 1e6, Reasoning: 1e6, OutputAudio: 1e6, WebSearches: 1}, "168.065"},
 		{"negative counts count as zero", Usage{Input: 1000, Output: -1_000_000, WebSearches: -7}, "0.008"},
@@ -70,6 +76,11 @@ func TestAPartWithoutAPriceCostsWhatItsWholeCosts(t *testing.T) {
 		{ClassCacheWrite, "2.5"},
 		{ClassCacheWrite1h, "2.5"},
 		{ClassInputAudio, "2"},
+		{ClassInputImage, "2"},
+		{ClassInputVideo, "2"},
+		{ClassCacheReadAudio, "2"},
+		{ClassCacheReadImage, "2"},
+		{ClassOutputImage, "8"},
 		{ClassReasoning, "8"},
 		{ClassOutputAudio, "8"},
 	} {
@@ -199,11 +210,14 @@ func TestAPriceDescribesItself(t *testing.T) {
 
 // reference computes a cost in rationals, straight from the definition.
 func reference(p *Price, u Usage) Money {
-	counts := []int64{u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h, u.InputAudio, u.Output, u.Reasoning, u.OutputAudio, u.WebSearches}
+	counts := []int64{
+		u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h, u.InputAudio, u.InputImage, u.InputVideo, u.CacheReadAudio, u.CacheReadImage,
+		u.Output, u.Reasoning, u.OutputAudio, u.OutputImage, u.WebSearches,
+	}
 	input, used := new(big.Int), false
 	for c, n := range counts {
 		used = used || n > 0
-		if Class(c) <= ClassInputAudio {
+		if Class(c) < ClassOutput {
 			input.Add(input, big.NewInt(max(n, 0)))
 		}
 	}
@@ -217,7 +231,7 @@ func reference(p *Price, u Usage) Money {
 	for c, n := range counts {
 		nano, _ := r.Get(Class(c))
 		part := new(big.Rat).Mul(big.NewRat(nano, 1), big.NewRat(max(n, 0), 1))
-		if !Class(c).perUnit() {
+		if !Class(c).PerCall() {
 			part.Quo(part, big.NewRat(1_000_000, 1))
 		}
 		sum.Add(sum, part)
@@ -247,7 +261,7 @@ func randomPrice(t testing.TB, r *rand.Rand) *Price {
 	random := func() (out Rates) {
 		for c := range numClasses {
 			if limit := int64(MaxPerMillion); r.IntN(3) > 0 {
-				if c.perUnit() {
+				if c.PerCall() {
 					limit = int64(MaxPerCall)
 				}
 				out.Set(c, max(number(r), 0)%(limit+1))
@@ -268,11 +282,19 @@ func randomPrice(t testing.TB, r *rand.Rand) *Price {
 	return p
 }
 
+func randomUsage(r *rand.Rand) Usage {
+	return Usage{
+		Input: number(r), CacheRead: number(r), CacheWrite: number(r), CacheWrite1h: number(r), InputAudio: number(r),
+		InputImage: number(r), InputVideo: number(r), CacheReadAudio: number(r), CacheReadImage: number(r),
+		Output: number(r), Reasoning: number(r), OutputAudio: number(r), OutputImage: number(r), WebSearches: number(r),
+	}
+}
+
 func TestCostAgreesWithRationals(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 20_000 {
 		p := randomPrice(t, r)
-		u := Usage{Input: number(r), CacheRead: number(r), CacheWrite: number(r), CacheWrite1h: number(r), InputAudio: number(r), Output: number(r), Reasoning: number(r), OutputAudio: number(r), WebSearches: number(r)}
+		u := randomUsage(r)
 		if got, want := p.Cost(u), reference(p, u); got != want {
 			t.Fatalf("cost of %+v at %s = %d, want %d", u, p, int64(got), int64(want))
 		}
@@ -286,6 +308,8 @@ func FuzzCostAgreesWithRationals(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64, a, b, c, d, e, f, g, h, i int64) {
 		p := randomPrice(t, rand.New(rand.NewPCG(seed, 0)))
 		u := Usage{Input: a, CacheRead: b, CacheWrite: c, CacheWrite1h: d, InputAudio: e, Output: f, Reasoning: g, OutputAudio: h, WebSearches: i}
+		rest := randomUsage(rand.New(rand.NewPCG(seed, 1)))
+		u.InputImage, u.InputVideo, u.CacheReadAudio, u.CacheReadImage, u.OutputImage = rest.InputImage, rest.InputVideo, rest.CacheReadAudio, rest.CacheReadImage, rest.OutputImage
 		got := p.Cost(u)
 		if want := reference(p, u); got != want || got < 0 {
 			t.Fatalf("cost of %+v at %s = %d, want %d", u, p, int64(got), int64(want))
@@ -330,7 +354,7 @@ func BenchmarkCost(b *testing.B) {
 func BenchmarkCostWithTiersAndEveryClass(b *testing.B) {
 	p := price(b, map[Class]string{ClassInput: "3", ClassOutput: "15", ClassWebSearch: "0.01"},
 		Tier{Above: 200_000, Rates: rates(b, map[Class]string{ClassInput: "6"})})
-	u := Usage{Input: 1234, CacheRead: 99_000, CacheWrite: 2000, CacheWrite1h: 300, InputAudio: 40, Output: 567, Reasoning: 1200, OutputAudio: 3, WebSearches: 2}
+	u := Usage{Input: 1234, CacheRead: 99_000, CacheWrite: 2000, CacheWrite1h: 300, InputAudio: 40, InputImage: 50, InputVideo: 60, CacheReadAudio: 7, CacheReadImage: 8, Output: 567, Reasoning: 1200, OutputAudio: 3, OutputImage: 9, WebSearches: 2}
 	b.ReportAllocs()
 	for b.Loop() {
 		sink = p.Cost(u)

@@ -126,8 +126,8 @@ func publicName(id string, m *Match, names []string) string {
 	return names[0]
 }
 
-// find returns the first entry that matches name, which is in lower case.
-func (v *vendor) find(name string) *Model {
+// find returns the first entry that matches name, which is in lower case, or -1.
+func (v *vendor) find(name string) int {
 	best := len(v.models)
 	if i, ok := v.equals[name]; ok {
 		best = i
@@ -137,58 +137,14 @@ func (v *vendor) find(name string) *Model {
 			break
 		}
 		if v.matches[i].Matches(name) {
-			best = i
-			break
+			return i
 		}
 	}
-	if best == len(v.models) {
-		i, ok := v.ids[name]
-		if !ok {
-			return nil
-		}
-		best = i
+	if best < len(v.models) {
+		return best
 	}
-	return v.models[best]
-}
-
-// cutPrefix removes the vendor's own name, or what its API puts before names, from the front of a model's name.
-func (v *vendor) cutPrefix(name string) (string, bool) {
-	head, rest, ok := strings.Cut(name, "/")
-	if !ok || rest == "" {
-		return name, false
+	if i, ok := v.ids[name]; ok {
+		return i
 	}
-	switch v.id {
-	case VendorGemini, VendorVertex: // models/…, publishers/anthropic/models/…, google/…
-		return rest, true
-	}
-	return rest, vendorID(head) == v.id
-}
-
-// cutSnapshot removes what names a version of a model rather than the model: a date ("-2024-08-06", "-20250929"),
-// "-latest", or a version after an @.
-func cutSnapshot(name string) (string, bool) {
-	if i := strings.LastIndexByte(name, '@'); i > 0 {
-		return name[:i], true
-	}
-	if rest, ok := strings.CutSuffix(name, "-latest"); ok {
-		return rest, rest != ""
-	}
-	for _, layout := range [...]string{"-0000-00-00", "-00000000"} {
-		i := len(name) - len(layout)
-		if i > 0 && looksLike(name[i:], layout) {
-			return name[:i], true
-		}
-	}
-	return name, false
-}
-
-// looksLike compares s with a layout of equal length in which 0 stands for any digit.
-func looksLike(s, layout string) bool {
-	for i := range len(layout) {
-		digit := s[i] >= '0' && s[i] <= '9'
-		if digit != (layout[i] == '0') || !digit && s[i] != layout[i] {
-			return false
-		}
-	}
-	return true
+	return -1
 }

@@ -28,14 +28,14 @@ func (b *breaker) resting(now time.Time, r *Rules) bool {
 }
 
 // fail counts a failure and reports whether it opened the breaker. While it is open there is nothing to learn from
-// more of them.
-func (b *breaker) fail(now time.Time, r *Rules, v verdict, random uint64) bool {
+// more of them but how many there are. A breaker that is spared opens only for what cannot pass by itself.
+func (b *breaker) fail(now time.Time, r *Rules, v verdict, spared bool, random uint64) bool {
+	b.row++
 	if b.resting(now, r) {
 		return false
 	}
 	sum := b.window.add(now, 1, 1)
-	b.row++
-	if b.open || v == broken || b.tooMany(sum, r) {
+	if b.open || v == broken || !spared && b.tooMany(sum, r) {
 		b.rest(now, r, v, random)
 		return true
 	}

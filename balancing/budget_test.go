@@ -14,8 +14,10 @@ func TestRetriesAreAFifthOfTheRequests(t *testing.T) {
 		cost     int
 		want     int // retries granted
 	}{
-		{"ten without any requests", 0, 1, 10},
-		{"ten for few requests", 50, 1, 10},
+		{"three at a time without any requests", 0, 1, 3},
+		{"three at a time for few requests", 10, 1, 3},
+		{"a fifth, and three at a time", 15, 1, 3},
+		{"a fifth of some", 50, 1, 10},
 		{"a fifth of many", 1000, 1, 200},
 		{"half as many after timeouts", 1000, 2, 100},
 		{"a cost of nothing is one", 1000, 0, 200},
@@ -38,10 +40,35 @@ func TestRetriesAreAFifthOfTheRequests(t *testing.T) {
 	}
 }
 
+func TestThreeRetriesMayBeUnderWayHoweverFewRequestsThereAre(t *testing.T) {
+	var b RetryBudget
+	for range budgetAtOnce {
+		if !b.Withdraw(epoch, 2) {
+			t.Fatal("a retry was refused")
+		}
+	}
+	if b.Withdraw(epoch, 1) {
+		t.Error("four retries are under way")
+	}
+	b.Done()
+	if !b.Withdraw(epoch, 1) {
+		t.Error("a place was not given back")
+	}
+	for range 100 { // a fifth of them is allowed in addition
+		b.Request(epoch)
+	}
+	if !b.Withdraw(epoch, 1) {
+		t.Error("the share of many requests was refused for what is under way")
+	}
+}
+
 func TestTheBudgetRefillsAsTimePasses(t *testing.T) {
 	var b RetryBudget
 	for range 10 {
-		b.Withdraw(epoch, 1)
+		if !b.Withdraw(epoch, 1) {
+			t.Fatal("a retry was refused")
+		}
+		b.Done()
 	}
 	for _, tc := range []struct {
 		at   time.Duration
@@ -60,6 +87,7 @@ func TestRequestsOfLongAgoAllowNoRetries(t *testing.T) {
 	}
 	got := 0
 	for b.Withdraw(epoch.Add(time.Minute), 1) {
+		b.Done()
 		got++
 	}
 	if got != budgetFloor {
@@ -78,6 +106,7 @@ func TestAnOutageIsAmplifiedByAFifthAtMost(t *testing.T) {
 		for range 2 {
 			if b.Withdraw(now, 1) {
 				retries++
+				b.Done()
 			}
 		}
 	}
@@ -89,6 +118,7 @@ func TestAnOutageIsAmplifiedByAFifthAtMost(t *testing.T) {
 func TestNoBudgetIsUnlimited(t *testing.T) {
 	var b *RetryBudget
 	b.Request(epoch)
+	b.Done()
 	for range 1000 {
 		if !b.Withdraw(epoch, 1) {
 			t.Fatal("a nil budget refused a retry")

@@ -40,6 +40,7 @@ type Health struct {
 	lastResort time.Time
 	lastFault  string
 	lastFailed time.Time
+	answered   time.Time // last success
 }
 
 // Pass is the permission of one request to use a target, from [Health.Begin] to [Health.End].
@@ -51,6 +52,8 @@ type Pass struct {
 	slot bool
 	// pioneer says that the request was let through to see whether a cooldown is really over.
 	pioneer bool
+	// sole says that there is nothing else that the request could have been sent to.
+	sole bool
 	// waiting says that the first token has not come since the request was sent.
 	waiting bool
 	sent    time.Time
@@ -65,6 +68,10 @@ const (
 	TakenOut         // no more requests for a while
 	Recovered        // back in use
 )
+
+// Sole says that there is nothing else that the request could have been sent to. Then a failure does not take out a
+// target that answers some: see [Health.LastResort].
+func (p *Pass) Sole() { p.sole = true }
 
 // Probe reports whether the request tries out a target that was taken out.
 func (p Pass) Probe() bool { return p.slot || p.pioneer }
@@ -158,10 +165,12 @@ func (h *Health) admit(now time.Time) (Pass, bool) {
 	return p, !p.slot || h.probes < h.rules.Probes
 }
 
-// LastResort is Begin for a request that has no other target left: it lets one request a second through an open
-// breaker, so that a gateway with a single target notices at once when that is back. A quarantine keeps requests on other
-// credentials; where there are none it would only hide the provider's own words from the client, so it is passed
-// over. What the provider asked for in so many words, a cooldown, stands, and so does the limit of requests in flight.
+// LastResort is Begin for a request that has no other target left. A target that still answers some is not lost to it: as
+// long as one request of the last 10 seconds succeeded, and one of the last 20, all are let through an open breaker, and
+// only the retry budget limits what is asked. Of a target that answers none one request a second finds out when it is back,
+// and the others are refused at once. A quarantine keeps requests on other credentials; where there are none it would only
+// hide the provider's own words from the client, so it is passed over. What the provider asked for in so many words, a
+// cooldown, stands, and so does the limit of requests in flight.
 func (h *Health) LastResort(now time.Time) (Pass, bool) {
 	if h.full() {
 		return Pass{}, false
@@ -171,7 +180,7 @@ func (h *Health) LastResort(now time.Time) (Pass, bool) {
 	if h.cooldown.active && now.Before(h.cooldown.next) {
 		return Pass{}, false
 	}
-	if h.breaker.open || h.checks.down {
+	if (h.breaker.open || h.checks.down) && !h.answers(now, h.breaker.row) {
 		if !h.lastResort.IsZero() && now.Sub(h.lastResort) < probePace {
 			return Pass{}, false
 		}
@@ -238,7 +247,7 @@ func (h *Health) fail(now time.Time, p Pass, class string) Change {
 	if p.waiting {
 		h.forecast.Failed(now, now.Sub(p.sent))
 	}
-	if p.generation != h.generation || !h.breaker.fail(now, &h.rules, judge(class), h.random()) {
+	if p.generation != h.generation || !h.breaker.fail(now, &h.rules, judge(class), p.sole && h.answers(now, h.breaker.row+1), h.random()) {
 		return Unchanged
 	}
 	h.generation++
@@ -246,7 +255,13 @@ func (h *Health) fail(now time.Time, p Pass, class string) Change {
 	return TakenOut
 }
 
+// answers reports whether the target still succeeds now and then, after so many failures in a row.
+func (h *Health) answers(now time.Time, failures int) bool {
+	return !h.answered.IsZero() && now.Sub(h.answered) < breakerSpan && failures < breakerRequests
+}
+
 func (h *Health) succeed(now time.Time, p Pass) Change {
+	h.answered = now
 	change := Unchanged
 	if p.pioneer && h.cooldown.active && !now.Before(h.cooldown.until) {
 		h.cooldown.active = false

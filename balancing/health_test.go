@@ -481,6 +481,75 @@ func TestTheLastResortIsOneRequestASecond(t *testing.T) {
 	}
 }
 
+func TestATargetWithoutAnAlternativeIsAskedWhileItAnswersSome(t *testing.T) {
+	s := newStory(t, Rules{})
+	sole := func(now time.Time, class string) Change {
+		p, ok := s.h.Begin(now)
+		if !ok {
+			t.Fatal("the only target was kept from use")
+		}
+		p.Sole()
+		defer s.h.End(&p)
+		if class == "" {
+			return s.h.Success(now, &p, time.Second)
+		}
+		return s.h.Failure(now, p, class)
+	}
+	for i := range 200 { // nine of ten
+		class := ClassServerError
+		if i%10 == 0 {
+			class = ""
+		}
+		if got := sole(at(float64(i)/10), class); got != Unchanged {
+			t.Fatalf("request %d: got %v", i, got)
+		}
+	}
+	sole(at(20), "")
+	for i := range breakerRequests - 1 {
+		if got := sole(at(20), ClassServerError); got != Unchanged {
+			t.Fatalf("failure %d in a row: got %v", i, got)
+		}
+	}
+	if got := sole(at(20), ClassServerError); got != TakenOut {
+		t.Errorf("the last failure of so many in a row: got %v, want the target taken out", got)
+	}
+	s = newStory(t, Rules{})
+	sole(at(0), "")
+	for range breakerFails {
+		sole(at(9), ClassConnect)
+	}
+	if got := sole(at(10), ClassConnect); got != TakenOut {
+		t.Errorf("nothing has succeeded for 10s: got %v, want the target taken out", got)
+	}
+	s = newStory(t, Rules{})
+	sole(at(0), "")
+	if got := sole(at(0), ClassTLS); got != TakenOut {
+		t.Errorf("a certificate that is not trusted: got %v, want the target taken out", got)
+	}
+}
+
+func TestTheLastResortIsAnyRequestWhileTheTargetAnswersSome(t *testing.T) {
+	s := newStory(t, Rules{})
+	p := s.begin(at(0))
+	s.h.Success(at(0), &p, time.Second)
+	s.h.End(&p)
+	s.takeOut(at(1))
+	for range breakerRequests - breakerFails {
+		p, ok := s.h.LastResort(at(1))
+		if !ok {
+			t.Fatal("a target that answers some was kept from use")
+		}
+		s.h.Failure(at(1), p, ClassServerError)
+		s.h.End(&p)
+	}
+	if _, ok := s.h.LastResort(at(1)); !ok {
+		t.Error("the first request of the second was refused")
+	}
+	if _, ok := s.h.LastResort(at(1.5)); ok {
+		t.Error("two requests in a second were let through to a target that answers none")
+	}
+}
+
 func TestTheLastResortRespectsCooldownsAndPassesOverQuarantines(t *testing.T) {
 	s := newStory(t, Rules{})
 	s.h.Cooldown(at(0), 5*time.Second)

@@ -37,6 +37,7 @@ type simRequest struct {
 	asked   []*simTarget // by an oracle
 	tries   int
 	again   *simSlot
+	budget  *RetryBudget // that the attempt draws on
 	lenient bool
 	queued  time.Duration
 
@@ -72,6 +73,8 @@ func (g *simGateway) step(q *simRequest) {
 	now := g.run.engine.clock()
 	c, ok := g.next(q, now)
 	if !ok {
+		q.budget.Done()
+		q.budget = nil
 		if wait := g.queue(q, now); wait > 0 {
 			q.queued += wait
 			g.run.engine.after(wait, func() { g.step(q) })
@@ -93,6 +96,8 @@ func (g *simGateway) step(q *simRequest) {
 // arrived is called at the first token, or at the failure.
 func (g *simGateway) arrived(q *simRequest, c *simChoice, o outcome) {
 	e, t := &g.run.engine, c.slot.target
+	q.budget.Done()
+	q.budget = nil
 	if o.class == noFault {
 		c.slot.up.Success(e.clock(), &c.upPass, 0)
 		c.slot.model.Success(e.clock(), &c.mdPass, o.first)
@@ -116,7 +121,7 @@ func (g *simGateway) arrived(q *simRequest, c *simChoice, o outcome) {
 		if !c.slot.budget.Withdraw(e.clock(), d.Cost) {
 			return
 		}
-		q.again = c.slot
+		q.again, q.budget = c.slot, &c.slot.budget
 	}
 	e.after(d.After, func() { g.step(q) })
 }

@@ -200,12 +200,14 @@ type Observation struct {
 	ID    string
 	Model string // the model that answered
 	Stop  conversation.StopReason
-	Usage conversation.Usage
-	// UsageKnown: the provider reported usage. UsageFinal: it will not change any more.
-	UsageKnown, UsageFinal bool
+	Reported
+	// UsageFinal says that the usage is known and will not change any more.
+	UsageFinal bool
 	// OutputBytes counts the visible output and the tool arguments, for estimates when the usage never comes.
 	OutputBytes int64
-	ServiceTier string
+	// Tier is the service tier that the response was served with, and is billed by: empty for the standard one, else
+	// batch, flex, priority, or the vendor's own word in lower case; at most 32 bytes.
+	Tier string
 }
 
 // Meter watches one response of its dialect go by, whether it is passed through byte for byte or translated.

@@ -3,7 +3,6 @@ package integration
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +15,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-llm/llmgateway"
+	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/providers"
 	"github.com/caddy-llm/llmgateway/providers/compatible"
 )
@@ -28,7 +28,7 @@ import (
 //     loading it ends. Lines "# env NAME=value" at its top are set in the environment.
 //
 // `go test ./integration -run Goldens -update` rewrites what stands below the dashes.
-var adaptUpdate = flag.Bool("update", false, "rewrite the expectations of the goldens in testdata/adapt")
+var adaptUpdate = dialecttest.Update
 
 const (
 	adaptDashes = "\n----------\n"

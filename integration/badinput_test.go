@@ -75,8 +75,11 @@ func TestBadRequestsAreRefusedInTheClientsDialect(t *testing.T) {
 }
 
 func TestALargeBodyIsRefusedBeforeItIsReadToItsEnd(t *testing.T) {
-	for _, d := range gwAllClients {
+	for i, d := range gwAllClients {
 		for _, chunked := range []bool{false, true} {
+			if faultRace && chunked != (i%2 == 0) {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s chunked %v", d.name, chunked), func(t *testing.T) {
 				up := gwServe(t, d.ok(false))
 				c := gwStart(t, gwSite("provider p {{kind}} k {{up}}"), "{{up}}", up.url, "{{kind}}", d.kind)

@@ -49,9 +49,15 @@ func corpusFolder(t *testing.T) string {
 	return ""
 }
 
+// corpusLoaded are the exchanges loaded so far, by endpoint. Nobody changes them.
+var corpusLoaded = map[string][]*corpusExchange{}
+
 // corpusLoad loads the exchanges of an endpoint.
 func corpusLoad(t *testing.T, endpoint string) []*corpusExchange {
 	t.Helper()
+	if have := corpusLoaded[endpoint]; have != nil {
+		return have
+	}
 	dir := corpusFolder(t)
 	files, err := filepath.Glob(filepath.Join(dir, endpoint, "*.json"))
 	if err != nil || len(files) == 0 {
@@ -75,6 +81,7 @@ func corpusLoad(t *testing.T, endpoint string) []*corpusExchange {
 		}
 		out = append(out, e)
 	}
+	corpusLoaded[endpoint] = out
 	return out
 }
 

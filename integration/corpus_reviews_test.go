@@ -49,9 +49,12 @@ func (v *corpusReviews) sort(table *corpusTable, exchange, client string, findin
 	return rest
 }
 
-// unused fails the test for reviews that are about nothing any more.
+// unused fails the test for reviews that are about nothing any more. A sample does not tell.
 func (v *corpusReviews) unused(t *testing.T) {
 	t.Helper()
+	if corpusEvery > 1 {
+		return
+	}
 	for i, r := range v.list {
 		if v.used[i] == 0 {
 			t.Errorf("the review of %q for %q, %q covers no finding any more (%s)", r.exchange, r.client, r.finding, r.because)

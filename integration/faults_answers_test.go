@@ -190,9 +190,12 @@ func TestFaults_T47_ToolCalls(t *testing.T) {
 			b.WriteString(gwChatUsage + gwDone)
 			return b.String()
 		}
-		many := faultN(1000, 10_000)
+		many, size := faultN(1000, 10_000), 5<<20
+		if faultRace {
+			size = 1 << 20
+		}
 		bodies := map[string]string{
-			"5 MB of arguments": calls(1, `{"x":"`+strings.Repeat("y", 5<<20)+`"}`), "arguments that are no JSON": calls(1, `{"x":`), "no arguments": calls(2, ""), "parallel": calls(many, `{"x":1}`),
+			"very long arguments": calls(1, `{"x":"`+strings.Repeat("y", size)+`"}`), "arguments that are no JSON": calls(1, `{"x":`), "no arguments": calls(2, ""), "parallel": calls(many, `{"x":1}`),
 		}
 		for _, d := range gwAllClients {
 			for name, body := range bodies {
@@ -212,6 +215,6 @@ func TestFaults_T47_ToolCalls(t *testing.T) {
 				})
 			}
 		}
-		f.figure("5 MB of arguments, broken ones, %d parallel calls × 4 dialects", many)
+		f.figure("%d MiB of arguments, broken ones, %d parallel calls × 4 dialects", size>>20, many)
 	})
 }

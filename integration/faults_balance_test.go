@@ -62,6 +62,14 @@ func TestFaults_T24_RandomFailuresOfTheOnlyTarget(t *testing.T) {
 				answers := r.load(n, 8, r.mixed("p/x"))
 				bad, _ := faultBad(answers)
 				attempts := float64(up.Len()) / float64(n)
+				ejected := 0
+				for i := range answers {
+					if answers[i].tries() == 0 {
+						ejected++
+					}
+				}
+				f.must(ejected == 0, "the last one is never ejected", "%d requests were not sent", ejected)
+				f.must(bad <= n*faultN(50, 45)/100, "half succeed, and some of the rest", "%s errors", faultPercent(bad, n))
 				floor := 10 / float64(n) // that many are granted in each span, and on average they cost more than one
 				f.must(attempts <= 1.2+floor, "budget", "%.3f×", attempts)
 				var refused []time.Duration
@@ -125,7 +133,11 @@ func faultOutages(f *fault) {
 	var worstBack time.Duration
 	late, played, most := 0, 0, 0
 	for _, down := range []time.Duration{5 * time.Second, 20 * time.Second, time.Minute, 5 * time.Minute} {
-		for range faultN(20, 200) {
+		n := faultN(20, 200)
+		if faultRace {
+			n = 2 // nothing here runs at the same time as anything else
+		}
+		for range n {
 			h := balancing.NewHealth(balancing.Rules{})
 			now := time.Unix(1_800_000_000, 0)
 			start, lost, sent := now, 0, 0
@@ -231,7 +243,7 @@ func TestFaults_T27_AllTargetsEjected(t *testing.T) {
 		probes, limit := r.journals()-before, 2*(int(time.Since(start)/time.Second)+1)
 		p99 := faultQuantile(refused, 0.99)
 		f.must(probes >= 1 && probes <= limit, "one probe a second", "%d in %v for two targets", probes, time.Since(start))
-		f.must(p99 <= 50*time.Millisecond, "refused at once", "99th percentile %v", p99)
+		f.must(p99 <= faultLate(50*time.Millisecond), "refused at once", "99th percentile %v", p99)
 		f.must(one.Len() > 0 && two.Len() > 0, "both were tried", "%d, %d", one.Len(), two.Len())
 		f.figure("%d refusals, p99 %v, %d probes in %v for 2 targets", len(refused), p99.Round(10*time.Microsecond), probes, length)
 	})

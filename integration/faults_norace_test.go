@@ -2,4 +2,7 @@
 
 package integration
 
-const faultRace = false
+const (
+	faultRace   = false
+	corpusEvery = 1
+)

@@ -42,6 +42,7 @@ var importRules = []importRule{
 	{"dialects/conversation", nil, "the neutral form is pure data"},
 	{"internal/sse", nil, "a leaf: it knows frames, not what is in them"},
 	{"internal/jsonedit", nil, "a leaf: it knows JSON, not what it means"},
+	{"internal/nearest", nil, "a leaf: it knows words, not what they name"},
 	{"internal/claude", nil, "a leaf: facts about models that two dialects carry"},
 	{"accounting", nil, "money is arithmetic; it must be possible to check it without a server"},
 	{"balancing", []string{importsCaddy, importsCaddyfile}, "a policy sees values, not providers; policies are Caddy modules that parse themselves"},
@@ -74,6 +75,8 @@ var importRules = []importRule{
 	},
 
 	{"accounting/ledgertest", []string{"accounting"}, "the conformance suite of a contract needs the contract"},
+	{"accounting/report", []string{"accounting", "internal/jsonedit", "internal/nearest"}, "reports ask ledgers through the contract; it must be possible to check them without a server or a database"},
+	{"accounting/report/reporttest", []string{"accounting"}, "a ledger to ask, for tests; only they import it"},
 	{"accounting/usagedb", []string{"accounting"}, "a ledger's tables know entries and SQL; the drivers and Caddy are the business of who opens them"},
 	{"accounting/logledger", []string{"accounting", importsCaddy, importsCaddyfile, importsZap, importsZapcore}, "a ledger is a Caddy module; this one is a log"},
 	{
@@ -123,7 +126,7 @@ var importsFree = []struct {
 	},
 	{
 		[]string{"."},
-		[]string{"dialects/dialecttest", "testing"},
+		[]string{"dialects/dialecttest", "accounting/report/reporttest", "testing"},
 		"what tests share is for tests",
 	},
 	{

@@ -223,6 +223,7 @@ func TestRecordedExchangesPassThroughUnchanged(t *testing.T) {
 		if len(recordings) < 100 {
 			t.Errorf("only %d recordings of %s", len(recordings), e.endpoint)
 		}
+		recordings = gwSample(recordings)
 		for _, piece := range []int{0, 7} {
 			client := "itself"
 			if piece > 0 {
@@ -238,6 +239,17 @@ func TestRecordedExchangesPassThroughUnchanged(t *testing.T) {
 		}
 	}
 	table.print(t)
+}
+
+// gwSample takes one of every corpusEvery recordings.
+func gwSample(all []*gwRecording) (out []*gwRecording) {
+	for i, r := range all {
+		if i%corpusEvery == 0 {
+			r.index = len(out)
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // gwReplayAll sends all recordings through a gateway, and tells of each whether it passed, and what is special about it.

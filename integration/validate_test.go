@@ -220,6 +220,7 @@ func validateMarshaled(t *testing.T, config []byte) {
 		t.Fatal(err)
 	}
 	delete(members, "handler")
+	members["ledger"] = json.RawMessage(`{"ledger":"off"}`) // the default one needs a configuration around it
 	raw, err := json.Marshal(members)
 	if err != nil {
 		t.Fatal(err)

@@ -19,8 +19,9 @@ func init() {
 }
 
 // Wrapper sets TCP_USER_TIMEOUT (RFC 5482) on the connections of a server: one on which sent data stays unacknowledged for
-// that long is closed, and the requests on it are canceled. It works on Linux; elsewhere it says so and does nothing. It has
-// to stand before the `tls` wrapper.
+// that long is closed, and the requests on it are canceled. With TCP_NOTSENT_LOWAT no more than 64 KiB wait in the kernel for
+// a client that reads slowly. It works on Linux; elsewhere it says so and does nothing. It has to stand before the `tls`
+// wrapper.
 type Wrapper struct {
 	// How long sent data may stay unacknowledged. Default: 30s.
 	Timeout caddy.Duration `json:"timeout,omitempty"`

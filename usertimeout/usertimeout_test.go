@@ -50,8 +50,12 @@ func TestConnectionsGetTheTimeout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := timeoutOf(t, accept(t, w, "tcp", "127.0.0.1:0")); got != c.want {
+		conn := accept(t, w, "tcp", "127.0.0.1:0")
+		if got := timeoutOf(t, conn); got != c.want {
 			t.Errorf("configured %s: the socket has %s, want %s", c.set, got, c.want)
+		}
+		if got := unsentOf(t, conn); got != 64<<10 {
+			t.Errorf("%d bytes may wait in the socket", got)
 		}
 	}
 }

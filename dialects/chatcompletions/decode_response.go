@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -31,6 +32,8 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 		choices jsonedit.Mark
 		sources sourceList
 		failed  bool
+		usage   dialects.Reported
+		groq    dialects.Reported
 	)
 	for ok := in.Object(); ok; ok = in.Next() {
 		switch in.Key() {
@@ -45,13 +48,9 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 		case "service_tier":
 			r.ServiceTier, _ = in.Text()
 		case "usage":
-			if u, ok := readUsage(&in); ok {
-				r.Usage, r.UsageKnown = u, true
-			}
+			usage.Update(readUsage(&in))
 		case "x_groq":
-			if u, ok := readGroq(&in); ok && !r.UsageKnown {
-				r.Usage, r.UsageKnown = u, true
-			}
+			groq = readGroq(&in)
 		case "search_results", "citations":
 			sources.prefer(&in)
 		case "error":
@@ -64,6 +63,10 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 	if failed {
 		return nil, inStream(body)
 	}
+	if usage == (dialects.Reported{}) {
+		usage = groq
+	}
+	r.Usage, r.UsageKnown = usage.Usage, usage.UsageKnown
 	if in.Seek(choices); in.Peek() != '[' {
 		return nil, errors.New("the provider's response has no choices")
 	}
@@ -247,9 +250,9 @@ func readCitation(in *jsonedit.Reader) (c conversation.Citation) {
 			case "content", "quote":
 				c.Quote, _ = in.Text()
 			case "start_index":
-				c.Start = int(detail(in))
+				c.Start = offset(in)
 			case "end_index":
-				c.End = int(detail(in))
+				c.End = offset(in)
 			}
 		}
 	}

@@ -21,6 +21,7 @@ type eventReader struct {
 	id, model      string
 	created        int64
 	choices        []*choiceReader
+	usage          dialects.Reported
 	// sources says that the sources of the answer were seen: Perplexity repeats them in every chunk.
 	sources bool
 }
@@ -75,13 +76,10 @@ func (r *eventReader) fail(data []byte, out []conversation.Event) []conversation
 
 // chunkMembers are the members of a chunk that are read after all were found, because of what has to come first.
 type chunkMembers struct {
-	choices    jsonedit.Mark
-	usage      conversation.Usage
-	usageKnown bool
-	groq       conversation.Usage
-	groqKnown  bool
-	sources    sourceList
-	failed     bool
+	choices     jsonedit.Mark
+	usage, groq dialects.Reported
+	sources     sourceList
+	failed      bool
 }
 
 func (r *eventReader) members() (m chunkMembers) {
@@ -99,9 +97,9 @@ func (r *eventReader) members() (m chunkMembers) {
 		case "choices":
 			m.choices = in.Mark()
 		case "usage":
-			m.usage, m.usageKnown = readUsage(in)
+			m.usage = readUsage(in)
 		case "x_groq":
-			m.groq, m.groqKnown = readGroq(in)
+			m.groq = readGroq(in)
 		case "citations", "search_results":
 			m.sources.prefer(in)
 		case "error":
@@ -133,11 +131,11 @@ func (r *eventReader) chunk(data []byte, out []conversation.Event) []conversatio
 	if m.failed {
 		return r.fail(data, out)
 	}
-	if !m.usageKnown {
-		m.usage, m.usageKnown = m.groq, m.groqKnown
+	if m.usage == (dialects.Reported{}) {
+		m.usage = m.groq
 	}
-	if m.usageKnown && r.started {
-		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: m.usage, UsageKnown: true})
+	if r.usage.Update(m.usage) && r.started {
+		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: r.usage.Usage, UsageKnown: true})
 	}
 	return out
 }

@@ -110,3 +110,13 @@ func FuzzSplice(f *testing.F) {
 		_ = Codec{}.Translates(doc, obj, h, "mistral")
 	})
 }
+
+// FuzzUsage checks what is made of usage that cannot be true.
+func FuzzUsage(f *testing.F) {
+	dialecttest.FuzzUsage(f, Codec{}, func(usage string) sse.Event {
+		return sse.Event{Data: []byte(`{"id":"c","model":"m","choices":[],"usage":` + usage + `}`)}
+	}, `{"prompt_tokens":N,"completion_tokens":N,"total_tokens":N,"prompt_tokens_details":{"cached_tokens":N,"cache_write_tokens":N,"audio_tokens":N,"image_tokens":N},"completion_tokens_details":{"reasoning_tokens":N,"audio_tokens":N,"image_tokens":N}}`,
+		`{"prompt_tokens":N,"completion_tokens":N}`,
+		`{"total_tokens":N}`,
+		`{"prompt_tokens":9,"completion_tokens":N,"cached_tokens":N}`)
+}

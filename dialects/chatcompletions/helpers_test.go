@@ -53,7 +53,7 @@ func dump(events []conversation.Event) string {
 			}
 			b.WriteByte('\n')
 		case conversation.EventUsage:
-			fmt.Fprintf(&b, "usage %+v\n", ev.Usage)
+			fmt.Fprintf(&b, "usage %s\n", dialecttest.UsageText(ev.Usage))
 		case conversation.EventStop:
 			fmt.Fprintf(&b, "stop %d %s", ev.Choice, finishReason(ev.Stop))
 			if ev.StopSequence != "" {

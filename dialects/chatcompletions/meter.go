@@ -111,17 +111,22 @@ func (m *meter) chunk(data []byte) dialects.Signal {
 		case "model":
 			setOnce(&m.obs.Model, &in)
 		case "service_tier":
-			if s, _ := in.Text(); s != "" && s != m.obs.ServiceTier {
-				m.obs.ServiceTier = strings.Clone(s)
-			}
+			s, _ := in.Text()
+			m.obs.SetTier(s)
 		case "choices":
 			m.choices(&in, &c)
 		case "usage":
-			c.usage = m.usage(readUsage(&in))
+			c.usage = readUsage(&in)
+		case "meta":
+			c.other = readBilled(&in)
 		case "x_groq":
-			if !c.usage {
-				c.usage = m.usage(readGroq(&in))
-			}
+			c.other = readGroq(&in)
+		case "data":
+			c.data = in.Mark()
+		case "b64_json":
+			c.picture = true
+		case "type":
+			c.kind, _ = in.Text()
 		case "error":
 			c.failed = c.failed || in.Peek() != 'n'
 		case "object":
@@ -133,8 +138,14 @@ func (m *meter) chunk(data []byte) dialects.Signal {
 	if c.failed {
 		return m.fail(data)
 	}
+	in.Seek(c.data)
+	c.picture = c.picture || isPicture(&in)
+	m.usage(&c)
+	if sig := m.media(&c); sig != 0 {
+		return sig
+	}
 	sig := m.output(c.bytes)
-	if c.usage && c.choices == 0 {
+	if c.choices == 0 && c.usage != (dialects.Reported{}) {
 		sig |= dialects.SignalUsageOnly
 	}
 	return sig
@@ -142,16 +153,63 @@ func (m *meter) chunk(data []byte) dialects.Signal {
 
 // chunkFacts is what one chunk turned out to hold.
 type chunkFacts struct {
-	choices       int
-	bytes         int64
-	usage, failed bool
+	choices int
+	bytes   int64
+	usage   dialects.Reported
+	other   dialects.Reported // where usage stands in another place
+	failed  bool
+
+	data    jsonedit.Mark // of embeddings or pictures
+	picture bool
+	kind    string // events of streams of pictures and speech have a type
 }
 
-func (m *meter) usage(u conversation.Usage, ok bool) bool {
-	if ok {
-		m.obs.Usage, m.obs.UsageKnown = u, true
+// usage notes what a chunk says of the usage.
+func (m *meter) usage(c *chunkFacts) {
+	if c.usage == (dialects.Reported{}) {
+		c.usage = c.other
 	}
-	return ok
+	u := &c.usage.Usage
+	switch {
+	case c.picture && u.OutputImage == 0: // not all models say that the output was pictures
+		u.Output, u.OutputImage = 0, u.Output
+	case c.kind == speechDone:
+		u.Output, u.OutputAudio = 0, u.Output
+	}
+	m.obs.Update(c.usage)
+}
+
+const speechDone = "speech.audio.done"
+
+// media reads the type of an event in a stream of pictures, speech or transcripts.
+func (m *meter) media(c *chunkFacts) dialects.Signal {
+	switch c.kind {
+	case "image_generation.partial_image", "image_edit.partial_image", "speech.audio.delta", "transcript.text.delta":
+		return dialects.SignalContent
+	case "image_generation.completed", "image_edit.completed":
+		m.settle()
+		return dialects.SignalContent | dialects.SignalTerminal
+	case speechDone, "transcript.text.done":
+		m.settle()
+		return dialects.SignalTerminal
+	}
+	return 0
+}
+
+// isPicture tells a list of pictures from one of embeddings.
+func isPicture(in *jsonedit.Reader) bool {
+	if !in.Array() {
+		return false
+	}
+	for ok := in.Object(); ok; ok = in.Next() {
+		switch in.Key() {
+		case "b64_json", "url":
+			return true
+		case "embedding":
+			return false
+		}
+	}
+	return false
 }
 
 func (m *meter) choices(in *jsonedit.Reader, c *chunkFacts) {

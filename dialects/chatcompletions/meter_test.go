@@ -143,12 +143,12 @@ func TestTheMeterKnowsTheResponseInTheEnd(t *testing.T) {
 		{
 			"OpenAI",
 			[]string{chunk(`"delta":{"content":"ab"}`), chunk(`"delta":{},"finish_reason":"length"`), `{"id":"chatcmpl-1","model":"m-1","service_tier":"flex","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}`, `[DONE]`},
-			dialects.Observation{ID: "chatcmpl-1", Model: "m-1", Stop: conversation.StopLength, Usage: conversation.Usage{Input: 3, Output: 2}, UsageKnown: true, UsageFinal: true, OutputBytes: 2, ServiceTier: "flex"},
+			dialects.Observation{ID: "chatcmpl-1", Model: "m-1", Stop: conversation.StopLength, Reported: dialects.Reported{Usage: conversation.Usage{Input: 3, Output: 2}, UsageKnown: true}, UsageFinal: true, OutputBytes: 2, Tier: "flex"},
 		},
 		{
 			"Groq",
 			[]string{`{"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"x_groq":{"id":"r","usage":{"prompt_tokens":3,"completion_tokens":2}}}`, `[DONE]`},
-			dialects.Observation{ID: "c", Model: "m", Stop: conversation.StopEnd, Usage: conversation.Usage{Input: 3, Output: 2}, UsageKnown: true, UsageFinal: true},
+			dialects.Observation{ID: "c", Model: "m", Stop: conversation.StopEnd, Reported: dialects.Reported{Usage: conversation.Usage{Input: 3, Output: 2}, UsageKnown: true}, UsageFinal: true},
 		},
 		{
 			"Azure",
@@ -168,7 +168,7 @@ func TestTheMeterKnowsTheResponseInTheEnd(t *testing.T) {
 		{
 			"cumulative usage",
 			[]string{`{"id":"c","model":"m","usage":{"prompt_tokens":3,"completion_tokens":1},"choices":[{"index":0,"delta":{"content":"a"},"message":{"content":"a"}}]}`, `{"id":"c","model":"m","usage":{"prompt_tokens":3,"completion_tokens":2},"choices":[{"index":0,"delta":{"content":"b"},"message":{"content":"ab"}}]}`},
-			dialects.Observation{ID: "c", Model: "m", Usage: conversation.Usage{Input: 3, Output: 2}, UsageKnown: true, OutputBytes: 2},
+			dialects.Observation{ID: "c", Model: "m", Reported: dialects.Reported{Usage: conversation.Usage{Input: 3, Output: 2}, UsageKnown: true}, OutputBytes: 2},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -54,7 +54,7 @@ func readCitation(in *jsonedit.Reader) citation {
 
 // position reads an offset or index.
 func position(in *jsonedit.Reader) int {
-	n, _ := count(in)
+	n, _ := jsonedit.Count(jsonedit.View(in.Raw()))
 	return int(min(n, 1<<30))
 }
 

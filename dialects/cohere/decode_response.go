@@ -44,7 +44,8 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 		case "error":
 			failure, _ = in.Text()
 		case "usage":
-			r.Usage, r.UsageKnown = readUsage(&in).told()
+			told := readUsage(&in).told()
+			r.Usage, r.UsageKnown = told.Usage, told.UsageKnown
 		case "logprobs":
 			for ok := in.Array(); ok; ok = in.Next() {
 				logprobs = appendLogprob(logprobs, &in)

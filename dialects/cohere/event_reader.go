@@ -221,8 +221,8 @@ func (r *eventReader) finish(out []conversation.Event) []conversation.Event {
 		return r.fail(end.failureType, end.failure, out)
 	}
 	out = r.close(out)
-	if u, known := end.usage.told(); known {
-		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: u, UsageKnown: true})
+	if u := end.usage.told(); u.UsageKnown {
+		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: u.Usage, UsageKnown: true})
 	}
 	r.ended = true
 	stop := settleStop(stopReason(end.finish), r.calls)

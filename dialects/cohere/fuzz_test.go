@@ -43,3 +43,11 @@ func FuzzEventReader(f *testing.F) {
 		dialecttest.CheckStream(t, Codec{}, func() dialects.FrameReader { return sse.NewReader(bytes.NewReader(in), 0) })
 	})
 }
+
+// FuzzUsage checks what is made of usage that cannot be true.
+func FuzzUsage(f *testing.F) {
+	dialecttest.FuzzUsage(f, Codec{}, func(usage string) sse.Event {
+		return sse.Event{Data: []byte(`{"type":"message-end","delta":{"finish_reason":"COMPLETE","usage":` + usage + `}}`)}
+	}, `{"billed_units":{"input_tokens":N,"output_tokens":N},"tokens":{"input_tokens":N,"output_tokens":N,"image_tokens":N},"cached_tokens":N}`,
+		`{"tokens":{"input_tokens":N,"output_tokens":N},"cached_tokens":N}`)
+}

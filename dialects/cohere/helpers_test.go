@@ -73,7 +73,7 @@ func flat(r *conversation.Response) string {
 		}
 		fmt.Fprintf(&b, "stop %d %s\n", c.Stop, c.Logprobs)
 	}
-	fmt.Fprintf(&b, "%s %s usage %v %+v\n", r.ID, r.Model, r.UsageKnown, r.Usage)
+	fmt.Fprintf(&b, "%s %s usage %v %s\n", r.ID, r.Model, r.UsageKnown, dialecttest.UsageText(r.Usage))
 	return b.String()
 }
 

@@ -102,7 +102,7 @@ func (m *meter) output(n int64) dialects.Signal {
 	return dialects.SignalContent
 }
 
-func (m *meter) usage(u usage) { m.obs.Usage, m.obs.UsageKnown = u.charged() }
+func (m *meter) usage(u usage) { m.obs.Update(u.charged()) }
 
 func (m *meter) settle() {
 	m.obs.Stop = settleStop(m.obs.Stop, m.calls)

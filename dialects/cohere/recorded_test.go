@@ -41,7 +41,7 @@ func TestRecordedUnaryResponsesAreUnderstood(t *testing.T) {
 		}
 		m := Codec{}.NewMeter()
 		sig := m.Body([]byte(rec.Body))
-		if o := m.Observation(); sig&dialects.SignalTerminal == 0 || o.Usage.Input != v.Get("usage.billed_units.input_tokens").Int() || o.Stop != r.Choices[0].Stop {
+		if o := m.Observation(); sig&dialects.SignalTerminal == 0 || o.Usage.TotalInput() != v.Get("usage.billed_units.input_tokens").Int() || o.Stop != r.Choices[0].Stop {
 			t.Errorf("%s: signals %b, observed %+v", rec.Name, sig, o)
 		}
 		m.Release()

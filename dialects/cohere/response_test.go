@@ -34,7 +34,7 @@ var answers = []struct {
 		"a text",
 		`{"id":"r1","message":{"role":"assistant","content":[{"type":"text","text":"Hello \"you\""}]},"finish_reason":"COMPLETE","usage":{"billed_units":{"input_tokens":12,"output_tokens":7},"tokens":{"input_tokens":507,"output_tokens":10},"cached_tokens":448}}`,
 		[]string{begin, textBegin, piece("Hello "), piece(`\"you\"`), textEnd, complete},
-		"text \"Hello \\\"you\\\"\"  \nstop 1 \nr1  usage true {Input:59 CacheRead:448 CacheWrite:0 CacheWrite1h:0 InputAudio:0 Output:10 Reasoning:0 OutputAudio:0 WebSearches:0}\n",
+		"text \"Hello \\\"you\\\"\"  \nstop 1 \nr1  usage true Input:59 CacheRead:448 Output:10\n",
 	},
 	{
 		"a thought before the text",
@@ -46,7 +46,7 @@ var answers = []struct {
 			`{"type":"content-start","index":1,"delta":{"message":{"content":{"type":"text","text":"Y"}}}}`, piece("es."),
 			`{"type":"content-end","index":1}`, `{"type":"message-end","delta":{"finish_reason":"MAX_TOKENS","usage":{}}}`,
 		},
-		"thinking \"Hm.\" thinking cohere\ntext \"Yes.\"  \nstop 3 \nr1  usage false {Input:0 CacheRead:0 CacheWrite:0 CacheWrite1h:0 InputAudio:0 Output:0 Reasoning:0 OutputAudio:0 WebSearches:0}\n",
+		"thinking \"Hm.\" thinking cohere\ntext \"Yes.\"  \nstop 3 \nr1  usage false -\n",
 	},
 	{
 		"a plan and parallel calls, one of them without arguments",
@@ -62,7 +62,7 @@ var answers = []struct {
 			`{"type":"message-end","delta":{"finish_reason":"TOOL_CALL","usage":{"billed_units":{"input_tokens":3,"output_tokens":2}}}}`,
 		},
 		"thinking \"I will look.\" tool_plan cohere\ncall \"\"   {ID:a Name:f Arguments:{\"x\": 1} Custom:false Legacy:false}\ncall \"\"   {ID:b Name:g Arguments: Custom:false Legacy:false}\n" +
-			"stop 4 \nr1  usage true {Input:3 CacheRead:0 CacheWrite:0 CacheWrite1h:0 InputAudio:0 Output:2 Reasoning:0 OutputAudio:0 WebSearches:0}\n",
+			"stop 4 \nr1  usage true Input:3 Output:2\n",
 	},
 	{
 		"citations, before and after the end of their text",
@@ -77,7 +77,7 @@ var answers = []struct {
 			`{"type":"message-end","delta":{"finish_reason":"STOP_SEQUENCE"}}`,
 		},
 		"text \"It is green, they say.\"   [6-11 https://sky \"Sky\" \"The sky is green.\"] [13-17  \"c1:0\" \"all\"] [13-17  \"c2:0\" \"\"]\n" +
-			"stop 2 \nr1  usage false {Input:0 CacheRead:0 CacheWrite:0 CacheWrite1h:0 InputAudio:0 Output:0 Reasoning:0 OutputAudio:0 WebSearches:0}\n",
+			"stop 2 \nr1  usage false -\n",
 	},
 	{
 		"log probabilities, of one token and of two together",
@@ -88,13 +88,13 @@ var answers = []struct {
 			`{"type":"message-end","delta":{"finish_reason":"COMPLETE"}}`,
 		},
 		"text \"Hi you\"  \nstop 1 " + `{"content":[{"token":"Hi","logprob":-0.25,"bytes":null,"top_logprobs":[]},{"token":" you","logprob":-1.5,"bytes":null,"top_logprobs":[]}],"refusal":null}` + "\n" +
-			"r1  usage false {Input:0 CacheRead:0 CacheWrite:0 CacheWrite1h:0 InputAudio:0 Output:0 Reasoning:0 OutputAudio:0 WebSearches:0}\n",
+			"r1  usage false -\n",
 	},
 	{
 		"nothing but an end",
 		`{"id":"r1","message":{"role":"assistant"},"finish_reason":"COMPLETE"}`,
 		[]string{begin, `{"type":"message-end","delta":{"finish_reason":"COMPLETE"}}`},
-		"stop 1 \nr1  usage false {Input:0 CacheRead:0 CacheWrite:0 CacheWrite1h:0 InputAudio:0 Output:0 Reasoning:0 OutputAudio:0 WebSearches:0}\n",
+		"stop 1 \nr1  usage false -\n",
 	},
 }
 
@@ -218,20 +218,24 @@ func TestAMeterReportsWhatIsCharged(t *testing.T) {
 		usage         string
 		input, output int64
 		known         bool
+		invalid       bool
 	}{
-		{`{"billed_units":{"input_tokens":12,"output_tokens":7},"tokens":{"input_tokens":507,"output_tokens":10},"cached_tokens":448}`, 12, 7, true},
-		{`{"billed_units":{"input_tokens":0,"output_tokens":0},"tokens":{"input_tokens":507,"output_tokens":10}}`, 0, 0, true},
-		{`{"tokens":{"input_tokens":507,"output_tokens":10},"cached_tokens":600}`, 507, 10, true},
-		{`{"billed_units":{"search_units":1}}`, 0, 0, false},
-		{`{"billed_units":{"input_tokens":-1,"output_tokens":"7"}}`, 0, 7, true},
-		{`{"billed_units":{"input_tokens":1e3,"output_tokens":9223372036854775808}}`, 1000, 0, true},
-		{`{}`, 0, 0, false},
-		{`null`, 0, 0, false},
+		{`{"billed_units":{"input_tokens":12,"output_tokens":7},"tokens":{"input_tokens":507,"output_tokens":10},"cached_tokens":448}`, 12, 7, true, false},
+		{`{"billed_units":{"input_tokens":0,"output_tokens":0},"tokens":{"input_tokens":507,"output_tokens":10}}`, 0, 0, true, false},
+		{`{"billed_units":{"input_tokens":263,"output_tokens":9},"tokens":{"input_tokens":200,"output_tokens":10,"image_tokens":259}}`, 263, 9, true, false},
+		{`{"tokens":{"input_tokens":507,"output_tokens":10},"cached_tokens":400}`, 507, 10, true, false},
+		{`{"tokens":{"input_tokens":507,"output_tokens":10},"cached_tokens":600}`, 0, 0, false, true},
+		{`{"billed_units":{"search_units":1}}`, 0, 0, false, false},
+		{`{"billed_units":{"input_tokens":-1,"output_tokens":"7"}}`, 0, 0, false, true},
+		{`{"billed_units":{"input_tokens":1e3,"output_tokens":9223372036854775808}}`, 0, 0, false, true},
+		{`{"billed_units":{"input_tokens":1e3,"output_tokens":"7"}}`, 1000, 7, true, false},
+		{`{}`, 0, 0, false, false},
+		{`null`, 0, 0, false, false},
 	} {
 		m := Codec{}.NewMeter()
 		m.Body([]byte(`{"message":{},"finish_reason":"COMPLETE","usage":` + tc.usage + `}`))
 		o := m.Observation()
-		if o.Usage.TotalInput() != tc.input || o.Usage.TotalOutput() != tc.output || o.UsageKnown != tc.known {
+		if o.Usage.TotalInput() != tc.input || o.Usage.TotalOutput() != tc.output || o.UsageKnown != tc.known || o.UsageInvalid != tc.invalid {
 			t.Errorf("%s: %+v", tc.usage, o)
 		}
 		m.Release()

@@ -306,5 +306,8 @@ func (u Usage) TotalInput() int64 {
 		u.CacheReadAudio + u.CacheReadImage
 }
 
+// TotalCacheRead is all input read from a cache, whatever it was.
+func (u Usage) TotalCacheRead() int64 { return u.CacheRead + u.CacheReadAudio + u.CacheReadImage }
+
 // TotalOutput is every output token whatever its class.
 func (u Usage) TotalOutput() int64 { return u.Output + u.Reasoning + u.OutputAudio + u.OutputImage }

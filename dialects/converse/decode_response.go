@@ -53,7 +53,8 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 	if c.StopSequence != "" && c.Stop == conversation.StopEnd {
 		c.Stop = conversation.StopSequence
 	}
-	r.Usage, r.UsageKnown = usage.usage(), usage.known()
+	reported := usage.report()
+	r.Usage, r.UsageKnown = reported.Usage, reported.UsageKnown
 	return r, nil
 }
 

@@ -97,7 +97,7 @@ func (r *eventReader) blockStart(out []conversation.Event) []conversation.Event 
 	for ok := r.in.Object(); ok; ok = r.in.Next() {
 		switch r.in.Key() {
 		case "contentBlockIndex":
-			count(&r.theirs, &r.in)
+			blockNumber(&r.theirs, &r.in)
 		case "start":
 			for ok := r.in.Object(); ok; ok = r.in.Next() {
 				if r.in.Key() == "toolUse" {
@@ -130,7 +130,7 @@ func (r *eventReader) delta(out []conversation.Event) []conversation.Event {
 	for ok := r.in.Object(); ok; ok = r.in.Next() {
 		switch r.in.Key() {
 		case "contentBlockIndex":
-			count(&theirs, &r.in)
+			blockNumber(&theirs, &r.in)
 		case "delta":
 			delta = r.in.Mark()
 		}
@@ -276,7 +276,8 @@ func (r *eventReader) metadata(out []conversation.Event) []conversation.Event {
 func (r *eventReader) finish(out []conversation.Event) []conversation.Event {
 	r.ended = true
 	if r.metered {
-		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: r.counts.usage(), UsageKnown: r.counts.known()})
+		u := r.counts.report()
+		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: u.Usage, UsageKnown: u.UsageKnown})
 	}
 	stop := conversation.Event{Type: conversation.EventStop, Stop: r.stop, StopSequence: r.stopSequence}
 	switch {
@@ -286,6 +287,13 @@ func (r *eventReader) finish(out []conversation.Event) []conversation.Event {
 		stop.Stop = conversation.StopSequence
 	}
 	return append(out, stop, conversation.Event{Type: conversation.EventEnd})
+}
+
+// blockNumber reads a contentBlockIndex, if what comes next is one.
+func blockNumber(n *int64, in *jsonedit.Reader) {
+	if x, ok := jsonedit.Count(jsonedit.View(in.Raw())); ok {
+		*n = x
+	}
 }
 
 var _ dialects.EventReader = (*eventReader)(nil)

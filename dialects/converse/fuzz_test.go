@@ -187,3 +187,11 @@ func (r *slow) Read(p []byte) (int, error) {
 	r.s = r.s[n:]
 	return n, nil
 }
+
+// FuzzUsage checks what is made of usage that cannot be true.
+func FuzzUsage(f *testing.F) {
+	dialecttest.FuzzUsage(f, Codec{}, func(usage string) sse.Event {
+		return sse.Event{Name: []byte("metadata"), Data: []byte(`{"usage":` + usage + `}`)}
+	}, `{"inputTokens":N,"outputTokens":N,"totalTokens":N,"cacheReadInputTokens":N,"cacheWriteInputTokens":N,"cacheDetails":[{"ttl":"1h","inputTokens":N}]}`,
+		`{"inputTokens":N,"outputTokens":N}`)
+}

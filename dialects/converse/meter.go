@@ -1,7 +1,6 @@
 package converse
 
 import (
-	"strings"
 	"sync"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -110,11 +109,9 @@ func (m *meter) answer(in *jsonedit.Reader) (message bool) {
 			m.obs.Stop = parseStop(s)
 		case "usage":
 			m.counts.merge(in)
-			m.obs.Usage, m.obs.UsageKnown = m.counts.usage(), m.counts.known()
+			m.obs.Update(m.counts.report())
 		case "serviceTier":
-			if s := textIn(in, "type"); s != m.obs.ServiceTier {
-				m.obs.ServiceTier = strings.Clone(s)
-			}
+			m.obs.SetTier(textIn(in, "type"))
 		}
 	}
 	return message

@@ -144,7 +144,7 @@ func TestTheServiceTierOfAnAnswerIsTold(t *testing.T) {
 	m := Codec{}.NewMeter()
 	defer m.Release()
 	m.Body(body)
-	if err != nil || r.ServiceTier != "flex" || m.Observation().ServiceTier != "flex" || r.UsageKnown {
+	if err != nil || r.ServiceTier != "flex" || m.Observation().Tier != "flex" || r.UsageKnown {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
@@ -203,7 +203,10 @@ func TestUsageThatCannotBeIsNotBelieved(t *testing.T) {
 	for usage, want := range map[string]conversation.Usage{
 		`{"inputTokens":"5","outputTokens":1e1}`: {Input: 5, Output: 10},
 		`{"inputTokens":-5,"outputTokens":2.5}`:  {},
-		`{"inputTokens":1,"outputTokens":1,"cacheWriteInputTokens":3,"cacheDetails":[{"ttl":"1h","inputTokens":9}]}`: {Input: 1, Output: 1, CacheWrite1h: 3},
+		`{"inputTokens":1,"outputTokens":1,"cacheWriteInputTokens":3,"cacheDetails":[{"ttl":"1h","inputTokens":9}]}`: {},
+		`{"inputTokens":1,"outputTokens":1,"totalTokens":1}`:                                                         {},
+		`{"inputTokens":50000001,"outputTokens":1}`:                                                                  {},
+		`{"inputTokens":1,"outputTokens":1,"totalTokens":2,"cacheReadInputTokens":9}`:                                {Input: 1, CacheRead: 9, Output: 1},
 		`{"inputTokens":1,"outputTokens":1,"cacheDetails":null,"cacheReadInputTokens":null}`:                         {Input: 1, Output: 1},
 	} {
 		r, err := Codec{}.DecodeResponse([]byte(`{"output":{"message":{}},"usage":` + usage + `}`))

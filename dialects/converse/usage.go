@@ -1,6 +1,7 @@
 package converse
 
 import (
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -8,25 +9,26 @@ import (
 // counts is a usage object. Cache reads and writes stand beside the input, not in it, and thinking is part of the
 // output, uncounted.
 type counts struct {
-	input, read, write, write1h, output int64
-	gotInput, gotOutput                 bool
-}
+	dialects.Counts
 
-// known says that both sides of the bill were reported.
-func (c *counts) known() bool { return c.gotInput && c.gotOutput }
+	input, read, write, write1h, output, total int64
+	gotInput, gotOutput                        bool
+}
 
 // merge reads a usage object.
 func (c *counts) merge(in *jsonedit.Reader) {
 	for ok := in.Object(); ok; ok = in.Next() {
 		switch in.Key() {
 		case "inputTokens":
-			c.gotInput = count(&c.input, in) || c.gotInput
+			c.gotInput = c.Read(in, &c.input) || c.gotInput
 		case "outputTokens":
-			c.gotOutput = count(&c.output, in) || c.gotOutput
+			c.gotOutput = c.Read(in, &c.output) || c.gotOutput
+		case "totalTokens":
+			c.Read(in, &c.total)
 		case "cacheReadInputTokens", "cacheReadInputTokenCount":
-			count(&c.read, in)
+			c.Read(in, &c.read)
 		case "cacheWriteInputTokens", "cacheWriteInputTokenCount":
-			count(&c.write, in)
+			c.Read(in, &c.write)
 		case "cacheDetails":
 			c.write1h = 0
 			for ok := in.Array(); ok; ok = in.Next() {
@@ -45,27 +47,21 @@ func (c *counts) mergeDetail(in *jsonedit.Reader) {
 		case "ttl":
 			ttl, _ = in.Text()
 		case "inputTokens":
-			count(&n, in)
+			c.Read(in, &n)
 		}
 	}
 	if ttl == "1h" {
-		c.write1h = min(c.write1h+n, jsonedit.MaxCount)
+		c.write1h = min(c.write1h+n, dialects.MaxTokens+1)
 	}
 }
 
-// usage is the counts in disjoint classes.
-func (c *counts) usage() conversation.Usage {
-	long := min(c.write1h, c.write)
-	return conversation.Usage{
+// report is the counts in disjoint classes. They are known when both sides of the bill were reported.
+func (c *counts) report() dialects.Reported {
+	long := c.Part(c.write1h, c.write)
+	if c.total > 0 { // older models leave cache reads and writes out of it
+		c.Part(c.input+c.output, c.total)
+	}
+	return c.Report(conversation.Usage{
 		Input: c.input, CacheRead: c.read, CacheWrite: c.write - long, CacheWrite1h: long, Output: c.output,
-	}
-}
-
-// count reads a token count, if what comes next is one.
-func count(n *int64, in *jsonedit.Reader) bool {
-	x, ok := jsonedit.Count(jsonedit.View(in.Raw()))
-	if ok {
-		*n = x
-	}
-	return ok
+	}, c.gotInput && c.gotOutput)
 }

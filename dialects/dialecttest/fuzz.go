@@ -3,6 +3,8 @@ package dialecttest
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/tidwall/gjson"
@@ -87,7 +89,52 @@ func CheckStream(t *testing.T, c Provider, frames func() dialects.FrameReader) {
 
 func checkUsage(t *testing.T, m dialects.Meter) {
 	t.Helper()
-	if u := m.Observation().Usage; u.Input < 0 || u.CacheRead < 0 || u.Output < 0 {
-		t.Fatalf("negative usage %+v", u)
+	o := m.Observation()
+	v := reflect.ValueOf(o.Usage)
+	for i := range v.NumField() {
+		if n := v.Field(i).Int(); n < 0 || n > dialects.MaxTokens {
+			t.Fatalf("%s is %d", v.Type().Field(i).Name, n)
+		}
 	}
+	if o.Usage.TotalInput() > dialects.MaxTokens || o.Usage.TotalOutput() > dialects.MaxTokens {
+		t.Fatalf("too much usage: %+v", o.Usage)
+	}
+	if !o.UsageKnown && o.Usage.TotalInput()+o.Usage.TotalOutput() > 0 {
+		t.Fatalf("usage that nobody knows: %+v", o.Usage)
+	}
+}
+
+// oddUsages are values that vendors and their impostors put in the place of a count.
+var oddUsages = []string{"0", "7", "-1", "-0", "1.0", "1e3", `"7"`, "null", "50000001", "9223372036854775808", "1e999", "true", "{}", "[]", `""`, "NaN"}
+
+// FuzzUsage checks that whatever a response reports of its usage, no class of it is negative or absurd, what was known
+// once stays known, what was counted once never falls, and nothing is known of a response that reports nothing. event
+// puts a usage object into an event of the dialect; the seeds are such objects, in which N stands for a count.
+func FuzzUsage(f *testing.F, c dialects.Codec, event func(usage string) sse.Event, seeds ...string) {
+	for _, seed := range seeds {
+		for _, odd := range oddUsages {
+			f.Add(strings.ReplaceAll(seed, "N", "7"), strings.ReplaceAll(seed, "N", odd))
+			f.Add(strings.Replace(strings.Replace(seed, "N", odd, 1), "N", "3", -1), strings.ReplaceAll(seed, "N", "5"))
+		}
+	}
+	f.Add("null", "{}")
+	f.Fuzz(func(t *testing.T, first, second string) {
+		m := c.NewMeter()
+		defer m.Release()
+		for _, usage := range []string{"null", first, second, "{}"} {
+			before := m.Observation().Reported
+			m.Event(event(usage))
+			checkUsage(t, m)
+			after := m.Observation().Reported
+			if before.UsageKnown && !after.UsageKnown || before.UsageInvalid && !after.UsageInvalid {
+				t.Fatalf("%s: %+v became %+v", usage, before, after)
+			}
+			if after.Usage.TotalInput() < before.Usage.TotalInput() || after.Usage.TotalOutput() < before.Usage.TotalOutput() {
+				t.Fatalf("%s: %+v fell to %+v", usage, before.Usage, after.Usage)
+			}
+			if usage == "null" && after != before {
+				t.Fatalf("nothing was taken for %+v", after)
+			}
+		}
+	})
 }

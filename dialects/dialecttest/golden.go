@@ -8,12 +8,13 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+// Update says that golden files are to be rewritten.
+var Update = flag.Bool("update", false, "rewrite the golden files")
 
 // Golden compares got with a file, or rewrites the file with -update.
 func Golden(t testing.TB, file string, got []byte) {
 	t.Helper()
-	if *update {
+	if *Update {
 		if err := os.WriteFile(file, got, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,10 @@
 package dialecttest
 
 import (
+	"fmt"
+	"reflect"
+	"strings"
+
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 )
@@ -30,4 +34,19 @@ func Signals(s dialects.Signal) string {
 		return "-"
 	}
 	return string(letters)
+}
+
+// UsageText writes the classes of a usage that there is something of; a dash for none.
+func UsageText(u conversation.Usage) string {
+	var classes []string
+	v := reflect.ValueOf(u)
+	for i := range v.NumField() {
+		if n := v.Field(i).Int(); n != 0 {
+			classes = append(classes, fmt.Sprintf("%s:%d", v.Type().Field(i).Name, n))
+		}
+	}
+	if classes == nil {
+		return "-"
+	}
+	return strings.Join(classes, " ")
 }

@@ -53,9 +53,8 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 	if isSet(failure.Raw) {
 		return nil, asError(failure.Raw)
 	}
-	if u, known, valid := readUsage(usage.Raw); known && valid {
-		r.Usage, r.UsageKnown = u, true
-	}
+	reported := readUsage(usage.Raw)
+	r.Usage, r.UsageKnown = reported.Usage, reported.UsageKnown
 	r.ServiceTier = serviceTier(usage.Raw)
 	r.Usage.WebSearches = webSearches(r.Model, decodeCandidates(r, candidates))
 	if len(r.Choices) == 0 {

@@ -99,25 +99,38 @@ func finishReason(stop conversation.StopReason) string {
 func appendUsage(dst []byte, u conversation.Usage) []byte {
 	dst = append(dst, '{')
 	dst = jsonedit.AppendIntMember(dst, "promptTokenCount", u.TotalInput())
-	if u.CacheRead > 0 {
-		dst = jsonedit.AppendIntMember(dst, "cachedContentTokenCount", u.CacheRead)
+	if cached := u.TotalCacheRead(); cached > 0 {
+		dst = jsonedit.AppendIntMember(dst, "cachedContentTokenCount", cached)
 	}
-	dst = jsonedit.AppendIntMember(dst, "candidatesTokenCount", u.Output+u.OutputAudio)
+	candidates := u.Output + u.OutputAudio + u.OutputImage
+	dst = jsonedit.AppendIntMember(dst, "candidatesTokenCount", candidates)
 	if u.Reasoning > 0 {
 		dst = jsonedit.AppendIntMember(dst, "thoughtsTokenCount", u.Reasoning)
 	}
 	dst = jsonedit.AppendIntMember(dst, "totalTokenCount", u.TotalInput()+u.TotalOutput())
-	dst = appendAudio(dst, "promptTokensDetails", u.TotalInput(), u.InputAudio)
-	dst = appendAudio(dst, "candidatesTokensDetails", u.Output+u.OutputAudio, u.OutputAudio)
+	dst = appendModalities(dst, "promptTokensDetails", u.TotalInput(), modalities{
+		audio: u.InputAudio + u.CacheReadAudio, image: u.InputImage + u.CacheReadImage, video: u.InputVideo,
+	})
+	dst = appendModalities(dst, "cacheTokensDetails", u.TotalCacheRead(), modalities{audio: u.CacheReadAudio, image: u.CacheReadImage})
+	dst = appendModalities(dst, "candidatesTokensDetails", candidates, modalities{audio: u.OutputAudio, image: u.OutputImage})
 	return append(dst, '}')
 }
 
-// appendAudio appends the counts by modality, where there is more than text.
-func appendAudio(dst []byte, key string, all, audio int64) []byte {
-	if audio <= 0 {
+// appendModalities appends the counts by modality, where there is more than text.
+func appendModalities(dst []byte, key string, all int64, m modalities) []byte {
+	if m.sum() == 0 {
 		return dst
 	}
-	dst = append(jsonedit.AppendKey(dst, key), `[{"modality":"TEXT"`...)
-	dst = append(jsonedit.AppendIntMember(dst, "tokenCount", all-audio), `},{"modality":"AUDIO"`...)
-	return append(jsonedit.AppendIntMember(dst, "tokenCount", audio), "}]"...)
+	dst = append(jsonedit.AppendKey(dst, key), '[')
+	for _, part := range [...]struct {
+		name   string
+		tokens int64
+	}{{"TEXT", all - m.sum()}, {"IMAGE", m.image}, {"VIDEO", m.video}, {"AUDIO", m.audio}} {
+		if part.tokens > 0 {
+			dst = append(jsonedit.AppendComma(dst), '{')
+			dst = jsonedit.AppendString(jsonedit.AppendKey(dst, "modality"), part.name)
+			dst = append(jsonedit.AppendIntMember(dst, "tokenCount", part.tokens), '}')
+		}
+	}
+	return append(dst, ']')
 }

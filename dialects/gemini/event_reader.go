@@ -26,8 +26,7 @@ type eventReader struct {
 	choices []*choice // in the order of appearance
 	texts   []byte    // of the frame that was read last, without their escapes
 
-	usage   conversation.Usage
-	known   bool
+	usage   dialects.Reported
 	model   string
 	queries int64
 
@@ -85,10 +84,10 @@ func (r *eventReader) chunk(doc gjson.Result, out []conversation.Event) ([]conve
 		r.failed = true
 		return append(out, conversation.Event{Type: conversation.EventError, Error: asError(failure)}), nil
 	}
-	changed := r.count(usage)
 	if !r.started {
+		r.count(usage)
+		usage = ""
 		out = append(out, r.start(doc))
-		changed = false
 	}
 	var err error
 	gjson.Parse(candidates).ForEach(func(_, candidate gjson.Result) bool {
@@ -101,11 +100,12 @@ func (r *eventReader) chunk(doc gjson.Result, out []conversation.Event) ([]conve
 	if _, detail, blocked := blockedPrompt(gjson.Parse(feedback)); blocked {
 		r.blocked, r.detail = true, strings.Clone(detail)
 	}
-	if n := webSearches(r.model, r.queries); n != r.usage.WebSearches {
-		r.usage.WebSearches, changed = n, r.known
+	changed := r.count(usage)
+	if n := webSearches(r.model, r.queries); n != r.usage.Usage.WebSearches {
+		r.usage.Usage.WebSearches, changed = n, r.usage.UsageKnown
 	}
 	if changed {
-		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: r.usage, UsageKnown: true})
+		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: r.usage.Usage, UsageKnown: true})
 	}
 	return out, nil
 }
@@ -119,20 +119,34 @@ func (r *eventReader) start(doc gjson.Result) conversation.Event {
 		ID:         r.ids.response,
 		Model:      r.model,
 		Created:    unixTime(doc.Get("createTime").String()),
-		Usage:      r.usage,
-		UsageKnown: r.known,
+		Usage:      r.usage.Usage,
+		UsageKnown: r.usage.UsageKnown,
 	}
 }
 
-// count takes the usage of a chunk, which replaces that of the chunks before, and reports whether it is news.
+// count takes the usage of a chunk, which replaces that of the chunks before, and reports whether it is news. Until the
+// last chunk, counts may start again: see the meter.
 func (r *eventReader) count(raw string) bool {
-	u, known, valid := readUsage(raw)
-	u.WebSearches = r.usage.WebSearches
-	if !known || !valid || r.known && u == r.usage {
+	if raw == "" {
 		return false
 	}
-	r.usage, r.known = u, true
-	return true
+	before := r.usage
+	u := readUsage(raw)
+	u.Usage.WebSearches = before.Usage.WebSearches
+	if r.complete() {
+		return r.usage.Update(u) && r.usage != before
+	}
+	return r.usage.Raise(u) && r.usage != before
+}
+
+// complete reports whether each of the candidates was finished, or the prompt blocked.
+func (r *eventReader) complete() bool {
+	for _, c := range r.choices {
+		if !c.finished {
+			return r.blocked
+		}
+	}
+	return r.blocked || len(r.choices) > 0
 }
 
 func (r *eventReader) candidate(doc string, out []conversation.Event) ([]conversation.Event, error) {
@@ -206,13 +220,8 @@ func (r *eventReader) End(out []conversation.Event) ([]conversation.Event, error
 	if r.failed {
 		return out, nil
 	}
-	if len(r.choices) == 0 && !r.blocked {
+	if !r.complete() {
 		return out, dialects.ErrTruncated
-	}
-	for _, c := range r.choices {
-		if !c.finished && !r.blocked {
-			return out, dialects.ErrTruncated
-		}
 	}
 	if len(r.choices) == 0 {
 		r.choice(0)

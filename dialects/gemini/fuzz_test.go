@@ -196,3 +196,11 @@ func FuzzSpliceSignatures(f *testing.F) {
 		}
 	})
 }
+
+// FuzzUsage checks what is made of usage that cannot be true.
+func FuzzUsage(f *testing.F) {
+	dialecttest.FuzzUsage(f, Codec{}, func(usage string) sse.Event {
+		return sse.Event{Data: []byte(`{"candidates":[{"finishReason":"STOP"}],"usageMetadata":` + usage + `}`)}
+	}, `{"promptTokenCount":N,"candidatesTokenCount":N,"thoughtsTokenCount":N,"toolUsePromptTokenCount":N,"cachedContentTokenCount":N,"totalTokenCount":N}`,
+		`{"promptTokenCount":9,"candidatesTokenCount":9,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":N},{"modality":"IMAGE","tokenCount":N}],"candidatesTokensDetails":[{"modality":2,"tokenCount":N}]}`)
+}

@@ -120,9 +120,14 @@ func usageText(u conversation.Usage) string {
 		{"read", u.CacheRead},
 		{"write", u.CacheWrite},
 		{"audio_in", u.InputAudio},
+		{"image_in", u.InputImage},
+		{"video_in", u.InputVideo},
+		{"audio_read", u.CacheReadAudio},
+		{"image_read", u.CacheReadImage},
 		{"out", u.Output},
 		{"reasoning", u.Reasoning},
 		{"audio_out", u.OutputAudio},
+		{"image_out", u.OutputImage},
 		{"searches", u.WebSearches},
 	} {
 		if c.n != 0 {

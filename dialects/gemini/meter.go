@@ -91,6 +91,7 @@ func (m *meter) whole(doc string) (signal dialects.Signal) {
 
 // chunk reads one response object.
 func (m *meter) chunk(doc string) (signal dialects.Signal) {
+	usage := ""
 	jsonedit.EachMember(doc, func(key, raw string) bool {
 		switch key {
 		case "candidates":
@@ -99,7 +100,7 @@ func (m *meter) chunk(doc string) (signal dialects.Signal) {
 				return true
 			})
 		case "usageMetadata":
-			m.usage(raw)
+			usage = raw
 		case "modelVersion":
 			if m.obs.Model == "" {
 				m.obs.Model = jsonedit.ScalarText(raw)
@@ -125,21 +126,24 @@ func (m *meter) chunk(doc string) (signal dialects.Signal) {
 		m.ended = true
 		signal |= dialects.SignalTerminal
 	}
+	m.usage(usage)
 	m.obs.Usage.WebSearches = webSearches(m.obs.Model, m.queries)
 	m.obs.UsageFinal = m.ended && m.obs.UsageKnown
 	return signal
 }
 
+// usage reads the usage of a chunk. Where the model runs code in between, the counts start again with every step, and
+// only the last chunk has their sum.
 func (m *meter) usage(raw string) {
-	if u, known, valid := readUsage(raw); known {
-		m.obs.Usage, m.obs.UsageKnown = conversation.Usage{}, valid
-		if valid {
-			m.obs.Usage = u
-		}
+	if raw == "" {
+		return
 	}
-	if m.obs.ServiceTier == "" {
-		m.obs.ServiceTier = serviceTier(raw)
+	if u := readUsage(raw); m.ended {
+		m.obs.Update(u)
+	} else {
+		m.obs.Raise(u)
 	}
+	m.obs.SetTier(tierWord(raw))
 }
 
 func (m *meter) fail(raw string) {

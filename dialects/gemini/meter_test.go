@@ -74,7 +74,7 @@ func TestMeterStream(t *testing.T) {
 			stream: frames(`{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":100,"cachedContentTokenCount":40,"toolUsePromptTokenCount":9,"candidatesTokenCount":8,` +
 				`"promptTokensDetails":[{"modality":"TEXT","tokenCount":70},{"modality":"AUDIO","tokenCount":30}],"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":10},{"modality":"TEXT","tokenCount":30}],` +
 				`"candidatesTokensDetails":[{"modality":4,"tokenCount":5}]}}`),
-			signals: "t", usage: "in=49 read=40 audio_in=20 out=3 audio_out=5", stop: "end",
+			signals: "t", usage: "in=49 read=30 audio_in=20 audio_read=10 out=3 audio_out=5", stop: "end",
 		},
 		{
 			name:    "counts as text and in exponents",
@@ -82,10 +82,41 @@ func TestMeterStream(t *testing.T) {
 			signals: "t", usage: "in=7 out=1000", stop: "end",
 		},
 		{
-			name: "a negative count makes the usage unknown",
+			name: "pictures, video and sound are classes of their own, also those that tools brought in; documents are text",
+			stream: frames(`{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1000,"cachedContentTokenCount":400,"toolUsePromptTokenCount":90,"candidatesTokenCount":1300,"totalTokenCount":2390,` +
+				`"promptTokensDetails":[{"modality":"TEXT","tokenCount":50},{"modality":"IMAGE","tokenCount":500},{"modality":"VIDEO","tokenCount":300},{"modality":"AUDIO","tokenCount":100},{"modality":"DOCUMENT","tokenCount":50}],` +
+				`"cacheTokensDetails":[{"modality":"IMAGE","tokenCount":240},{"modality":"VIDEO","tokenCount":160}],"toolUsePromptTokensDetails":[{"modality":"IMAGE","tokenCount":60},{"modality":"TEXT","tokenCount":30}],` +
+				`"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":1290},{"modality":"TEXT","tokenCount":10}]}}`),
+			signals: "t", usage: "in=130 read=160 audio_in=100 image_in=320 video_in=140 image_read=240 out=10 image_out=1290", stop: "end",
+		},
+		{
+			name: "counts start again with every step, and the last chunk has their sum",
+			stream: frames(`{"candidates":[{}],"usageMetadata":{"promptTokenCount":8,"candidatesTokenCount":20,"thoughtsTokenCount":419,"totalTokenCount":447}}`,
+				`{"candidates":[{}],"usageMetadata":{"promptTokenCount":8,"totalTokenCount":8}}`,
+				`{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":27,"toolUsePromptTokenCount":71,"candidatesTokenCount":122,"thoughtsTokenCount":447,"totalTokenCount":667}}`),
+			signals: "- - t", usage: "in=98 out=122 reasoning=447", stop: "end",
+		},
+		{
+			name: "a sum that is lower than one of its steps is not believed",
+			stream: frames(`{"candidates":[{}],"usageMetadata":{"promptTokenCount":8,"candidatesTokenCount":20}}`,
+				`{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":8,"candidatesTokenCount":2}}`),
+			signals: "- t", usage: "in=8 out=20 invalid", stop: "end",
+		},
+		{
+			name:    "more sound than there is prompt is not believed",
+			stream:  frames(`{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":8,"candidatesTokenCount":2,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":9}]}}`),
+			signals: "t", usage: "? invalid", stop: "end",
+		},
+		{
+			name:    "a total alone is that of embeddings",
+			stream:  frames(`{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"totalTokenCount":11}}`),
+			signals: "t", usage: "in=11", stop: "end",
+		},
+		{
+			name: "a negative count makes the usage invalid",
 			stream: frames(`{"usageMetadata":{"promptTokenCount":7}}`,
 				`{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":-7,"candidatesTokenCount":1}}`),
-			signals: "- t", usage: "?", stop: "end",
+			signals: "- t", usage: "in=7 invalid", stop: "end",
 		},
 		{
 			name:    "zero is known",
@@ -119,6 +150,9 @@ func TestMeterStream(t *testing.T) {
 			usage := "?"
 			if o.UsageKnown {
 				usage = usageText(o.Usage)
+			}
+			if o.UsageInvalid {
+				usage += " invalid"
 			}
 			if strings.Join(got, " ") != c.signals || usage != c.usage || dialecttest.StopName(o.Stop) != c.stop || o.OutputBytes != c.bytes {
 				t.Errorf("got  signals %v usage %q stop %s bytes %d\nwant signals %s usage %q stop %s bytes %d",
@@ -168,7 +202,7 @@ func TestMeterBody(t *testing.T) {
 func TestMeterIdentifiesTheAnswer(t *testing.T) {
 	m := Codec{}.NewMeter()
 	m.Event(sse.Event{Data: []byte(`{"responseId":"r1","modelVersion":"gemini-2.5-flash","usageMetadata":{"trafficType":"ON_DEMAND_PRIORITY"}}`)})
-	want := dialects.Observation{ID: "r1", Model: "gemini-2.5-flash", ServiceTier: "priority"}
+	want := dialects.Observation{ID: "r1", Model: "gemini-2.5-flash", Tier: "priority"}
 	if got := *m.Observation(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

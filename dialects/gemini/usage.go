@@ -5,99 +5,146 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// readUsage turns usageMetadata into disjoint classes. On the wire the prompt includes what was read from a cache and
-// excludes what server-side tools added; the candidates exclude thoughts. Zero counts are left out, so one count is
-// enough for the usage to be known; Vertex sends early chunks, and refusals, with a trafficType alone. An impossible
-// count makes the whole usage invalid: it must not be mistaken for a small one.
-func readUsage(raw string) (u conversation.Usage, known, valid bool) {
-	var prompt, tools, cached, candidates, thoughts int64
-	var audioIn, audioCached, audioOut int64
-	valid = true
-	read := func(raw string, into *int64) {
-		if !isSet(raw) {
-			return
-		}
-		n, good := jsonedit.Count(raw)
-		known, valid = true, valid && good
-		*into = n
-	}
+// report is a usageMetadata object as Google writes it. The prompt includes what was read from a cache and excludes what
+// server-side tools added to it; the candidates exclude thoughts. Zero counts are left out, so one count is enough for
+// the usage to be known; Vertex sends early chunks, and refusals, with a trafficType alone.
+type report struct {
+	dialects.Counts
+
+	prompt, tools, cached, candidates, thoughts, total int64
+	promptBy, toolsBy, cachedBy, candidatesBy          modalities
+	known                                              bool
+}
+
+// modalities are the parts of a count that are not text. Documents are billed as text.
+type modalities struct{ audio, image, video int64 }
+
+func (m modalities) sum() int64 { return m.audio + m.image + m.video }
+
+// readUsage turns usageMetadata into disjoint classes.
+func readUsage(raw string) dialects.Reported {
+	var r report
+	read := func(raw string, into *int64) { r.known = r.Parse(raw, into) || r.known }
 	jsonedit.EachMember(raw, func(key, raw string) bool {
 		switch key {
 		case "promptTokenCount":
-			read(raw, &prompt)
+			read(raw, &r.prompt)
 		case "toolUsePromptTokenCount":
-			read(raw, &tools)
+			read(raw, &r.tools)
 		case "cachedContentTokenCount":
-			read(raw, &cached)
+			read(raw, &r.cached)
 		case "candidatesTokenCount":
-			read(raw, &candidates)
+			read(raw, &r.candidates)
 		case "thoughtsTokenCount":
-			read(raw, &thoughts)
+			read(raw, &r.thoughts)
 		case "totalTokenCount":
-			var total int64
-			read(raw, &total)
+			read(raw, &r.total)
 		case "promptTokensDetails":
-			audioIn = audioTokens(raw)
+			r.promptBy = r.modalities(raw)
+		case "toolUsePromptTokensDetails":
+			r.toolsBy = r.modalities(raw)
 		case "cacheTokensDetails":
-			audioCached = audioTokens(raw)
+			r.cachedBy = r.modalities(raw)
 		case "candidatesTokensDetails":
-			audioOut = audioTokens(raw)
+			r.candidatesBy = r.modalities(raw)
 		}
 		return true
 	})
-	cached = min(cached, prompt)
-	audioIn = min(max(audioIn-audioCached, 0), prompt-cached)
-	audioOut = min(audioOut, candidates)
-	return conversation.Usage{
-		Input:       prompt - cached - audioIn + tools,
-		CacheRead:   cached,
-		InputAudio:  audioIn,
-		Output:      candidates - audioOut,
-		Reasoning:   thoughts,
-		OutputAudio: audioOut,
-	}, known, valid
+	return r.classes()
 }
 
-// audioTokens sums up the audio of a list of modality counts.
-func audioTokens(list string) (sum int64) {
+// modalities sums up a list of counts by modality. Some recorders and proxies write the enum's numbers.
+func (r *report) modalities(list string) (m modalities) {
 	gjson.Parse(list).ForEach(func(_, entry gjson.Result) bool {
-		audio, n := false, int64(0)
+		var n, other int64
+		sum := &other
 		jsonedit.EachMember(entry.Raw, func(key, raw string) bool {
 			switch key {
 			case "modality":
-				audio = raw == `"AUDIO"` || raw == "4"
+				switch raw {
+				case `"IMAGE"`, "2":
+					sum = &m.image
+				case `"VIDEO"`, "3":
+					sum = &m.video
+				case `"AUDIO"`, "4":
+					sum = &m.audio
+				}
 			case "tokenCount":
-				n, _ = jsonedit.Count(raw)
+				r.Parse(raw, &n)
 			}
 			return true
 		})
-		if audio {
-			sum = min(sum+n, jsonedit.MaxCount)
-		}
+		*sum = min(*sum+n, dialects.MaxTokens+1)
 		return true
 	})
-	return sum
+	return m
 }
 
-// serviceTier is the tier that a usageMetadata tells of. Vertex has it as part of the traffic type
-// (ON_DEMAND_PRIORITY, ON_DEMAND_FLEX).
-func serviceTier(usage string) (tier string) {
+// classes takes the parts out of the wholes, so that the classes always add up to what the counts say.
+func (r *report) classes() dialects.Reported {
+	if r.prompt+r.candidates+r.tools+r.thoughts == 0 {
+		r.prompt = r.total
+	}
+	if r.total > 0 { // whether it has tools and thoughts in it differs
+		r.Part(r.prompt+r.candidates, r.total)
+	}
+	r.Part(r.promptBy.sum(), r.prompt)
+	r.Part(r.toolsBy.sum(), r.tools)
+	r.Part(r.cachedBy.sum(), r.cached)
+	r.Part(r.candidatesBy.sum(), r.candidates)
+	r.Part(r.cached, r.prompt)
+	if r.Invalid {
+		return r.Report(conversation.Usage{}, false)
+	}
+	u := conversation.Usage{
+		CacheReadAudio: r.cachedBy.audio,
+		CacheReadImage: r.cachedBy.image,
+		CacheRead:      r.cached - r.cachedBy.audio - r.cachedBy.image,
+		Reasoning:      r.thoughts,
+		OutputAudio:    r.candidatesBy.audio,
+		OutputImage:    r.candidatesBy.image,
+		Output:         r.candidates - r.candidatesBy.audio - r.candidatesBy.image,
+	}
+	rest := r.prompt - r.cached
+	take := func(n int64) int64 {
+		n = min(max(n, 0), rest)
+		rest -= n
+		return n
+	}
+	u.InputAudio = take(r.promptBy.audio-r.cachedBy.audio) + r.toolsBy.audio
+	u.InputImage = take(r.promptBy.image-r.cachedBy.image) + r.toolsBy.image
+	u.InputVideo = take(r.promptBy.video-r.cachedBy.video) + r.toolsBy.video
+	u.Input = rest + r.tools - r.toolsBy.sum()
+	return r.Report(u, r.known)
+}
+
+// onDemand begins Vertex's words for traffic that is not paid for in advance.
+const onDemand = "ON_DEMAND"
+
+// tierWord is the word for the service tier in a usageMetadata, which it is a view of. Vertex has it as part of the
+// traffic type (ON_DEMAND_PRIORITY, ON_DEMAND_FLEX, PROVISIONED_THROUGHPUT), of which numbers say nothing.
+func tierWord(usage string) (word string) {
 	jsonedit.EachMember(usage, func(key, raw string) bool {
-		switch key {
-		case "serviceTier":
-			tier = jsonedit.ScalarText(raw)
-		case "trafficType":
-			if name, ok := strings.CutPrefix(strings.Trim(raw, `"`), "ON_DEMAND_"); ok && tier == "" {
-				tier = strings.ToLower(name)
-			}
+		if raw[0] == '"' && (key == "serviceTier" || key == "trafficType" && word == "") {
+			word = strings.Trim(raw, `"`)
 		}
 		return true
 	})
-	return tier
+	return word
+}
+
+// serviceTier is the tier that clients are told.
+func serviceTier(usage string) string {
+	word := tierWord(usage)
+	if tier, ok := strings.CutPrefix(word, onDemand); ok {
+		word = strings.TrimPrefix(tier, "_")
+	}
+	return strings.Clone(strings.ToLower(word))
 }
 
 // webSearches is how many searches are billed for a grounded answer. Gemini 3 bills every query, earlier models the

@@ -38,10 +38,11 @@ func (Codec) EncodeCount(dst []byte, r *conversation.Request, o dialects.EncodeO
 
 // DecodeCount reads the answer of count_tokens.
 func (Codec) DecodeCount(body []byte) (tokens int64, ok bool) {
+	var c dialects.Counts
 	in := jsonedit.NewReader(body)
 	for more := in.Object(); more; more = in.Next() {
 		if in.Key() == "input_tokens" {
-			ok = read(&tokens, &in)
+			ok = c.Read(&in, &tokens)
 		}
 	}
 	return tokens, ok

@@ -54,7 +54,8 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 		return nil, errNoContent
 	}
 	c.Stop, c.StopSequence, c.StopDetail = end.reason, end.sequence, end.detail
-	r.Usage, r.UsageKnown, r.ServiceTier = usage.usage(), usage.known(), usage.tier
+	told := usage.told()
+	r.Usage, r.UsageKnown, r.ServiceTier = told.Usage, told.UsageKnown, usage.tier
 	return r, nil
 }
 

@@ -17,6 +17,7 @@ import (
 type eventReader struct {
 	event  event
 	counts counts
+	told   dialects.Reported // may fall, when the history is compacted
 
 	started, ended bool
 	open           bool // a block is open
@@ -95,7 +96,8 @@ func (r *eventReader) messageStart(out []conversation.Event, in *jsonedit.Reader
 		return out
 	}
 	r.started = true
-	start.Usage, start.UsageKnown = r.counts.usage(), r.counts.known()
+	r.told = r.counts.told()
+	start.Usage, start.UsageKnown = r.told.Usage, r.told.UsageKnown
 	out = append(out, start)
 	in.Seek(content)
 	for ok := in.Array(); ok; ok = in.Next() {
@@ -227,7 +229,10 @@ func (r *eventReader) wholeBlock() json.RawMessage {
 		value = []byte("{}")
 	}
 	out := appendWithout(nil, r.opaque, key)
-	out = append(append(append(out[:len(out)-1], `,"`...), key...), `":`...)
+	if out = out[:len(out)-1]; len(out) > 1 { // it had other members
+		out = append(out, ',')
+	}
+	out = append(append(append(out, '"'), key...), `":`...)
 	return append(append(out, value...), '}')
 }
 
@@ -243,9 +248,10 @@ func (r *eventReader) messageDelta(out []conversation.Event) []conversation.Even
 		return out
 	}
 	r.counts.merge(usage)
-	return append(out, conversation.Event{
-		Type: conversation.EventUsage, Usage: r.counts.usage(), UsageKnown: r.counts.known(),
-	})
+	if told := r.counts.told(); !told.UsageInvalid {
+		r.told = told
+	}
+	return append(out, conversation.Event{Type: conversation.EventUsage, Usage: r.told.Usage, UsageKnown: r.told.UsageKnown})
 }
 
 func (r *eventReader) messageStop(out []conversation.Event) []conversation.Event {

@@ -93,7 +93,7 @@ func (w *eventWriter) start(dst []byte, id string) []byte {
 	dst = jsonedit.AppendString(dst, w.o.Model)
 	dst = append(dst, `,"content":[],"stop_reason":null,"stop_sequence":null,"usage":`...)
 	u := w.usage
-	u.Output, u.Reasoning, u.OutputAudio, u.WebSearches = startTokens, 0, 0, 0
+	u.Output, u.Reasoning, u.OutputAudio, u.OutputImage, u.WebSearches = startTokens, 0, 0, 0, 0
 	dst = appendUsage(dst, u)
 	return append(dst, "}}\n\n"...)
 }

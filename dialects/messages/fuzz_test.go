@@ -8,6 +8,7 @@ import (
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/dialecttest"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/internal/sse"
 )
 
 // FuzzDecodeRequest holds that whatever is accepted can be encoded to valid JSON, and that this decodes and encodes to
@@ -49,6 +50,7 @@ func FuzzEventReader(f *testing.F) {
 	f.Add([]byte(fullStream))
 	f.Add([]byte(stream(`{"type":"message_start","message":{"content":[{"type":"tool_use","id":"t","name":"f","input":{"a":1}}],"stop_reason":"tool_use"}}`, `{"type":"message_stop"}`)))
 	f.Add([]byte("data: {\"type\":\"error\",\"error\":\"x\"}\n\n"))
+	f.Add([]byte(stream(`{"type":"content_block_start","content_block":{}}`, `{"type":"content_block_delta","delta":{"partial_json":"a"}}`, `{"type":"message_stop"}`)))
 	f.Fuzz(func(t *testing.T, s []byte) {
 		if len(s) > 1<<16 {
 			return
@@ -145,4 +147,13 @@ func FuzzCount(f *testing.F) {
 			t.Fatalf("not JSON: %s", out)
 		}
 	})
+}
+
+// FuzzUsage checks what is made of usage that cannot be true.
+func FuzzUsage(f *testing.F) {
+	dialecttest.FuzzUsage(f, Codec{}, func(usage string) sse.Event {
+		return sse.Event{Data: []byte(`{"type":"message_delta","delta":{},"usage":` + usage + `}`)}
+	}, `{"input_tokens":N,"output_tokens":N,"cache_read_input_tokens":N,"cache_creation_input_tokens":N,"cache_creation":{"ephemeral_5m_input_tokens":N,"ephemeral_1h_input_tokens":N},"output_tokens_details":{"thinking_tokens":N},"server_tool_use":{"web_search_requests":N}}`,
+		`{"input_tokens":N,"output_tokens":N,"iterations":[{"type":"compaction","input_tokens":N,"output_tokens":N,"cache_creation_input_tokens":N}]}`,
+		`{"output_tokens":N}`)
 }

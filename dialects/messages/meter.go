@@ -48,7 +48,9 @@ func (m *meter) Event(ev sse.Event) dialects.Signal {
 	case "message_start":
 		sig := m.message(m.event.read("message"))
 		// A message that begins with its end has its usage, too. Of others it is what they begin with.
-		m.obs.UsageFinal = m.obs.UsageKnown && m.obs.Stop != conversation.StopUnknown
+		if m.obs.UsageFinal = m.obs.UsageKnown && m.obs.Stop != conversation.StopUnknown; !m.obs.UsageFinal {
+			m.obs.Guess()
+		}
 		return sig
 	case "message_delta":
 		in := jsonedit.NewReader(ev.Data)
@@ -162,7 +164,10 @@ func (m *meter) messageDelta(in *jsonedit.Reader) {
 // usage reads a usage object, and reports whether it has the output.
 func (m *meter) usage(in *jsonedit.Reader) (output bool) {
 	output = m.counts.merge(in)
-	m.obs.Usage, m.obs.UsageKnown, m.obs.ServiceTier = m.counts.billed(), m.counts.known(), m.counts.tier
+	m.obs.Update(m.counts.billed())
+	if m.obs.SetTier(m.counts.tier); m.counts.fast {
+		m.obs.Tier = "fast"
+	}
 	return output
 }
 

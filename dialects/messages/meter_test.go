@@ -89,24 +89,41 @@ func TestOddUsageNeverCountsForLessOrForTooMuch(t *testing.T) {
 		start, delta string
 		want         conversation.Usage
 		known, final bool
+		invalid      bool
 	}{
-		"preliminary only":        {`{"input_tokens":9,"output_tokens":1}`, ``, conversation.Usage{Input: 9, Output: 1}, true, false},
-		"overwritten":             {`{"input_tokens":9,"output_tokens":1}`, `{"input_tokens":20,"output_tokens":7}`, conversation.Usage{Input: 20, Output: 7}, true, true},
-		"output alone":            {`{"input_tokens":9,"output_tokens":1}`, `{"output_tokens":7}`, conversation.Usage{Input: 9, Output: 7}, true, true},
-		"decreasing output":       {`{"input_tokens":9,"output_tokens":8}`, `{"output_tokens":2}`, conversation.Usage{Input: 9, Output: 8}, true, true},
-		"negative output":         {`{"input_tokens":9,"output_tokens":1}`, `{"output_tokens":-5}`, conversation.Usage{Input: 9, Output: 1}, true, false},
-		"negative input":          {`{"input_tokens":-9,"output_tokens":1}`, `{"output_tokens":2}`, conversation.Usage{Output: 2}, false, false},
-		"absurd output":           {`{"input_tokens":9,"output_tokens":1}`, `{"output_tokens":9223372036854775808}`, conversation.Usage{Input: 9, Output: 1}, true, false},
-		"sloppy numbers":          {`{"input_tokens":"9","output_tokens":1.0}`, `{"output_tokens":1e3}`, conversation.Usage{Input: 9, Output: 1000}, true, true},
-		"no numbers":              {`{"input_tokens":null,"output_tokens":true}`, `{"output_tokens":"many"}`, conversation.Usage{}, false, false},
-		"zero":                    {`{"input_tokens":0,"output_tokens":0}`, `{"output_tokens":0}`, conversation.Usage{}, true, true},
-		"more thinking than all":  {`{"input_tokens":1,"output_tokens":1}`, `{"output_tokens":5,"output_tokens_details":{"thinking_tokens":9}}`, conversation.Usage{Input: 1, Reasoning: 5}, true, true},
-		"cache without its split": {`{"input_tokens":1,"cache_creation_input_tokens":6,"cache_read_input_tokens":2,"output_tokens":1}`, ``, conversation.Usage{Input: 1, CacheRead: 2, CacheWrite: 6, Output: 1}, true, false},
-		"a split without a sum":   {`{"input_tokens":1,"cache_creation":{"ephemeral_1h_input_tokens":6},"output_tokens":1}`, ``, conversation.Usage{Input: 1, CacheWrite1h: 6, Output: 1}, true, false},
+		"preliminary only":                  {start: `{"input_tokens":9,"output_tokens":1}`, want: conversation.Usage{Input: 9, Output: 1}, known: true},
+		"overwritten":                       {`{"input_tokens":9,"output_tokens":1}`, `{"input_tokens":20,"output_tokens":7}`, conversation.Usage{Input: 20, Output: 7}, true, true, false},
+		"output alone":                      {`{"input_tokens":9,"output_tokens":1}`, `{"output_tokens":7}`, conversation.Usage{Input: 9, Output: 7}, true, true, false},
+		"less output than guessed at first": {`{"input_tokens":9,"output_tokens":8}`, `{"output_tokens":0}`, conversation.Usage{Input: 9}, true, true, false},
+		"less input than guessed at first":  {`{"input_tokens":9,"output_tokens":1}`, `{"input_tokens":5,"output_tokens":2}`, conversation.Usage{Input: 5, Output: 2}, true, true, false},
+		"input moved to the cache":          {`{"input_tokens":9,"output_tokens":1}`, `{"input_tokens":2,"cache_read_input_tokens":7,"output_tokens":2}`, conversation.Usage{Input: 2, CacheRead: 7, Output: 2}, true, true, false},
+		"negative output":                   {`{"input_tokens":9,"output_tokens":1}`, `{"output_tokens":-5}`, conversation.Usage{Input: 9, Output: 1}, true, false, true},
+		"negative input":                    {`{"input_tokens":-9,"output_tokens":1}`, `{"output_tokens":2}`, conversation.Usage{}, false, false, true},
+		"absurd output":                     {`{"input_tokens":9,"output_tokens":1}`, `{"output_tokens":9223372036854775808}`, conversation.Usage{Input: 9, Output: 1}, true, false, true},
+		"sloppy numbers":                    {`{"input_tokens":"9","output_tokens":1.0}`, `{"output_tokens":1e3}`, conversation.Usage{Input: 9, Output: 1000}, true, true, false},
+		"no numbers":                        {`{"input_tokens":null,"output_tokens":true}`, `{"output_tokens":"many"}`, conversation.Usage{}, false, false, true},
+		"zero after a guess":                {`{"input_tokens":9,"output_tokens":1}`, `{"input_tokens":0,"output_tokens":0}`, conversation.Usage{}, true, true, false},
+		"zero":                              {`{"input_tokens":0,"output_tokens":0}`, `{"output_tokens":0}`, conversation.Usage{}, true, true, false},
+		"null":                              {`null`, `null`, conversation.Usage{}, false, false, false},
+		"more thinking than all":            {`{"input_tokens":1,"output_tokens":1}`, `{"output_tokens":5,"output_tokens_details":{"thinking_tokens":9}}`, conversation.Usage{Input: 1, Output: 1}, true, true, true},
+		"cache without its split":           {start: `{"input_tokens":1,"cache_creation_input_tokens":6,"cache_read_input_tokens":2,"output_tokens":1}`, want: conversation.Usage{Input: 1, CacheRead: 2, CacheWrite: 6, Output: 1}, known: true},
+		"a split without a sum":             {start: `{"input_tokens":1,"cache_creation":{"ephemeral_1h_input_tokens":6},"output_tokens":1}`, want: conversation.Usage{Input: 1, CacheWrite1h: 6, Output: 1}, known: true},
+		"a split larger than its sum":       {start: `{"input_tokens":1,"cache_creation_input_tokens":5,"cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":6},"output_tokens":1}`, invalid: true},
+		"a sum that rose without its split": {
+			`{"input_tokens":1,"cache_creation_input_tokens":10,"cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":6},"output_tokens":1}`, `{"cache_creation_input_tokens":15,"output_tokens":2}`,
+			conversation.Usage{Input: 1, CacheWrite: 9, CacheWrite1h: 6, Output: 2},
+			true, true, false,
+		},
 		"a compaction is billed beside the answer": {
 			`{"input_tokens":600,"output_tokens":1}`, `{"input_tokens":6,"output_tokens":20,"iterations":[{"type":"compaction","input_tokens":600,"output_tokens":5},{"type":"message","input_tokens":6,"output_tokens":20},{"type":"advisor_message","input_tokens":50,"output_tokens":50}]}`,
 			conversation.Usage{Input: 606, Output: 25},
-			true, true,
+			true, true, false,
+		},
+		"what a compaction read and wrote is billed, too": {
+			`{"input_tokens":6,"cache_creation_input_tokens":500,"cache_creation":{"ephemeral_5m_input_tokens":500},"output_tokens":1}`,
+			`{"input_tokens":6,"cache_creation_input_tokens":0,"output_tokens":20,"iterations":[{"type":"compaction","input_tokens":3,"cache_read_input_tokens":90,"cache_creation_input_tokens":500,"cache_creation":{"ephemeral_1h_input_tokens":100},"output_tokens":5}]}`,
+			conversation.Usage{Input: 9, CacheRead: 90, CacheWrite: 400, CacheWrite1h: 100, Output: 25},
+			true, true, false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +133,7 @@ func TestOddUsageNeverCountsForLessOrForTooMuch(t *testing.T) {
 			}
 			m, _ := watch(t, stream(events...))
 			defer m.Release()
-			if o := m.Observation(); o.Usage != tt.want || o.UsageKnown != tt.known || o.UsageFinal != tt.final {
+			if o := m.Observation(); o.Usage != tt.want || o.UsageKnown != tt.known || o.UsageFinal != tt.final || o.UsageInvalid != tt.invalid {
 				t.Errorf("got %+v, want %+v", o, tt)
 			}
 		})
@@ -174,5 +191,41 @@ func TestOrdinaryDeltasAreMeteredWithoutAllocating(t *testing.T) {
 	m.Event(ev)
 	if n := testing.AllocsPerRun(100, func() { m.Event(ev) }); n != 0 {
 		t.Errorf("%v allocations per delta", n)
+	}
+}
+
+func TestTheTierThatIsBilledIsNoted(t *testing.T) {
+	for usage, want := range map[string]string{
+		`{"input_tokens":1,"output_tokens":1}`:                                              "",
+		`{"input_tokens":1,"output_tokens":1,"service_tier":null}`:                          "",
+		`{"input_tokens":1,"output_tokens":1,"service_tier":"standard"}`:                    "",
+		`{"input_tokens":1,"output_tokens":1,"service_tier":"batch"}`:                       "batch",
+		`{"input_tokens":1,"output_tokens":1,"service_tier":"priority"}`:                    "priority",
+		`{"input_tokens":1,"output_tokens":1,"service_tier":"standard","speed":"fast"}`:     "fast",
+		`{"input_tokens":1,"output_tokens":1,"speed":"standard","service_tier":"priority"}`: "priority",
+	} {
+		m := Codec{}.NewMeter()
+		m.Body([]byte(`{"type":"message","content":[],"usage":` + usage + `}`))
+		if got := m.Observation().Tier; got != want {
+			t.Errorf("%s: %q, want %q", usage, got, want)
+		}
+		m.Release()
+	}
+}
+
+func TestWhatWasCountedInAStreamDoesNotFall(t *testing.T) {
+	delta := func(usage string) string {
+		return `{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":` + usage + `}`
+	}
+	for _, usages := range [][2]string{
+		{`{"input_tokens":9,"output_tokens":7}`, `{"output_tokens":3}`},
+		{`{"input_tokens":9,"output_tokens":7}`, `{"input_tokens":5,"output_tokens":8}`},
+		{`{"input_tokens":9,"output_tokens":7}`, `{"input_tokens":0,"output_tokens":0}`},
+	} {
+		m, _ := watch(t, stream(`{"type":"message_start","message":{"usage":{"input_tokens":1,"output_tokens":1}}}`, delta(usages[0]), delta(usages[1])))
+		if o := m.Observation(); o.Usage != (conversation.Usage{Input: 9, Output: 7}) || !o.UsageInvalid {
+			t.Errorf("%s: %+v", usages, o)
+		}
+		m.Release()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -29,7 +30,8 @@ func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
 		return nil, errNothing
 	}
 	r := &conversation.Response{Model: d.model, Created: d.unix(), Origin: origin, Choices: make([]conversation.Choice, 1)}
-	r.Usage, r.UsageKnown = d.usage()
+	reported := d.usage()
+	r.Usage, r.UsageKnown = reported.Usage, reported.UsageKnown
 	c := &r.Choices[0]
 	in.Seek(d.message)
 	m := readMessage(&in)
@@ -63,8 +65,9 @@ type document struct {
 	status                          int64
 	done                            bool
 	message, logprobs               jsonedit.Mark
+	counts                          dialects.Counts
 	prompt, eval                    int64
-	hasPrompt, hasEval              bool
+	hasCount                        bool
 }
 
 func readDocument(in *jsonedit.Reader) (d document) {
@@ -85,11 +88,11 @@ func readDocument(in *jsonedit.Reader) (d document) {
 		case "done_reason":
 			d.reason, _ = in.Text()
 		case "prompt_eval_count":
-			d.prompt, d.hasPrompt = count(in)
+			d.hasCount = d.counts.Read(in, &d.prompt) || d.hasCount
 		case "eval_count":
-			d.eval, d.hasEval = count(in)
+			d.hasCount = d.counts.Read(in, &d.eval) || d.hasCount
 		case "status":
-			d.status, _ = count(in)
+			d.status, _ = jsonedit.Count(jsonedit.View(in.Raw()))
 		case "error":
 			d.failure = failureText(in)
 		}
@@ -111,17 +114,9 @@ func failureText(in *jsonedit.Reader) (s string) {
 	return s
 }
 
-// count reads a token count, whatever way it is spelled.
-func count(in *jsonedit.Reader) (int64, bool) {
-	if in.Peek() == 'n' {
-		return 0, false
-	}
-	return jsonedit.Count(jsonedit.View(in.Raw()))
-}
-
 // usage is what the counts say. That of the prompt is missing when all of it was in the cache.
-func (d *document) usage() (conversation.Usage, bool) {
-	return conversation.Usage{Input: d.prompt, Output: d.eval}, d.hasPrompt || d.hasEval
+func (d *document) usage() dialects.Reported {
+	return d.counts.Report(conversation.Usage{Input: d.prompt, Output: d.eval}, d.hasCount)
 }
 
 func (d *document) unix() int64 {

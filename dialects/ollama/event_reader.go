@@ -122,8 +122,8 @@ func (r *eventReader) call(c conversation.ToolCall, out []conversation.Event) []
 func (r *eventReader) finish(d *document, out []conversation.Event) []conversation.Event {
 	r.ended = true
 	out = r.close(out)
-	if u, known := d.usage(); known {
-		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: u, UsageKnown: true})
+	if u := d.usage(); u.UsageKnown {
+		out = append(out, conversation.Event{Type: conversation.EventUsage, Usage: u.Usage, UsageKnown: true})
 	}
 	stop := stopReason(d.reason, r.called)
 	return append(out, conversation.Event{Type: conversation.EventStop, Stop: stop}, conversation.Event{Type: conversation.EventEnd})

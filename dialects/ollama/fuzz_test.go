@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -73,4 +74,15 @@ func FuzzEventReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		dialecttest.CheckStream(t, Codec{}, func() dialects.FrameReader { return Codec{}.NewFrameReader(bytes.NewReader(in), 0) })
 	})
+}
+
+// FuzzUsage checks what is made of usage that cannot be true. The counts stand among the other members of a line.
+func FuzzUsage(f *testing.F) {
+	dialecttest.FuzzUsage(f, Codec{}, func(usage string) sse.Event {
+		counts := strings.Trim(usage, "{}")
+		if counts == "" || counts == "null" {
+			return sse.Event{Data: []byte(`{"model":"m","done":false}`)}
+		}
+		return sse.Event{Data: []byte(`{"model":"m",` + counts + `,"done":true}`)}
+	}, `{"prompt_eval_count":N,"eval_count":N}`, `{"eval_count":N}`)
 }

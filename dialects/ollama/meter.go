@@ -67,9 +67,7 @@ func (m *meter) document(data []byte) (sig dialects.Signal) {
 		m.obs.OutputBytes += n
 		sig = dialects.SignalContent
 	}
-	if u, known := d.usage(); known {
-		m.obs.Usage, m.obs.UsageKnown = u, true
-	}
+	m.obs.Update(d.usage())
 	if d.done {
 		m.obs.Stop = stopReason(d.reason, m.called)
 		m.obs.UsageFinal = m.obs.UsageKnown

@@ -80,7 +80,8 @@ func readFinal(body []byte) final {
 				}
 			}
 		case "usage":
-			r.Usage, r.UsageKnown = readUsage(jsonedit.View(in.Raw()))
+			reported := readUsage(jsonedit.View(in.Raw()))
+			r.Usage, r.UsageKnown = reported.Usage, reported.UsageKnown
 		case "error":
 			if raw := jsonedit.View(in.Raw()); isSet(raw) {
 				f.failure = new(conversation.Error)

@@ -85,7 +85,7 @@ func (w *eventWriter) response(dst []byte, status string) []byte {
 func appendUsage(dst []byte, u conversation.Usage) []byte {
 	in, out := u.TotalInput(), u.TotalOutput()
 	dst = strconv.AppendInt(append(dst, `{"input_tokens":`...), in, 10)
-	dst = strconv.AppendInt(append(dst, `,"input_tokens_details":{"cached_tokens":`...), u.CacheRead, 10)
+	dst = strconv.AppendInt(append(dst, `,"input_tokens_details":{"cached_tokens":`...), u.TotalCacheRead(), 10)
 	if written := u.CacheWrite + u.CacheWrite1h; written > 0 {
 		dst = strconv.AppendInt(append(dst, `,"cache_write_tokens":`...), written, 10)
 	}

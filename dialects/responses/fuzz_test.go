@@ -152,3 +152,11 @@ func FuzzEventReader(f *testing.F) {
 		}
 	})
 }
+
+// FuzzUsage checks what is made of usage that cannot be true.
+func FuzzUsage(f *testing.F) {
+	dialecttest.FuzzUsage(f, Codec{}, func(usage string) sse.Event {
+		return sse.Event{Data: []byte(`{"type":"response.completed","response":{"status":"completed","output":[],"usage":` + usage + `}}`)}
+	}, `{"input_tokens":N,"output_tokens":N,"total_tokens":N,"input_tokens_details":{"cached_tokens":N,"cache_write_tokens":N},"output_tokens_details":{"reasoning_tokens":N}}`,
+		`{"input_tokens":N,"output_tokens":N}`)
+}

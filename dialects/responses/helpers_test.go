@@ -25,7 +25,10 @@ func stream(names bool, docs []string) string {
 
 // usageText writes the classes that are not zero, or "?" when the usage is unknown.
 func usageText(o *dialects.Observation) string {
-	if !o.UsageKnown {
+	switch {
+	case o.UsageInvalid:
+		return "invalid"
+	case !o.UsageKnown:
 		return "?"
 	}
 	var parts []string
@@ -40,7 +43,11 @@ func usageText(o *dialects.Observation) string {
 		{"out", u.Output},
 		{"reasoning", u.Reasoning},
 		{"searches", u.WebSearches},
-		{"other", u.CacheWrite1h + u.InputAudio + u.OutputAudio},
+		{"audio_in", u.InputAudio},
+		{"image_in", u.InputImage},
+		{"audio_out", u.OutputAudio},
+		{"image_out", u.OutputImage},
+		{"other", u.CacheWrite1h + u.InputVideo + u.CacheReadAudio + u.CacheReadImage},
 	} {
 		if c.n != 0 {
 			parts = append(parts, fmt.Sprintf("%s=%d", c.name, c.n))

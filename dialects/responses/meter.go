@@ -182,7 +182,9 @@ func (m *meter) identify(response string) {
 		case "created_at":
 			m.created, _ = jsonedit.Count(raw)
 		case "service_tier":
-			m.obs.ServiceTier = jsonedit.ScalarText(raw)
+			if raw[0] == '"' {
+				m.obs.SetTier(strings.Trim(raw, `"`))
+			}
 		}
 		return true
 	})
@@ -206,10 +208,9 @@ func (m *meter) finish(status, response string) dialects.Signal {
 // conclude takes usage, stop reason and error from a finished response.
 func (m *meter) conclude(status, response string) {
 	m.obs.Stop = m.stopReason(status, response)
-	if u, ok := readUsage(gjson.Get(response, "usage").Raw); ok {
-		u.WebSearches = m.searches
-		m.obs.Usage, m.obs.UsageKnown = u, true
-	}
+	u := readUsage(gjson.Get(response, "usage").Raw)
+	u.Usage.WebSearches = m.searches
+	m.obs.Update(u)
 	m.obs.UsageFinal = m.obs.UsageKnown
 	failure := gjson.Get(response, "error").Raw
 	if status == "failed" || isSet(failure) && status != "completed" && status != "incomplete" {

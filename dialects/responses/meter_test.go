@@ -92,7 +92,24 @@ var meterStreams = []struct {
 	{name: "unknown events are nothing", stream: named(`{"type":"response.something.new"}`, `{}`, `[]`, `x`), signals: "- - - -", usage: "?", stop: "unknown"},
 	{
 		name: "impossible counts are no usage", stream: named(`{"type":"response.completed","response":{"usage":{"input_tokens":-1,"output_tokens":5}}}`),
-		signals: "t", usage: "?", stop: "end",
+		signals: "t", usage: "invalid", stop: "end",
+	},
+	{
+		name: "more read from the cache than there was is no usage", stream: named(`{"type":"response.completed","response":{"usage":{"input_tokens":1,"output_tokens":5,"input_tokens_details":{"cached_tokens":2}}}}`),
+		signals: "t", usage: "invalid", stop: "end",
+	},
+	{
+		name: "a total below its parts is no usage", stream: named(`{"type":"response.completed","response":{"usage":{"input_tokens":1,"output_tokens":5,"total_tokens":5}}}`),
+		signals: "t", usage: "invalid", stop: "end",
+	},
+	{
+		name: "reasoning beside the output where the total says so", stream: named(`{"type":"response.completed","response":{"usage":{"input_tokens":1,"output_tokens":5,"output_tokens_details":{"reasoning_tokens":4},"total_tokens":10}}}`),
+		signals: "t", usage: "in=1 out=5 reasoning=4", stop: "end",
+	},
+	{
+		name:    "pictures and sound are classes of their own",
+		stream:  named(`{"type":"response.completed","response":{"usage":{"input_tokens":100,"output_tokens":50,"input_tokens_details":{"cached_tokens":20,"image_tokens":30,"audio_tokens":10},"output_tokens_details":{"image_tokens":40,"audio_tokens":5}}}}`),
+		signals: "t", usage: "in=40 read=20 out=5 audio_in=10 image_in=30 audio_out=5 image_out=40", stop: "end",
 	},
 	{
 		name: "counts as text, with a point and in exponents", stream: named(`{"type":"response.completed","response":{"usage":{"input_tokens":"7","output_tokens":1e3,"output_tokens_details":{"reasoning_tokens":5.0},"input_tokens_details":null}}}`),
@@ -198,7 +215,7 @@ func TestMeterIdentifiesTheAnswer(t *testing.T) {
 	m.Event(sse.Event{Data: buf})
 	clear(buf) // the next event
 	m.Event(sse.Event{Data: []byte(completed)})
-	if o := m.Observation(); o.ID != "resp_1" || o.Model != "gpt-x" || o.ServiceTier != "default" {
+	if o := m.Observation(); o.ID != "resp_1" || o.Model != "gpt-x" || o.Tier != "" {
 		t.Errorf("got %+v", o)
 	}
 	m.Release()
@@ -216,5 +233,20 @@ func TestMeterDoesNotAllocateOnDeltas(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { m.Event(ev) }); n != 0 {
 			t.Errorf("%v allocations per event", n)
 		}
+	}
+}
+
+func TestTheTierThatIsBilledReplacesTheOneThatWasAskedFor(t *testing.T) {
+	for _, tt := range []struct{ asked, billed, want string }{
+		{`"auto"`, `"default"`, ""}, {`"auto"`, `"priority"`, "priority"}, {`"flex"`, `"default"`, ""}, {`null`, `null`, ""}, {`"auto"`, `"scale"`, "scale"},
+	} {
+		m := Codec{}.NewMeter()
+		stream := named(`{"type":"response.created","response":{"id":"r","service_tier":`+tt.asked+`}}`,
+			`{"type":"response.completed","response":{"id":"r","status":"completed","output":[],"service_tier":`+tt.billed+`}}`)
+		dialecttest.EachFrame(t, strings.NewReader(stream), func(ev sse.Event) { m.Event(ev) })
+		if got := m.Observation().Tier; got != tt.want {
+			t.Errorf("%s, then %s: %q, want %q", tt.asked, tt.billed, got, tt.want)
+		}
+		m.Release()
 	}
 }

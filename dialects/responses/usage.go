@@ -3,62 +3,99 @@ package responses
 import (
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// readUsage turns a usage object into disjoint classes: on the wire the input includes what was read from and written
-// to a cache, and the output includes reasoning. It reports false when there are no counts, or impossible ones,
-// which must not be mistaken for small ones.
-//
-// Subtractions stop at zero, because a vendor may count a token as read and as written at once.
-func readUsage(raw string) (u conversation.Usage, ok bool) {
-	var input, output, cached, written, reasoning int64
-	known, valid := false, true
-	read := func(raw string, into *int64) bool {
-		if !isSet(raw) {
-			return true
-		}
-		n, good := jsonedit.Count(raw)
-		valid = valid && good
-		*into = n
-		return true
-	}
+// report is a usage object as vendors write it: the input includes what was read from and written to a cache, and the
+// output includes reasoning.
+type report struct {
+	dialects.Counts
+
+	input, output, total int64
+	cached, written      int64 // parts of input
+	audioIn, imageIn     int64 // parts of input, cached or not
+	reasoning            int64 // part of output
+	audioOut, imageOut   int64 // parts of output
+	known                bool
+}
+
+// readUsage turns a usage object into disjoint classes.
+func readUsage(raw string) dialects.Reported {
+	var r report
 	jsonedit.EachMember(raw, func(key, raw string) bool {
 		switch key {
 		case "input_tokens", "prompt_tokens": // Azure has answered with a chat completion here
-			known = known || isSet(raw)
-			return read(raw, &input)
+			r.known = r.Parse(raw, &r.input) || r.known
 		case "output_tokens", "completion_tokens":
-			known = known || isSet(raw)
-			return read(raw, &output)
-		case "input_tokens_details":
+			r.known = r.Parse(raw, &r.output) || r.known
+		case "total_tokens":
+			r.Parse(raw, &r.total)
+		case "input_tokens_details", "prompt_tokens_details":
 			jsonedit.EachMember(raw, func(key, raw string) bool {
 				switch key {
 				case "cached_tokens":
-					return read(raw, &cached)
+					r.Parse(raw, &r.cached)
 				case "cache_write_tokens":
-					return read(raw, &written)
+					r.Parse(raw, &r.written)
+				case "audio_tokens":
+					r.Parse(raw, &r.audioIn)
+				case "image_tokens":
+					r.Parse(raw, &r.imageIn)
 				}
 				return true
 			})
-		case "output_tokens_details":
+		case "output_tokens_details", "completion_tokens_details":
 			jsonedit.EachMember(raw, func(key, raw string) bool {
-				return key != "reasoning_tokens" || read(raw, &reasoning)
+				switch key {
+				case "reasoning_tokens":
+					r.Parse(raw, &r.reasoning)
+				case "audio_tokens":
+					r.Parse(raw, &r.audioOut)
+				case "image_tokens":
+					r.Parse(raw, &r.imageOut)
+				}
+				return true
 			})
 		}
 		return true
 	})
-	cached = min(cached, input)
-	written = min(written, input-cached)
-	reasoning = min(reasoning, output)
-	return conversation.Usage{
-		Input:      input - cached - written,
-		CacheRead:  cached,
-		CacheWrite: written,
-		Output:     output - reasoning,
-		Reasoning:  reasoning,
-	}, known && valid
+	return r.classes()
+}
+
+// classes takes the parts out of the wholes. Parts may overlap, because a vendor may count a token as read and as
+// written at once: it counts once.
+func (r *report) classes() dialects.Reported {
+	if r.total > 0 {
+		r.Part(r.input+r.output, r.total)
+	}
+	u := conversation.Usage{CacheRead: r.Part(r.cached, r.input)}
+	rest := r.input - u.CacheRead
+	u.CacheWrite = min(r.Part(r.written, r.input), rest)
+	rest -= u.CacheWrite
+	r.Part(r.audioIn+r.imageIn, r.input)
+	u.InputAudio = min(r.audioIn, rest)
+	u.InputImage = min(r.imageIn, rest-u.InputAudio)
+	u.Input = rest - u.InputAudio - u.InputImage
+	r.splitOutput(&u)
+	return r.Report(u, r.known)
+}
+
+// splitOutput divides the output. Reasoning stands beside it only where the total says so; more reasoning than output is
+// else the same text counted by another tokenizer.
+func (r *report) splitOutput(u *conversation.Usage) {
+	out := r.output
+	if r.total == r.input+r.output+r.reasoning {
+		u.Reasoning = r.reasoning
+	} else {
+		u.Reasoning = min(r.reasoning, out)
+		out -= u.Reasoning
+	}
+	r.Part(r.audioOut+r.imageOut, r.output)
+	u.OutputAudio = min(r.audioOut, out)
+	u.OutputImage = min(r.imageOut, out-u.OutputAudio)
+	u.Output = out - u.OutputAudio - u.OutputImage
 }
 
 // output sums up the items of a response.

@@ -14,6 +14,7 @@ type foreign struct {
 	prefix             bool // the entry is for all names that start with its id
 	rates              accounting.FileRates
 	tiers              []accounting.FileTier
+	services           map[string]accounting.FileServiceTier
 	context, maxOutput int64
 	can                *[]string // nil when the table does not say
 	deprecated         bool
@@ -66,6 +67,19 @@ func dropZeros(r *accounting.FileRates) {
 	}
 }
 
+// dropSame removes parts that cost what their whole does, so that above a threshold they go on doing so: the additional
+// tables write most of them out once, and not for every threshold.
+func dropSame(r *accounting.FileRates) {
+	for part, whole := range map[accounting.Class]accounting.Class{
+		accounting.ClassInputAudio: accounting.ClassInput, accounting.ClassInputImage: accounting.ClassInput,
+		accounting.ClassReasoning: accounting.ClassOutput, accounting.ClassOutputAudio: accounting.ClassOutput,
+	} {
+		if *r.Field(part) == *r.Field(whole) {
+			*r.Field(part) = ""
+		}
+	}
+}
+
 // sortTiers returns tiers in ascending order.
 func sortTiers(m map[int64]*accounting.FileTier) []accounting.FileTier {
 	var list []accounting.FileTier
@@ -80,7 +94,7 @@ func sortTiers(m map[int64]*accounting.FileTier) []accounting.FileTier {
 
 // valid reports whether the price would be accepted.
 func (f *foreign) valid() bool {
-	p := accounting.FilePrice{FileRates: f.rates, Tiers: f.tiers}
+	p := accounting.FilePrice{FileRates: f.rates, Tiers: f.tiers, ServiceTiers: f.services}
 	_, err := p.Price()
 	return err == nil
 }

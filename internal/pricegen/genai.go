@@ -11,7 +11,7 @@ import (
 )
 
 // genaiUnits says which class and unit each of genai-prices' keys is. Keys that are not here price things that the
-// gateway does not count apart: image, video and citation tokens, and cached audio.
+// gateway does not count apart: video output and citations.
 var genaiUnits = map[string]struct {
 	class accounting.Class
 	per   int64 // dollars in the table per this many dollars in the file
@@ -21,9 +21,14 @@ var genaiUnits = map[string]struct {
 	"cache_write_mtok":      {accounting.ClassCacheWrite, 1},
 	"cache_write_1h_mtok":   {accounting.ClassCacheWrite1h, 1},
 	"input_audio_mtok":      {accounting.ClassInputAudio, 1},
+	"input_image_mtok":      {accounting.ClassInputImage, 1},
+	"input_video_mtok":      {accounting.ClassInputVideo, 1},
+	"cache_audio_read_mtok": {accounting.ClassCacheReadAudio, 1},
+	"cache_image_read_mtok": {accounting.ClassCacheReadImage, 1},
 	"output_mtok":           {accounting.ClassOutput, 1},
 	"output_reasoning_mtok": {accounting.ClassReasoning, 1},
 	"output_audio_mtok":     {accounting.ClassOutputAudio, 1},
+	"output_image_mtok":     {accounting.ClassOutputImage, 1},
 	"web_searches_kcount":   {accounting.ClassWebSearch, 1000},
 	"requests_kcount":       {accounting.ClassRequest, 1000},
 }

@@ -35,6 +35,7 @@ var litellmVendors = map[string]struct{ vendor, prefix string }{
 	"openrouter":                 {accounting.VendorOpenRouter, "openrouter/"},
 	"ovhcloud":                   {accounting.VendorOVHcloud, "ovhcloud/"},
 	"perplexity":                 {accounting.VendorPerplexity, "perplexity/"},
+	"text-completion-openai":     {accounting.VendorOpenAI, ""},
 	"together_ai":                {accounting.VendorTogether, "together_ai/"},
 	"vertex_ai":                  {accounting.VendorVertex, "vertex_ai/"},
 	"vertex_ai-anthropic_models": {accounting.VendorVertex, "vertex_ai/"},
@@ -56,18 +57,26 @@ var litellmSlashed = []string{
 	accounting.VendorDeepInfra, accounting.VendorNebius, accounting.VendorNovita, accounting.VendorVertex,
 }
 
-// litellmModes are the kinds of models that are priced by the token.
-var litellmModes = []string{"chat", "responses", "completion", "embedding", "realtime"}
+// litellmModes are the kinds of models that may be priced by the token.
+var litellmModes = []string{"chat", "responses", "completion", "embedding", "realtime", "image_generation", "rerank"}
 
 var litellmPrices = map[accounting.Class]string{
-	accounting.ClassInput:        "input_cost_per_token",
-	accounting.ClassCacheRead:    "cache_read_input_token_cost",
-	accounting.ClassCacheWrite:   "cache_creation_input_token_cost",
-	accounting.ClassCacheWrite1h: "cache_creation_input_token_cost_above_1hr",
-	accounting.ClassInputAudio:   "input_cost_per_audio_token",
-	accounting.ClassOutput:       "output_cost_per_token",
-	accounting.ClassReasoning:    "output_cost_per_reasoning_token",
-	accounting.ClassOutputAudio:  "output_cost_per_audio_token",
+	accounting.ClassInput:          "input_cost_per_token",
+	accounting.ClassCacheRead:      "cache_read_input_token_cost",
+	accounting.ClassCacheWrite:     "cache_creation_input_token_cost",
+	accounting.ClassCacheWrite1h:   "cache_creation_input_token_cost_above_1hr",
+	accounting.ClassInputAudio:     "input_cost_per_audio_token",
+	accounting.ClassInputImage:     "input_cost_per_image_token",
+	accounting.ClassCacheReadAudio: "cache_read_input_audio_token_cost",
+	accounting.ClassOutput:         "output_cost_per_token",
+	accounting.ClassReasoning:      "output_cost_per_reasoning_token",
+	accounting.ClassOutputAudio:    "output_cost_per_audio_token",
+	accounting.ClassOutputImage:    "output_cost_per_image_token",
+}
+
+// litellmServiceTiers are the service tiers by what their prices' keys end with.
+var litellmServiceTiers = map[string]string{
+	"_batches": accounting.TierBatch, "_flex": accounting.TierFlex, "_priority": accounting.TierPriority,
 }
 
 var litellmTiers = map[string]int64{
@@ -105,12 +114,16 @@ func readLitellm(path string) (*table, error) {
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
 		e := entries[key]
 		to, ok := litellmVendors[e.text("litellm_provider")]
-		if !ok || !slices.Contains(litellmModes, e.text("mode")) {
+		perImage := e.text("mode") == "image_generation" && e.number("output_cost_per_image_token") == ""
+		if !ok || perImage || !slices.Contains(litellmModes, e.text("mode")) {
 			continue
 		}
 		id, ok := strings.CutPrefix(key, to.prefix)
-		if to.vendor == accounting.VendorCohere {
+		switch to.vendor {
+		case accounting.VendorCohere:
 			id = strings.TrimPrefix(id, "cohere/")
+		case accounting.VendorVertex:
+			id = strings.TrimPrefix(id, "vertex_ai/")
 		}
 		if !ok || strings.Contains(id, "/") && !slices.Contains(litellmSlashed, to.vendor) {
 			continue
@@ -154,17 +167,7 @@ func (e litellmEntry) convert(id string) foreign {
 
 // price reads the prices. An input price of zero or none means unknown in this table.
 func (e litellmEntry) price(f *foreign) {
-	const perMillion = 1_000_000
-	tiers := map[int64]*accounting.FileTier{}
-	for class, key := range litellmPrices {
-		*f.rates.Field(class) = dollars(e.number(key), perMillion, 1)
-		for suffix, above := range litellmTiers {
-			if tiers[above] == nil {
-				tiers[above] = &accounting.FileTier{Above: above}
-			}
-			*tiers[above].Field(class) = dollars(e.number(key+suffix), perMillion, 1)
-		}
-	}
+	f.rates, f.tiers = e.rates("")
 	var search map[string]json.Number
 	if json.Unmarshal(e["search_context_cost_per_query"], &search) == nil {
 		low, high := search["search_context_size_low"], search["search_context_size_high"]
@@ -175,12 +178,88 @@ func (e litellmEntry) price(f *foreign) {
 		}
 	}
 	if f.rates.Input == "" || isZero(f.rates.Input) {
-		f.rates = accounting.FileRates{}
+		f.rates, f.tiers = e.tieredPricing()
 		return
 	}
 	dropZeros(&f.rates)
+	dropSame(&f.rates)
+	for suffix, name := range litellmServiceTiers {
+		var s accounting.FileServiceTier
+		s.FileRates, s.Tiers = e.rates(suffix)
+		dropZeros(&s.FileRates)
+		dropSame(&s.FileRates)
+		if !credible(name, &s.FileRates, &f.rates) {
+			continue
+		}
+		if f.services == nil {
+			f.services = map[string]accounting.FileServiceTier{}
+		}
+		f.services[name] = s
+	}
+}
+
+// rates reads the prices whose keys end with a suffix, and those above thresholds.
+func (e litellmEntry) rates(suffix string) (accounting.FileRates, []accounting.FileTier) {
+	const perMillion = 1_000_000
+	var base accounting.FileRates
+	tiers := map[int64]*accounting.FileTier{}
+	for class, key := range litellmPrices {
+		*base.Field(class) = dollars(e.number(key+suffix), perMillion, 1)
+		for above, tokens := range litellmTiers {
+			if tiers[tokens] == nil {
+				tiers[tokens] = &accounting.FileTier{Above: tokens}
+			}
+			*tiers[tokens].Field(class) = dollars(e.number(key+above+suffix), perMillion, 1)
+		}
+	}
 	for _, t := range tiers {
 		dropZeros(&t.FileRates)
 	}
-	f.tiers = sortTiers(tiers)
+	return base, sortTiers(tiers)
+}
+
+// tieredPricing reads long-context prices that are written as a list of ranges; the first starts at zero.
+func (e litellmEntry) tieredPricing() (base accounting.FileRates, tiers []accounting.FileTier) {
+	var list []litellmEntry
+	if json.Unmarshal(e["tiered_pricing"], &list) != nil {
+		return base, nil
+	}
+	byStart := map[int64]*accounting.FileTier{}
+	for _, entry := range list {
+		var span []float64
+		if json.Unmarshal(entry["range"], &span) != nil || len(span) != 2 {
+			return accounting.FileRates{}, nil
+		}
+		r, _ := entry.rates("")
+		dropZeros(&r)
+		dropSame(&r)
+		if start := int64(span[0]); start > 0 {
+			byStart[start] = &accounting.FileTier{Above: start, FileRates: r}
+		} else {
+			base = r
+		}
+	}
+	if base.Input == "" {
+		return base, nil
+	}
+	return base, sortTiers(byStart)
+}
+
+// credible reports whether the prices of a service tier are what makes people choose it: batch and flex cost less than
+// the standard tier, priority costs more. The table has placeholders with the standard price, and incomplete entries.
+func credible(name string, s, standard *accounting.FileRates) bool {
+	for _, c := range [...]accounting.Class{accounting.ClassInput, accounting.ClassOutput} {
+		if *standard.Field(c) == "" {
+			continue
+		}
+		of, err := accounting.ParseMoney(string(*standard.Field(c)))
+		if err != nil {
+			return false
+		}
+		own, err := accounting.ParseMoney(string(*s.Field(c)))
+		if err != nil || (own > of) != (name == accounting.TierPriority) || own == of {
+			return false
+		}
+	}
+	return s.Input != ""
 }

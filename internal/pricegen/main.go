@@ -57,9 +57,9 @@ func run(args []string) error {
 		Format: accounting.FileFormat,
 		Date:   *genaiDate,
 		Sources: []accounting.FileSource{
-			{Name: "genai-prices", URL: "https://github.com/pydantic/genai-prices", Revision: *genaiRev, Date: *genaiDate, License: "MIT"},
-			{Name: "litellm", URL: "https://github.com/BerriAI/litellm", Revision: *litellmRev, Date: *litellmDate, License: "MIT"},
-			{Name: "models.dev", URL: "https://github.com/anomalyco/models.dev", Revision: *modelsdevRev, Date: *modelsdevDate, License: "MIT"},
+			{Name: "genai-prices", URL: "https://github.com/pydantic/genai-prices", Revision: *genaiRev, Date: *genaiDate, License: "MIT", Copyright: "Copyright (c) Pydantic Services Inc. 2025 to present"},
+			{Name: "litellm", URL: "https://github.com/BerriAI/litellm", Revision: *litellmRev, Date: *litellmDate, License: "MIT", Copyright: "Copyright (c) 2023 Berri AI"},
+			{Name: "models.dev", URL: "https://github.com/anomalyco/models.dev", Revision: *modelsdevRev, Date: *modelsdevDate, License: "MIT", Copyright: "Copyright (c) 2025 models.dev"},
 		},
 		Vendors: merge(vendors, dev, lite),
 	}

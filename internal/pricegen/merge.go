@@ -79,8 +79,9 @@ func add(v *accounting.FileVendor, lists []*accounting.FileVendor, t *table, all
 			m.Match = &accounting.Match{StartsWith: key}
 		}
 		if f.rates != (accounting.FileRates{}) && f.valid() {
-			m.Prices = []accounting.FilePrice{{FileRates: f.rates, Tiers: f.tiers}}
+			m.Prices = []accounting.FilePrice{{FileRates: f.rates, Tiers: f.tiers, ServiceTiers: f.services}}
 		}
+		addTiers(&m, v.ID, all)
 		enrich(&m, v.ID, all)
 		if len(m.Prices) == 0 && m.Can == nil {
 			continue // nothing is known of it that would be of use
@@ -100,6 +101,20 @@ func listed(v *accounting.FileVendor, name string) bool {
 	})
 }
 
+// addTiers gives an entry without long-context prices those of a table that has the same price below them. Entries of
+// the base are left as they are.
+func addTiers(m *accounting.FileModel, vendor string, tables []*table) {
+	for i := range m.Prices {
+		for _, t := range slices.Backward(tables) {
+			for _, f := range t.candidates(vendor, m) {
+				if _, ok := agrees(&m.Prices[i], &f); ok && len(m.Prices[i].Tiers) == 0 {
+					m.Prices[i].Tiers = f.tiers
+				}
+			}
+		}
+	}
+}
+
 // enrich completes an entry with what the tables know of it.
 func enrich(m *accounting.FileModel, vendor string, tables []*table) {
 	for _, t := range tables {
@@ -117,7 +132,11 @@ func enrich(m *accounting.FileModel, vendor string, tables []*table) {
 		}
 	}
 	for i := range m.Prices {
-		m.Prices[i].Extra = findExtra(&m.Prices[i], m, vendor, tables)
+		p := &m.Prices[i]
+		p.Extra = findExtra(p, m, vendor, tables)
+		if p.ServiceTiers == nil {
+			p.ServiceTiers = findServiceTiers(p, m, vendor, tables)
+		}
 	}
 }
 
@@ -134,28 +153,56 @@ func findExtra(p *accounting.FilePrice, m *accounting.FileModel, vendor string, 
 	return nil
 }
 
-// extraClasses are the classes that a second table may price: those that the base often lacks although vendors do
-// charge for them. Cached input is not among them, because without a price of its own it costs what input does, which
-// is never too little.
-var extraClasses = []accounting.Class{
-	accounting.ClassCacheWrite1h, accounting.ClassInputAudio, accounting.ClassOutputAudio, accounting.ClassWebSearch,
+// findServiceTiers returns the first prices of service tiers that any table has for a price.
+func findServiceTiers(p *accounting.FilePrice, m *accounting.FileModel, vendor string, tables []*table) map[string]accounting.FileServiceTier {
+	for _, t := range slices.Backward(tables) {
+		for _, f := range t.candidates(vendor, m) {
+			if _, ok := agrees(p, &f); !ok || len(f.services) == 0 {
+				continue
+			}
+			out := map[string]accounting.FileServiceTier{}
+			for name, s := range f.services {
+				s.Source = t.name
+				out[name] = s
+			}
+			return out
+		}
+	}
+	return nil
 }
 
-// extra returns the prices of classes that p has none for. Two tables that disagree on the price of input or output
-// speak of different things or times: then there is nothing to take.
-func extra(p *accounting.FilePrice, f *foreign, source string) *accounting.FileExtra {
-	if p.Input != f.rates.Input || p.Output != f.rates.Output || isZero(p.Input) {
-		return nil
+// agrees reports whether a second table has the same price of input and output, and returns its long-context prices in
+// step with p's. Two tables that disagree speak of different things or times: then there is nothing to take.
+func agrees(p *accounting.FilePrice, f *foreign) ([]accounting.FileTier, bool) {
+	if p.Input != f.rates.Input || p.Output != f.rates.Output || isZero(p.Input) || p.Input == "" {
+		return nil, false
 	}
-	tiers := make([]accounting.FileTier, 0, len(p.Tiers)) // the second table's, in step with p's
+	tiers := make([]accounting.FileTier, 0, len(p.Tiers))
 	for _, own := range p.Tiers {
 		i := slices.IndexFunc(f.tiers, func(t accounting.FileTier) bool {
 			return t.Above == own.Above && t.Input == own.Input && t.Output == own.Output
 		})
 		if i < 0 {
-			return nil
+			return nil, false
 		}
 		tiers = append(tiers, f.tiers[i])
+	}
+	return tiers, true
+}
+
+// extraClasses are the classes that a second table may price: those that the base often lacks although vendors do
+// charge for them. Cached input is not among them, because without a price of its own it costs what input does, which
+// is never too little.
+var extraClasses = []accounting.Class{
+	accounting.ClassCacheWrite1h, accounting.ClassInputAudio, accounting.ClassInputImage, accounting.ClassCacheReadAudio,
+	accounting.ClassOutputAudio, accounting.ClassOutputImage, accounting.ClassWebSearch,
+}
+
+// extra returns the prices of classes that p has none for.
+func extra(p *accounting.FilePrice, f *foreign, source string) *accounting.FileExtra {
+	tiers, ok := agrees(p, f)
+	if !ok {
+		return nil
 	}
 	x := &accounting.FileExtra{Source: source}
 	for _, c := range extraClasses {
@@ -176,17 +223,26 @@ func extra(p *accounting.FilePrice, f *foreign, source string) *accounting.FileE
 	return x
 }
 
-// plausible reports whether a part costs more than its whole, as all parts in extraClasses do. The same price needs no
-// mention, and a lower one is a mistake.
+// plausible reports whether a part costs more than its whole, as most parts in extraClasses do. The same price needs no
+// mention, and a lower one is a mistake. Cached audio costs less than audio.
 func plausible(c accounting.Class, price json.Number, r *accounting.FileRates) bool {
+	a, err := accounting.ParseMoney(string(price))
+	if err != nil {
+		return false
+	}
+	if c == accounting.ClassCacheReadAudio {
+		audio, err := accounting.ParseMoney(string(r.InputAudio))
+		return err == nil && a < audio
+	}
 	whole := map[accounting.Class]json.Number{
 		accounting.ClassCacheWrite1h: r.Input,
 		accounting.ClassInputAudio:   r.Input,
+		accounting.ClassInputImage:   r.Input,
 		accounting.ClassOutputAudio:  r.Output,
+		accounting.ClassOutputImage:  r.Output,
 	}[c]
-	a, errA := accounting.ParseMoney(string(price))
-	b, errB := accounting.ParseMoney(string(cmp.Or(whole, "0")))
-	return errA == nil && errB == nil && a > b
+	b, err := accounting.ParseMoney(string(cmp.Or(whole, "0")))
+	return err == nil && a > b
 }
 
 // setTier sets the price of a class above a threshold.

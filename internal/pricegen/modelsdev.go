@@ -120,6 +120,7 @@ func (m *modelsDevModel) convert(id string) foreign {
 		return f
 	}
 	dropZeros(&f.rates)
+	dropSame(&f.rates)
 	var tiers []map[string]json.RawMessage
 	if len(m.Cost["tiers"]) > 0 && json.Unmarshal(m.Cost["tiers"], &tiers) != nil {
 		f.rates = accounting.FileRates{}

@@ -17,7 +17,7 @@ const (
 			{"constraint": {"start_date": "2027-01-01"}, "prices": {"input_mtok": 4}}]},
 		{"id": "nightly", "match": {"equals": "nightly"}, "prices": [
 			{"prices": {"input_mtok": 1}}, {"constraint": {"start_time": "00:30:00Z", "end_time": "16:30:00Z"}, "prices": {"input_mtok": 2}}]},
-		{"id": "long", "match": {"starts_with": "long"}, "prices": {"input_mtok": {"base": 1, "tiers": [{"start": 1000, "price": 2}]}, "output_mtok": 3, "web_searches_kcount": 10, "input_image_mtok": 7}},
+		{"id": "long", "match": {"starts_with": "long"}, "prices": {"input_mtok": {"base": 1, "tiers": [{"start": 1000, "price": 2}]}, "output_mtok": 3, "web_searches_kcount": 10, "input_image_mtok": 7, "output_image_mtok": 8, "cache_audio_read_mtok": 5, "output_citation_mtok": 9}},
 		{"id": "empty", "match": {"equals": "empty"}, "prices": {}}
 	]}, {"id": "openrouter", "name": "OpenRouter", "models": [
 		{"id": "a/b:free", "match": {"equals": "a/b:free"}, "prices": {}}
@@ -36,13 +36,26 @@ const (
 		"ft:new": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1e-06},
 		"ft:new-mini": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 2e-06},
 		"1024-x-1024/picture": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1e-06},
-		"painter": {"litellm_provider": "openai", "mode": "image_generation", "input_cost_per_token": 1e-06}
+		"painter": {"litellm_provider": "openai", "mode": "image_generation", "input_cost_per_token": 1e-06},
+		"sketcher": {"litellm_provider": "openai", "mode": "image_generation", "input_cost_per_token": 1e-06, "output_cost_per_image_token": 4e-05},
+		"rush": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 4e-06, "output_cost_per_token": 8e-06, "cache_read_input_token_cost": 1e-06,
+			"input_cost_per_token_batches": 2e-06, "output_cost_per_token_batches": 4e-06,
+			"input_cost_per_token_flex": 4e-06, "output_cost_per_token_flex": 8e-06,
+			"input_cost_per_token_priority": 8e-06, "output_cost_per_token_priority": 16e-06, "cache_read_input_token_cost_priority": 2e-06,
+			"input_cost_per_token_above_272k_tokens": 6e-06, "input_cost_per_token_above_272k_tokens_priority": 12e-06},
+		"ranged": {"litellm_provider": "openai", "mode": "chat", "tiered_pricing": [
+			{"input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06, "range": [0, 32000.0]},
+			{"input_cost_per_token": 3e-06, "output_cost_per_token": 4e-06, "range": [32000.0, 64000.0]}]},
+		"groq/acme-long": {"litellm_provider": "groq", "mode": "chat", "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06,
+			"input_cost_per_token_above_200k_tokens": 2e-06, "output_cost_per_token_above_200k_tokens": 4e-06,
+			"input_cost_per_token_batches": 5e-07, "output_cost_per_token_batches": 1e-06}
 	}`
 	modelsDevTable = `{
 		"openai": {"name": "OpenAI", "models": {"long": {"tool_call": true, "limit": {"context": 5000, "output": 60}, "modalities": {}}}},
 		"acme": {"name": "Acme", "api": "https://api.acme.example/v1", "models": {
 			"rocket": {"cost": {"input": 1.5, "output": 2, "cache_read": 0, "tiers": [{"input": 3, "output": 4, "tier": {"size": 2000}}]}, "limit": {"context": 10, "output": 5}, "modalities": {"input": ["text", "image"]}},
 			"gift": {"cost": {"input": 0, "output": 0, "cache_read": 0}, "status": "deprecated"}}},
+		"groq": {"models": {"acme-long": {"cost": {"input": 1, "output": 2}, "modalities": {}}}},
 		"acme-plan": {"models": {"x": {"cost": {"input": 1}}}},
 		"here": {"api": "http://127.0.0.1:1/v1", "models": {"x": {"cost": {"input": 1}}}}
 	}`
@@ -71,6 +84,15 @@ func generate(t *testing.T) map[string]accounting.FileModel {
 	if err := json.Unmarshal(data, &f); err != nil {
 		t.Fatal(err)
 	}
+	notice, err := os.ReadFile("../../NOTICE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range f.Sources {
+		if s.Copyright == "" || s.License != "MIT" || !bytes.Contains(notice, []byte(s.Copyright)) {
+			t.Errorf("the notice of %s is kept neither in the file nor in NOTICE: %+v", s.Name, s)
+		}
+	}
 	models := map[string]accounting.FileModel{}
 	for _, v := range f.Vendors {
 		for _, m := range v.Models {
@@ -85,12 +107,16 @@ func TestTablesAreMerged(t *testing.T) {
 	want := map[string]string{
 		"openai/old":          `{"id":"old","prices":[{"input":5},{"from":"2027-01-01","input":4,"extra":{"source":"litellm","audio_input":50}}],"can":["vision"],"retires":"2026-12-31"}`,
 		"openai/nightly":      `{"id":"nightly","prices":[{"input":1},{"daily":"00:30-16:30","input":2}]}`,
-		"openai/long":         `{"id":"long","match":{"starts_with":"long"},"prices":[{"input":1,"output":3,"web_search":0.01,"tiers":[{"above":1000,"input":2}]}],"context":5000,"max_output":60,"can":["tools"]}`,
+		"openai/long":         `{"id":"long","match":{"starts_with":"long"},"prices":[{"input":1,"image_input":7,"cache_read_audio":5,"output":3,"image_output":8,"web_search":0.01,"tiers":[{"above":1000,"input":2}]}],"context":5000,"max_output":60,"can":["tools"]}`,
 		"openai/empty":        `{"id":"empty"}`,
 		"openai/new":          `{"id":"new","prices":[{"input":0.1875}],"can":[]}`,
 		"openai/unpriced":     `{"id":"unpriced","can":[]}`,
 		"openai/ft:new":       `{"id":"ft:new","match":{"starts_with":"ft:new"},"prices":[{"input":1}],"can":[]}`,
 		"openai/ft:new-mini":  `{"id":"ft:new-mini","match":{"starts_with":"ft:new-mini"},"prices":[{"input":2}],"can":[]}`,
+		"openai/sketcher":     `{"id":"sketcher","prices":[{"input":1,"image_output":40}]}`,
+		"openai/rush":         `{"id":"rush","prices":[{"input":4,"cache_read":1,"output":8,"tiers":[{"above":272000,"input":6}],"service_tiers":{"batch":{"input":2,"output":4},"priority":{"input":8,"cache_read":2,"output":16,"tiers":[{"above":272000,"input":12}]}}}],"can":[]}`,
+		"openai/ranged":       `{"id":"ranged","prices":[{"input":1,"output":2,"tiers":[{"above":32000,"input":3,"output":4}]}],"can":[]}`,
+		"groq/acme-long":      `{"id":"acme-long","prices":[{"input":1,"output":2,"tiers":[{"above":200000,"input":2,"output":4}],"service_tiers":{"batch":{"source":"litellm","input":0.5,"output":1}}}],"can":[]}`,
 		"openrouter/a/b:free": `{"id":"a/b:free","prices":[{"input":0,"output":0}]}`,
 		"acme/rocket":         `{"id":"rocket","prices":[{"input":1.5,"output":2,"tiers":[{"above":2000,"input":3,"output":4}]}],"context":10,"max_output":5,"can":["vision"]}`,
 		"acme/gift":           `{"id":"gift","prices":[{"input":0,"output":0}],"can":[],"deprecated":true}`,
