@@ -185,7 +185,7 @@ func TestARequestThatComesTooLateOpensTheStoreAgain(t *testing.T) {
 
 func TestALedgerThatCannotBeOpenedRefusesCallsAndIsTriedAgain(t *testing.T) {
 	f := newFake()
-	f.break_(errBroken)
+	f.fail(errBroken)
 	b := attach(t, configuration(t), f.database(t, "db"), Options{})
 	defer cleanUp(t, b)
 	if err := b.Start(t.Context()); !errors.Is(err, errBroken) {
@@ -199,13 +199,13 @@ func TestALedgerThatCannotBeOpenedRefusesCallsAndIsTriedAgain(t *testing.T) {
 	if _, _, failed := f.counts(); failed > 2 {
 		t.Errorf("it was tried %d times at once", failed)
 	}
-	f.break_(nil)
+	f.fail(nil)
 	start(t, b)
 }
 
 func TestARemoteDatabaseMayBeAwayAtTheStart(t *testing.T) {
 	f := newFake()
-	f.break_(errBroken)
+	f.fail(errBroken)
 	db := f.database(t, "db")
 	db.Remote = true
 	b := attach(t, configuration(t), db, Options{})
@@ -219,7 +219,7 @@ func TestARemoteDatabaseMayBeAwayAtTheStart(t *testing.T) {
 	if s, _ := b.Stats(); s.Pending != 1 || s.SinkError == nil {
 		t.Errorf("stats are %+v", s)
 	}
-	f.break_(nil)
+	f.fail(nil)
 	o, err := b.store.get(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func TestWhatADatabaseDidNotTakeIsThereAtTheNextStart(t *testing.T) {
 	f := newFake()
 	db := f.database(t, "db")
 	db.Remote = true
-	f.break_(errBroken)
+	f.fail(errBroken)
 	b := attach(t, configuration(t), db, Options{})
 	start(t, b)
 	if err := b.Record(t.Context(), []accounting.Entry{ledgertest.Entry(1)}); err != nil {
@@ -247,7 +247,7 @@ func TestWhatADatabaseDidNotTakeIsThereAtTheNextStart(t *testing.T) {
 	}
 	o := b.store.opened.Swap(nil)
 	o.close(time.Millisecond) // the database has no time to come back
-	f.break_(nil)
+	f.fail(nil)
 	sums, err := b.Sums(t.Context(), accounting.Query{}) // starts it
 	if err != nil || sums[0].Attempts != 1 {
 		t.Errorf("sums are %+v, %v", sums, err)

@@ -45,7 +45,7 @@ func (f *fake) database(t *testing.T, name string) Database {
 	}
 }
 
-func (f *fake) break_(err error) {
+func (f *fake) fail(err error) {
 	f.mu.Lock()
 	f.broken = err
 	f.mu.Unlock()

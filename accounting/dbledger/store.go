@@ -22,6 +22,8 @@ const (
 	closePatience = 30 * time.Second
 	// exitPatience is the same when the process exits.
 	exitPatience = 4 * time.Second
+	// awayPatience is the same when the database did not take entries anyway.
+	awayPatience = time.Second
 )
 
 // store is a journal and a database. It is opened when it is needed, and closed when nobody refers to it: the pool does as long
@@ -150,13 +152,20 @@ func (s *store) close() {
 	s.opening.Lock()
 	o := s.opened.Swap(nil)
 	s.opening.Unlock()
-	switch {
-	case o == nil:
-	case caddy.Exiting():
-		o.close(exitPatience)
-	case s.options.Durability == durabilities[len(durabilities)-1].word:
-		o.close(closePatience)
-	default:
-		go o.close(closePatience)
+	if o == nil {
+		return
+	}
+	patience := closePatience
+	if caddy.Exiting() {
+		patience = exitPatience
+	}
+	inMemory := s.options.Durability == "async"
+	if !inMemory && o.journal.Stats().SinkError != nil {
+		patience = awayPatience
+	}
+	if inMemory || caddy.Exiting() {
+		o.close(patience)
+	} else {
+		go o.close(patience)
 	}
 }

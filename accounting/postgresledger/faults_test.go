@@ -213,7 +213,8 @@ func TestT77AWrongPasswordCanBeMendedByAReload(t *testing.T) {
 	s.Query(t, "postgres", "CREATE DATABASE usage")
 	logs := observe(t)
 	outbox := t.TempDir()
-	t.Setenv("LEDGER_PASSWORD", "wr0ng-c4n4ry")
+	const wrongPassword = "wr0ng-c4n4ry"
+	t.Setenv("LEDGER_PASSWORD", wrongPassword)
 	dsn := strings.Replace(s.DSN("usage"), ":"+pgtest.Password, "", 1)
 	wrong := &Ledger{DSN: dsn, Password: "{env.LEDGER_PASSWORD}", Outbox: outbox}
 	endWrong := provision(t, wrong)
@@ -240,9 +241,9 @@ func TestT77AWrongPasswordCanBeMendedByAReload(t *testing.T) {
 	endRight = provision(t, right)
 	defer endRight()
 	// The old one is given some time to get rid of its entries, and leaves them to the next one that starts.
-	eventually(t, "the old one's folder is free", func() bool { return !strings.Contains(stacks(), "(*opened).close") })
+	eventually(t, "the old one's folder is free", func() bool { return !strings.Contains(stacks(), "dbledger.(*store).close") })
 	complete(t, s, right, 2)
-	if said := logs(); strings.Contains(said, "c4n4ry") || strings.Contains(said, pgtest.Password) {
+	if said := logs(); strings.Contains(said, wrongPassword) || strings.Contains(said, pgtest.Password) {
 		t.Errorf("a password is in the log: %s", said)
 	}
 }

@@ -83,10 +83,15 @@ func read(t *testing.T, l accounting.Ledger) (found []accounting.Entry) {
 
 func TestThePostgresLedgerKeepsTheContract(t *testing.T) {
 	pgtest.Start(t) // or skip
-	ledgertest.Run(t, ledgertest.Options{
-		New:  func(t *testing.T) accounting.Ledger { return started(t, pgtest.Start(t)) },
-		Read: read,
-	})
+	// The second is what poolers need that share connections between transactions.
+	for name, parameters := range map[string]string{"as it is": "", "without prepared statements": "&default_query_exec_mode=exec"} {
+		t.Run(name, func(t *testing.T) {
+			ledgertest.Run(t, ledgertest.Options{
+				New:  func(t *testing.T) accounting.Ledger { return started(t, pgtest.Start(t)+parameters) },
+				Read: read,
+			})
+		})
+	}
 }
 
 func TestValidatingHasNoEffects(t *testing.T) {

@@ -3,6 +3,7 @@ package sqliteledger
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,14 +32,27 @@ func mount(t *testing.T, options string) (folder string) {
 }
 
 func TestT71AReadOnlyDiskIsReported(t *testing.T) {
-	folder := mount(t, "size=32m")
-	path := filepath.Join(folder, "usage.db")
-	filled(t, path, 1)
-	if err := unix.Mount("", folder, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
-		t.Fatal(err)
-	}
-	refuses(t, path, "do not allow writing")
-	refuses(t, filepath.Join(folder, "new", "usage.db"), "do not allow writing")
+	t.Run("a disk of its own", func(t *testing.T) { // which only some may mount
+		folder := mount(t, "size=32m")
+		path := filepath.Join(folder, "usage.db")
+		filled(t, path, 1)
+		if err := unix.Mount("", folder, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, path, "do not allow writing")
+		refuses(t, filepath.Join(folder, "new", "usage.db"), "do not allow writing")
+	})
+	t.Run("permissions", func(t *testing.T) {
+		if os.Geteuid() == 0 {
+			t.Skip("root may write everywhere")
+		}
+		path := filepath.Join(t.TempDir(), "usage.db")
+		filled(t, path, 1)
+		if err := os.Chmod(path, 0o400); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, path, "has to be able to write")
+	})
 }
 
 // fillDisk takes all the space that is left but keep bytes, and returns what gives it back.
@@ -67,11 +81,13 @@ func fillDisk(t *testing.T, folder string, keep int64) (free func()) {
 	}
 }
 
-// entry is like others but for its ID, as entries of one client are, so that their sums take little space.
+// entry is like others but for its ID, as entries of one client are, so that their sums take little space, while it takes
+// much itself.
 func entry(n int) accounting.Entry {
 	e := ledgertest.Entry(1)
 	e.AttemptID = ledgertest.Entry(n).AttemptID
 	e.Usage, e.Cost = accounting.Usage{Input: 1}, 1
+	e.ProviderRequestID = strings.Repeat("long ", 1000)
 	return e
 }
 
@@ -112,7 +128,7 @@ func fullDisk(t *testing.T, durability, failure string) {
 	}
 	taken := len(underWay)
 	var refused error
-	for range 20_000 { // what the journal has space for already goes in, and then memory
+	for range 3000 { // what the journal has space for already goes in, and then memory
 		intent, err := intend(taken)
 		if err != nil {
 			refused = err
