@@ -19,10 +19,10 @@ import (
 // The collectors are made once for the process: Caddy has a new registry at every load, and counters that were made
 // with it would start again from zero.
 var collectors = struct {
-	requests, errors, attempts, fallbacks, tokens, cost, interrupted *prometheus.CounterVec
-	duration, ttft                                                   *prometheus.HistogramVec
-	overhead                                                         prometheus.Histogram
-	inFlight                                                         prometheus.Gauge
+	requests, errors, attempts, fallbacks, tokens, cost, interrupted, invalid *prometheus.CounterVec
+	duration, ttft                                                            *prometheus.HistogramVec
+	overhead                                                                  prometheus.Histogram
+	inFlight                                                                  prometheus.Gauge
 }{
 	requests:    counter("requests_total", "Requests by public model, provider that answered, client dialect and status class.", "model", "provider", "dialect", "status"),
 	errors:      counter("errors_total", "Requests that ended with an error, by class of fault.", "model", "provider", "class"),
@@ -31,6 +31,7 @@ var collectors = struct {
 	tokens:      counter("tokens_total", "Tokens by class; the classes do not overlap.", "model", "provider", "type"),
 	cost:        counter("cost_usd_total", "What requests cost, in US dollars.", "model", "provider"),
 	interrupted: counter("streams_interrupted_total", "Streams that ended early after their first content, by who ended them.", "model", "provider", "by"),
+	invalid:     counter("usage_invalid_total", "Attempts whose provider reported usage that cannot be true, so that they were estimated.", "model", "provider"),
 	duration:    histogram("request_duration_seconds", "Time from the first byte of a request to the last of its response.", 0.05, 300),
 	ttft:        histogram("time_to_first_token_seconds", "Time from sending a request to the first content of its response.", 0.02, 120),
 	overhead: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -95,7 +96,6 @@ var ledgerCollector = ledgerStatus{
 }
 
 func (c ledgerStatus) Describe(ch chan<- *prometheus.Desc) { ch <- c.queued; ch <- c.available }
-
 func (c ledgerStatus) Collect(ch chan<- prometheus.Metric) {
 	var queued int64
 	available, monitored := 1.0, false
@@ -111,11 +111,10 @@ func (c ledgerStatus) Collect(ch chan<- prometheus.Metric) {
 			available = 0
 		}
 	}
-	if !monitored {
-		return
+	if monitored {
+		ch <- prometheus.MustNewConstMetric(c.queued, prometheus.GaugeValue, float64(queued))
+		ch <- prometheus.MustNewConstMetric(c.available, prometheus.GaugeValue, available)
 	}
-	ch <- prometheus.MustNewConstMetric(c.queued, prometheus.GaugeValue, float64(queued))
-	ch <- prometheus.MustNewConstMetric(c.available, prometheus.GaugeValue, available)
 }
 
 // metrics is the handler's access to the collectors.
@@ -125,7 +124,7 @@ type metrics struct{ inFlight prometheus.Gauge }
 func newMetrics(reg *prometheus.Registry) (*metrics, error) {
 	c := &collectors
 	for _, x := range []prometheus.Collector{
-		c.requests, c.errors, c.attempts, c.fallbacks, c.tokens, c.cost, c.interrupted,
+		c.requests, c.errors, c.attempts, c.fallbacks, c.tokens, c.cost, c.interrupted, c.invalid,
 		c.duration, c.ttft, c.overhead, c.inFlight, healthCollector, ledgerCollector,
 	} {
 		var already prometheus.AlreadyRegisteredError
@@ -184,6 +183,7 @@ func (x *exchange) finish() {
 	}
 	for i := range x.attempts {
 		x.h.spending.add(&x.attempts[i])
+		x.suspect(&x.attempts[i])
 	}
 	x.record()
 	if x.h.metrics != nil {

@@ -7,9 +7,6 @@ import (
 	"github.com/caddy-llm/llmgateway/providers"
 )
 
-// maxPlausibleTokens is more than any model reads or writes in one request. A provider that reports more is not believed.
-const maxPlausibleTokens = 50_000_000
-
 // settle works out what an attempt used and cost. It may be called again with more known.
 func (x *exchange) settle(a *attempt) {
 	a.usage, a.certainty, a.cost, a.atRisk = accounting.Usage{}, accounting.Void, 0, 0
@@ -30,16 +27,16 @@ func (x *exchange) settle(a *attempt) {
 }
 
 // measured is the usage that the provider reported, or else an estimate from what went by. A stream that broke has
-// reported its input at most, so its output is what was seen of it.
+// reported its input at most, so its output is what was seen of it. Of a report that cannot be true, what was believed
+// before bounds the estimate from below.
 func (x *exchange) measured(a *attempt) (accounting.Usage, accounting.Certainty) {
 	u := accounting.Usage(a.obs.Usage)
 	name := a.target.label
-	known := a.obs.UsageKnown && u.TotalInput() >= 0 && u.TotalInput() <= maxPlausibleTokens && u.TotalOutput() <= maxPlausibleTokens
-	if known && a.obs.UsageFinal {
+	if a.obs.UsageFinal && !a.obs.UsageInvalid {
 		return u, accounting.Reported
 	}
-	if !known {
-		u = accounting.Usage{Input: x.h.estimator.Input(name, x.inputSize)}
+	if !a.obs.UsageKnown || a.obs.UsageInvalid {
+		u.Input += max(x.h.estimator.Input(name, x.inputSize)-u.TotalInput(), 0)
 	}
 	if x.operation == providers.Generate || x.operation == providers.Completions || x.operation == providers.Compact {
 		u.Output = max(u.Output, x.h.estimator.Output(name, a.obs.OutputBytes))
@@ -154,8 +151,9 @@ func (x *exchange) entry(a *attempt, e *accounting.Entry) {
 		Provider: a.target.provider.name, Dialect: string(a.dialect), Model: x.route.name, UpstreamModel: a.target.model,
 		AnsweredModel: cleanLabel(a.obs.Model, maxModelName), ProviderRequestID: a.requestID,
 		Usage: a.usage, Certainty: a.certainty, Cost: a.cost, Priced: a.priced(), AtRisk: a.atRisk, PriceVersion: a.priceVersion,
-		Tier:   accounting.ServiceTier(a.obs.Tier),
-		Status: a.status, Stream: x.head.Stream, Latency: a.latency.Round(time.Microsecond), TimeToFirstToken: a.ttft.Round(time.Microsecond),
+		UsageInvalid: a.obs.UsageInvalid && a.certainty == accounting.Estimated,
+		Tier:         accounting.ServiceTier(a.obs.Tier),
+		Status:       a.status, Stream: x.head.Stream, Latency: a.latency.Round(time.Microsecond), TimeToFirstToken: a.ttft.Round(time.Microsecond),
 	}
 	if a.fault != nil {
 		e.ErrorClass = string(a.fault.Class)

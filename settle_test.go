@@ -25,6 +25,7 @@ func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
 
 func TestEveryOutcomeOfAnAttemptIsAccountedFor(t *testing.T) {
 	const noUsage = `{"id":"c1","object":"chat.completion","model":"m-1","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}]}`
+	lowerUsage := strings.NewReplacer(`"prompt_tokens":10`, `"prompt_tokens":1`, `"total_tokens":15`, `"total_tokens":6`).Replace(chatUsage)
 	usage := func(u string) string { return strings.Replace(noUsage, `]}`, `],"usage":`+u+`}`, 1) }
 	for _, tc := range []struct {
 		name      string
@@ -39,6 +40,9 @@ func TestEveryOutcomeOfAnAttemptIsAccountedFor(t *testing.T) {
 		{"a success without usage is estimated", ask("up/m"), respond(200, noUsage), accounting.Estimated, true, true},
 		{"negative usage is not believed", ask("up/m"), respond(200, usage(`{"prompt_tokens":-10,"completion_tokens":-5}`)), accounting.Estimated, true, true},
 		{"absurd usage is not believed", ask("up/m"), respond(200, usage(`{"prompt_tokens":9000000000000000000,"completion_tokens":5}`)), accounting.Estimated, true, true},
+		{"cached input that is more than the input is not believed", ask("up/m"), respond(200, usage(`{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":11}}`)), accounting.Estimated, true, true},
+		{"usage that is no number is not believed", ask("up/m"), respond(200, usage(`{"prompt_tokens":"many","completion_tokens":true}`)), accounting.Estimated, true, true},
+		{"usage that falls within a stream is not believed", askStream("up/m"), stream(chatRole + chatDelta + chatUsage + lowerUsage + chatDone), accounting.Estimated, true, true},
 		{"a stream with usage is what the provider reported", askStream("up/m"), stream(chatStream), accounting.Reported, true, true},
 		{"a stream without usage is estimated", askStream("up/m"), stream(chatRole + chatDelta + chatFinish + chatDone), accounting.Estimated, true, true},
 		{"a stream that breaks in the middle is estimated", askStream("up/m"), streamFrom(brokenAfter(chatRole + chatDelta)), accounting.Estimated, true, true},
@@ -63,6 +67,9 @@ func TestEveryOutcomeOfAnAttemptIsAccountedFor(t *testing.T) {
 			e := g.entries()[0]
 			if e.Certainty != tc.certainty {
 				t.Errorf("certainty is %s, want %s", e.Certainty, tc.certainty)
+			}
+			if invalid := strings.Contains(tc.name, "is not believed"); e.UsageInvalid != invalid {
+				t.Errorf("the usage is marked as invalid: %v", e.UsageInvalid)
 			}
 			if in, out := e.Usage.TotalInput() > 0, e.Usage.TotalOutput() > 0; in != tc.input || out != tc.output {
 				t.Errorf("usage is %+v", e.Usage)

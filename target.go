@@ -44,6 +44,8 @@ type modelState struct {
 	// whole and first are how long whole responses and the first tokens of streams took.
 	whole, first balancing.Quantiles
 
+	suspicion suspicion
+
 	mu       sync.Mutex
 	prefixes map[uint64]prefix // by session
 }
