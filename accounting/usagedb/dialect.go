@@ -38,8 +38,8 @@ func SQLiteDSN(path string, readOnly bool) string {
 		q.Add("_pragma", "synchronous(FULL)")
 		q.Add("_pragma", "journal_size_limit(67108864)") // 64 MiB: a WAL that grew under a long report shrinks again
 	}
-	q.Add("_pragma", "cache_size(-32768)")   // 32 MiB per connection: the roll-ups of a month
-	q.Add("_pragma", "mmap_size(268435456)") // 256 MiB
+	q.Add("_pragma", "cache_size(-32768)") // 32 MiB per connection: the roll-ups of a month
+	q.Add("_pragma", "mmap_size(0)")       // a disk that fails under a mapping would end the process
 	q.Add("_pragma", "temp_store(MEMORY)")
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
 }

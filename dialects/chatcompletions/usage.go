@@ -139,9 +139,6 @@ func (r *usageReport) classes() dialects.Reported {
 	if !r.hasPrompt && !r.hasCompletion {
 		r.prompt = r.total // embeddings
 	}
-	if r.total > 0 { // some leave it at zero
-		r.Part(r.prompt+r.completion, r.total)
-	}
 	r.splitReasoning()
 	u := conversation.Usage{WebSearches: r.searches}
 	r.splitPrompt(&u)

@@ -58,9 +58,6 @@ func (c *counts) mergeDetail(in *jsonedit.Reader) {
 // report is the counts in disjoint classes. They are known when both sides of the bill were reported.
 func (c *counts) report() dialects.Reported {
 	long := c.Part(c.write1h, c.write)
-	if c.total > 0 { // older models leave cache reads and writes out of it
-		c.Part(c.input+c.output, c.total)
-	}
 	return c.Report(conversation.Usage{
 		Input: c.input, CacheRead: c.read, CacheWrite: c.write - long, CacheWrite1h: long, Output: c.output,
 	}, c.gotInput && c.gotOutput)

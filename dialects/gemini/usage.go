@@ -90,9 +90,6 @@ func (r *report) classes() dialects.Reported {
 	if r.prompt+r.candidates+r.tools+r.thoughts == 0 {
 		r.prompt = r.total
 	}
-	if r.total > 0 { // whether it has tools and thoughts in it differs
-		r.Part(r.prompt+r.candidates, r.total)
-	}
 	r.Part(r.promptBy.sum(), r.prompt)
 	r.Part(r.toolsBy.sum(), r.tools)
 	r.Part(r.cachedBy.sum(), r.cached)

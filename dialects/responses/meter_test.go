@@ -99,8 +99,8 @@ var meterStreams = []struct {
 		signals: "t", usage: "invalid", stop: "end",
 	},
 	{
-		name: "a total below its parts is no usage", stream: named(`{"type":"response.completed","response":{"usage":{"input_tokens":1,"output_tokens":5,"total_tokens":5}}}`),
-		signals: "t", usage: "invalid", stop: "end",
+		name: "a total below its parts says nothing about them", stream: named(`{"type":"response.completed","response":{"usage":{"input_tokens":1,"output_tokens":5,"total_tokens":5}}}`),
+		signals: "t", usage: "in=1 out=5", stop: "end",
 	},
 	{
 		name: "reasoning beside the output where the total says so", stream: named(`{"type":"response.completed","response":{"usage":{"input_tokens":1,"output_tokens":5,"output_tokens_details":{"reasoning_tokens":4},"total_tokens":10}}}`),

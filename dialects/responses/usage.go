@@ -67,9 +67,6 @@ func readUsage(raw string) dialects.Reported {
 // classes takes the parts out of the wholes. Parts may overlap, because a vendor may count a token as read and as
 // written at once: it counts once.
 func (r *report) classes() dialects.Reported {
-	if r.total > 0 {
-		r.Part(r.input+r.output, r.total)
-	}
 	u := conversation.Usage{CacheRead: r.Part(r.cached, r.input)}
 	rest := r.input - u.CacheRead
 	u.CacheWrite = min(r.Part(r.written, r.input), rest)
