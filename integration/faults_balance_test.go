@@ -46,12 +46,19 @@ func TestFaults_T24_RandomFailuresOfTheOnlyTarget(t *testing.T) {
 			up := r.up("p", "openai", faultllm.Random(faultSeed(f), 0.1, faultllm.Script{}, faultllm.Fail(500), faultllm.Fail(529), faultllm.Hangup(faultllm.RST)))
 			r.start("lb_retries 2\nlb_try_interval 1ms")
 			n := faultN(1000, 10_000)
-			bad, first := faultBad(r.load(n, 8, r.mixed("p/x")))
+			answers := r.load(n, 8, r.mixed("p/x"))
+			bad, first := faultBad(answers)
+			early := 0 // that the budget refused another try
+			for i := range answers {
+				if !answers[i].good() && answers[i].tries() < 3 {
+					early++
+				}
+			}
 			share, attempts := float64(bad)/float64(n), float64(up.Len())/float64(n)
 			// The bar is for 10,000 requests; among fewer, chance weighs more.
 			f.must(share <= float64(faultN(20, 2))/1000, "errors", "%s, the first %s", faultPercent(bad, n), first)
 			f.must(attempts >= 1.07 && attempts <= 1.15, "attempts", "%.3f×", attempts)
-			f.figure("10 %%, N=%d: errors %s, attempts %.3f×", n, faultPercent(bad, n), attempts)
+			f.figure("10 %%, N=%d: errors %s (%d for want of budget), attempts %.3f×", n, faultPercent(bad, n), early, attempts)
 		})
 		for name, options := range map[string]string{"half, default": "", "half, no breaker": "max_fails 1000000\nfail_duration 10s\n"} {
 			f.run(name, func(f *fault) {

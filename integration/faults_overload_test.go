@@ -210,7 +210,11 @@ func TestFaults_T84_NoDescriptorsLeft(t *testing.T) {
 		h := c.ask(context.Background(), gwChat, "p/x", false, "x")
 		f.must(h.good(), "before", "%s", &h)
 		c.client.CloseIdleConnections()
-		u.CloseConnections()
+		gwEventually(f.T, "no connection to use again", func() bool {
+			u.CloseConnections()
+			_, open := u.Connections()
+			return open == 0
+		})
 		var idle []net.Conn
 		for range 200 { // more than the gateway can accept; the kernel keeps the rest waiting
 			conn, err := net.DialTimeout("tcp", c.addr(), time.Second)
