@@ -53,7 +53,7 @@ this month as JSON. 'caddy llm-usage export' prints every call.
 		cmd.MarkFlagsMutuallyExclusive("csv", "json", "summary")
 		cmd.Args = cobra.NoArgs
 		cmd.RunE = caddycmd.WrapCommandFuncForCobra(printUsage)
-		cmd.AddCommand(exportCommand())
+		cmd.AddCommand(exportCommand(), backupCommand())
 	},
 }
 

@@ -146,10 +146,14 @@ func (d *database) Maintain(ctx context.Context) error {
 	return explain(d.path, err)
 }
 
-// backup copies the database, as it is at one moment.
-func (d *database) backup(ctx context.Context, path string) (err error) {
+// Backup copies the database at from, as it is at one moment, to a file that does not exist yet. Gateways that use it may go
+// on meanwhile.
+func Backup(ctx context.Context, from, to string) (err error) {
+	if _, err := os.Stat(from); err != nil {
+		return explain(from, err) // and not an empty database
+	}
 	// SQLite would make the copy readable for others. It takes an empty file for none.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(to, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("making the backup: %w", err)
 	}
@@ -158,15 +162,15 @@ func (d *database) backup(ctx context.Context, path string) (err error) {
 			err = f.Sync()
 		}
 		if err = errors.Join(err, f.Close()); err != nil {
-			err = errors.Join(fmt.Errorf("making the backup %s: %w", path, err), os.Remove(path))
+			err = errors.Join(fmt.Errorf("making the backup %s: %w", to, err), os.Remove(to))
 		}
 	}()
-	db, err := sql.Open(driver, usagedb.SQLiteDSN(uriPath(d.path), false))
+	db, err := sql.Open(driver, usagedb.SQLiteDSN(uriPath(from), false))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	_, err = db.ExecContext(ctx, "VACUUM INTO ?", path)
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", to)
 	return err
 }
 

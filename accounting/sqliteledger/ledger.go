@@ -46,9 +46,12 @@ func (*Ledger) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
+// DefaultPath is where the database is if nothing else is said.
+func DefaultPath() string { return filepath.Join(caddy.AppDataDir(), "llm_gateway", "usage.db") }
+
 // Provision sets up the ledger. It neither reads nor makes a file.
 func (l *Ledger) Provision(ctx caddy.Context) error {
-	path := filepath.Join(caddy.AppDataDir(), "llm_gateway", "usage.db")
+	path := DefaultPath()
 	if l.Path != "" {
 		var err error
 		if path, err = caddy.NewReplacer().ReplaceOrErr(l.Path, true, true); err != nil {
@@ -79,7 +82,7 @@ func (l *Ledger) Validate() error { return nil }
 // BackupTo copies the database to a file that does not exist yet. Entries that were recorded before the call are in the
 // copy, unless the database did not take them within a second. The gateway may go on meanwhile.
 func (l *Ledger) BackupTo(ctx context.Context, path string) error {
-	return l.View(ctx, func(r dbledger.Records) error { return r.(*database).backup(ctx, path) })
+	return l.View(ctx, func(r dbledger.Records) error { return Backup(ctx, r.(*database).path, path) })
 }
 
 // UnmarshalCaddyfile sets up the ledger from Caddyfile tokens. Syntax:
