@@ -61,13 +61,19 @@ var faultRows = map[int]string{
 	93: "formulas in exports", 94: "fetching of URLs",
 }
 
-// faultElsewhere are the rows that other work proves.
-func faultElsewhere(n int) bool {
+// faultElsewhere are the rows that are proven in the package of what they are about.
+var faultElsewhere = map[int]string{
+	69: "accounting/journal", 70: "accounting/sqliteledger", 71: "accounting/sqliteledger", 79: "accounting/usagedb", 80: "accounting",
+	81: "accounting/usagedb", 93: "accounting/report",
+}
+
+// faultLater are the rows about what the gateway does not have yet: keys, budgets, shared counters, the dashboard.
+func faultLater(n int) bool {
 	switch n {
-	case 60, 61, 87:
+	case 60, 61, 67, 75, 76, 78, 87:
 		return true
 	}
-	return n >= 67 && n <= 71 || n >= 75 && n <= 81 || n >= 88
+	return n >= 88 && faultElsewhere[n] == ""
 }
 
 // faultOpen is a demand of a row that the gateway does not meet yet.
@@ -132,8 +138,10 @@ func faultPrint() {
 		r := faultResults.rows[n]
 		result, figures := "not run", ""
 		switch {
-		case r == nil && faultElsewhere(n):
-			result = "other issue"
+		case r == nil && faultElsewhere[n] != "":
+			result, figures = "elsewhere", faultElsewhere[n]
+		case r == nil && faultLater(n):
+			result = "later"
 		case r == nil:
 		case r.failed:
 			result = "FAIL"
@@ -154,7 +162,8 @@ func faultPrint() {
 		}
 		fmt.Printf("T%-3d %-42s %-12s %s\n", n, faultRows[n], result, strings.TrimSpace(figures))
 	}
-	fmt.Printf("pass %d, open %d, FAIL %d, not run %d, other issue %d\n", counts["pass"], counts["open"], counts["FAIL"], counts["not run"], counts["other issue"])
+	fmt.Printf("pass %d, open %d, FAIL %d, not run %d, elsewhere %d, later %d\n",
+		counts["pass"], counts["open"], counts["FAIL"], counts["not run"], counts["elsewhere"], counts["later"])
 }
 
 // fault is one row of the table, or a part of it, under test.
@@ -267,7 +276,7 @@ func notYet(row int, demand string) string {
 
 func TestEveryOpenDemandBelongsToARow(t *testing.T) {
 	for _, o := range faultsNotYet {
-		if faultRows[o.row] == "" || faultElsewhere(o.row) || o.demand == "" || o.missing == "" {
+		if faultRows[o.row] == "" || faultElsewhere[o.row] != "" || faultLater(o.row) || o.demand == "" || o.missing == "" {
 			t.Errorf("%+v", o)
 		}
 	}
