@@ -19,7 +19,7 @@ type laneID int
 const (
 	direct       laneID = iota // no process between
 	reverseProxy               // Caddy's reverse_proxy
-	gatewayQuiet               // the gateway without usage lines and metrics
+	gatewayQuiet               // the gateway without usage lines, metrics and ledger
 	gatewayFull                // the gateway as it comes
 )
 
@@ -174,7 +174,7 @@ func writeGateway(w io.Writer, id laneID, providerAddr, extra string) {
 		}
 `, providerAddr)
 	if id == gatewayQuiet {
-		fmt.Fprint(w, "\t\tusage_log off\n\t\tmetrics off\n")
+		fmt.Fprint(w, "\t\tusage_log off\n\t\tmetrics off\n\t\tledger off\n")
 	}
 	for line := range strings.Lines(extra) {
 		fmt.Fprintf(w, "\t\t%s\n", strings.TrimSpace(line))
