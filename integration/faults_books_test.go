@@ -100,14 +100,18 @@ func TestFaults_T72_EveryStreamCutByAnExitHasItsRow(t *testing.T) {
 			f.Fatal("T72: the streams did not start")
 		}
 		took := r.end(syscall.SIGTERM)
-		estimated := 0
+		estimated, written := 0, len(r.rows("sqlite", path))
+		if written < n { // what the exit left no time for is in the journal, and follows at the next start
+			r.start()
+			r.end(syscall.SIGTERM)
+		}
 		rows := r.rows("sqlite", path)
 		for _, row := range rows {
 			if row.certainty == "estimated" && row.output > 0 && row.cost == row.input*bookInput+row.output*bookOutput {
 				estimated++
 			}
 		}
-		f.figure("SQLite: %d streams, %d rows, %d estimated, exit after %.1f s", n, len(rows), estimated, took.Seconds())
+		f.figure("SQLite: %d streams, %d rows at the end of the process and %d in all, %d estimated, exit after %.1f s", n, written, len(rows), estimated, took.Seconds())
 		if len(rows) != n || estimated != n {
 			f.Errorf("T72: %d rows, %d estimated, of %d streams", len(rows), estimated, n)
 		}

@@ -33,7 +33,7 @@ func (r *faultRig) overTLS(a *faultllm.Authority) (site, addr string) {
 			r.Fatal(err)
 		}
 	}
-	return "https://127.0.0.1:{{port2}} {\n\ttls " + filepath.Join(dir, "cert.pem") + " " + filepath.Join(dir, "key.pem") + "\n\tllm_gateway {\n" + r.text.String() + "\n}\n}\n", net.JoinHostPort("127.0.0.1", r.c.port2)
+	return "https://127.0.0.1:{{port2}} {\n\ttls " + filepath.Join(dir, "cert.pem") + " " + filepath.Join(dir, "key.pem") + "\n\tllm_gateway {\nledger fault_memory\n" + r.text.String() + "\n}\n}\n", net.JoinHostPort("127.0.0.1", r.c.port2)
 }
 
 func gwLoadText(c *gwCaddy, text string) error {

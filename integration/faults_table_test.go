@@ -114,7 +114,16 @@ func TestMain(m *testing.M) {
 		return
 	}
 	flag.Parse()
+	home, err := os.MkdirTemp("", "llmgateway")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	// Caddy's data and the ledger that gateways have by default are not the developer's own.
+	os.Setenv("XDG_DATA_HOME", home)
+	os.Setenv("XDG_CONFIG_HOME", home)
 	code := m.Run()
+	_ = os.RemoveAll(home) // the system's folder for what may go
 	if *faultsTable {
 		faultPrint()
 	}
