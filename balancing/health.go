@@ -38,6 +38,7 @@ type Health struct {
 	probes     int    // in flight
 	generation uint32 // grows with each opening and quarantine
 	lastResort time.Time
+	probed     time.Time // last, when it was resting
 	lastFault  string
 	lastFailed time.Time
 	answered   time.Time // last success
@@ -140,6 +141,7 @@ func (h *Health) enter(now time.Time) (Pass, bool) {
 	}
 	if p.slot {
 		h.probes++
+		h.probed = now
 	}
 	if p.pioneer {
 		h.cooldown.next = now.Add(probePace)
@@ -162,8 +164,14 @@ func (h *Health) admit(now time.Time) (Pass, bool) {
 		slot:       h.breaker.open || h.quarantine.active,
 		pioneer:    h.cooldown.active,
 	}
+	if h.breaker.open && within(now, h.lastResort, probePace) {
+		return p, false // the last resort has just asked
+	}
 	return p, !p.slot || h.probes < h.rules.Probes
 }
+
+// within reports whether then, if it ever was, is less than d ago.
+func within(now, then time.Time, d time.Duration) bool { return !then.IsZero() && now.Sub(then) < d }
 
 // LastResort is Begin for a request that has no other target left. A target that still answers some is not lost to it: as
 // long as one request of the last 10 seconds succeeded, and one of the last 20, all are let through an open breaker, and
@@ -181,7 +189,7 @@ func (h *Health) LastResort(now time.Time) (Pass, bool) {
 		return Pass{}, false
 	}
 	if (h.breaker.open || h.checks.down) && !h.answers(now, h.breaker.row) {
-		if !h.lastResort.IsZero() && now.Sub(h.lastResort) < probePace {
+		if within(now, h.lastResort, probePace) || within(now, h.probed, probePace) {
 			return Pass{}, false
 		}
 		h.lastResort = now
