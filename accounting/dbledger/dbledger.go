@@ -200,6 +200,21 @@ func (b *Base) Stats() (journal.Stats, bool) {
 	return journal.Stats{}, false
 }
 
+// Status says how the ledger is.
+func (b *Base) Status() accounting.LedgerStatus {
+	status := accounting.LedgerStatus{Store: b.store.database.Name}
+	stats, open := b.Stats()
+	if !open {
+		return status
+	}
+	status.Pending, status.Bytes = stats.Pending, stats.Bytes
+	status.Err, status.Since = stats.SinkError, stats.SinkErrorSince
+	if stats.DiskError != nil {
+		status.Err, status.Since = stats.DiskError, stats.DiskErrorSince
+	}
+	return status
+}
+
 // Interface guards
 var (
 	_ accounting.Ledger  = (*Base)(nil)
@@ -208,4 +223,6 @@ var (
 	_ accounting.Journal = (*Base)(nil)
 	_ accounting.Reader  = (*Base)(nil)
 	_ caddy.CleanerUpper = (*Base)(nil)
+
+	_ accounting.Monitored = (*Base)(nil)
 )
