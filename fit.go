@@ -2,6 +2,7 @@ package llmgateway
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/caddy-llm/llmgateway/accounting"
@@ -35,19 +36,15 @@ func (t *target) fits(x *exchange) bool {
 const demanding = accounting.Tools | accounting.Vision | accounting.PDF | accounting.Audio
 
 // marks are how requests say what they need, in any of the clients' dialects: as names or values, and never in a text, where
-// the quotation marks would be escaped.
+// the quotation marks would be escaped. Their root is looked for first, because most large requests do not even have that.
 var marks = [...]struct {
-	text string
-	can  accounting.Capability
+	can   accounting.Capability
+	root  string
+	texts []string
 }{
-	{`"image_url"`, accounting.Vision},
-	{`"input_image"`, accounting.Vision},
-	{`"image"`, accounting.Vision},
-	{`"image/`, accounting.Vision},
-	{`"application/pdf"`, accounting.PDF},
-	{`data:application/pdf`, accounting.PDF},
-	{`"input_audio"`, accounting.Audio},
-	{`"audio/`, accounting.Audio},
+	{accounting.Vision, "image", []string{`"image_url"`, `"input_image"`, `"image"`, `"image/`}},
+	{accounting.PDF, "application/pdf", []string{`"application/pdf"`, `data:application/pdf`}},
+	{accounting.Audio, "audio", []string{`"input_audio"`, `"audio/`}},
 }
 
 // wants is what the request needs.
@@ -61,7 +58,13 @@ func (x *exchange) wants() accounting.Capability {
 		n.can |= accounting.Tools
 	}
 	for i := range marks {
-		if m := &marks[i]; !n.can.Has(m.can) && bytes.Contains(x.body, []byte(m.text)) {
+		m := &marks[i]
+		at := bytes.Index(x.body, []byte(m.root))
+		if at < 0 {
+			continue
+		}
+		rest := x.body[max(at-len(`"input_`), 0):]
+		if slices.ContainsFunc(m.texts, func(text string) bool { return bytes.Contains(rest, []byte(text)) }) {
 			n.can |= m.can
 		}
 	}
@@ -71,7 +74,7 @@ func (x *exchange) wants() accounting.Capability {
 // sound reports whether a target should get the request while there are others: one that it fits, and of the requests after
 // a recovery only the share that a slow start allows.
 func (t *target) sound(x *exchange, now time.Time) bool {
-	if x.lenient {
+	if x.lenient || x.route.lone() {
 		return true
 	}
 	if !t.fits(x) {

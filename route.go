@@ -24,6 +24,9 @@ type route struct {
 	settings
 }
 
+// lone reports whether there is but one target, which has to do whatever is asked.
+func (r *route) lone() bool { return len(r.tiers) == 1 && len(r.tiers[0]) == 1 }
+
 // several reports whether there is more than one slot to send a request to.
 func (r *route) several() bool {
 	n := 0
