@@ -18,9 +18,9 @@ type needs struct {
 }
 
 // fits reports whether a target can take the request, by what the price book knows of its model. What is not known does not
-// stand in the way.
+// stand in the way, and a lone target has to do.
 func (t *target) fits(x *exchange) bool {
-	if t.price == nil {
+	if t.price == nil || x.route.lone() {
 		return true
 	}
 	if w := t.price.ContextWindow; w > 0 && (w <= x.needs.window || x.inputSize > w && x.h.estimator.Input(t.label, x.inputSize) > w) {
@@ -74,7 +74,7 @@ func (x *exchange) wants() accounting.Capability {
 // sound reports whether a target should get the request while there are others: one that it fits, and of the requests after
 // a recovery only the share that a slow start allows.
 func (t *target) sound(x *exchange, now time.Time) bool {
-	if x.lenient || x.route.lone() {
+	if x.lenient {
 		return true
 	}
 	if !t.fits(x) {
