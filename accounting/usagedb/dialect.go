@@ -24,9 +24,9 @@ func (d Dialect) String() string { return [...]string{"sqlite", "postgres"}[d] }
 
 // SQLiteDSN returns the data source name of the database in a file, for the driver "sqlite".
 //
-// Readers do not wait for writers (WAL). A commit is on the disk when it returns: only the background writes to the database, so
-// that nobody waits for it. Who finds it locked waits up to five seconds. Transactions that write lock it from the beginning,
-// because one that reads first and then finds that somebody else has written cannot go on.
+// A commit is on the disk when it returns: only the background writes to the database, so that nobody waits for it. Who finds it
+// locked waits up to five seconds. Transactions that write lock it from the beginning, because one that reads first and then finds
+// that somebody else has written cannot go on.
 func SQLiteDSN(path string, readOnly bool) string {
 	q := url.Values{"_pragma": {"busy_timeout(5000)"}}
 	if readOnly {
@@ -34,7 +34,6 @@ func SQLiteDSN(path string, readOnly bool) string {
 		q.Add("_pragma", "query_only(1)")
 	} else {
 		q.Set("_txlock", "immediate")
-		q.Add("_pragma", "journal_mode(WAL)")
 		q.Add("_pragma", "synchronous(FULL)")
 		q.Add("_pragma", "journal_size_limit(67108864)") // 64 MiB: a WAL that grew under a long report shrinks again
 	}

@@ -1,8 +1,10 @@
 package usagedb
 
 import (
+	"database/sql"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/caddy-llm/llmgateway/accounting"
@@ -86,5 +88,31 @@ func TestSQLiteIsOpenedForALedger(t *testing.T) {
 		if write != tc.write || tc.reads != nil && reads != tc.reads {
 			t.Errorf("%s is %v for writers and %v for readers, want %v and %v", tc.pragma, write, reads, tc.write, tc.reads)
 		}
+	}
+}
+
+func TestGatewaysMeetOverANewFile(t *testing.T) {
+	const rounds, gateways = 30, 8
+	for range rounds {
+		path := filepath.Join(t.TempDir(), "usage.db")
+		var opening sync.WaitGroup
+		start := make(chan struct{})
+		for range gateways {
+			opening.Go(func() {
+				db, err := sql.Open("sqlite", SQLiteDSN(path, false))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer db.Close()
+				db.SetMaxOpenConns(1)
+				<-start
+				if _, err := Open(t.Context(), db, SQLite); err != nil {
+					t.Errorf("one of %d gateways that start at once: %v", gateways, err)
+				}
+			})
+		}
+		close(start)
+		opening.Wait()
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 )
@@ -47,7 +48,7 @@ type DB struct {
 // db must come from [SQLiteDSN], and should be limited to one connection.
 func Open(ctx context.Context, db *sql.DB, dialect Dialect) (*DB, error) {
 	d := &DB{write: db, read: db, dialect: dialect}
-	if err := d.migrate(ctx); err != nil {
+	if err := again(ctx, func() error { return d.prepare(ctx) }); err != nil {
 		return nil, err
 	}
 	if dialect == Postgres { // pgx prepares by itself
@@ -72,7 +73,11 @@ func Open(ctx context.Context, db *sql.DB, dialect Dialect) (*DB, error) {
 // not exactly that of this program.
 func OpenReader(ctx context.Context, db *sql.DB, dialect Dialect) (*DB, error) {
 	d := &DB{read: db, dialect: dialect}
-	version, err := d.version(ctx, db)
+	var version int
+	err := again(ctx, func() (err error) {
+		version, err = d.version(ctx, db)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -89,16 +94,33 @@ func OpenReader(ctx context.Context, db *sql.DB, dialect Dialect) (*DB, error) {
 // before the DB is used.
 func (d *DB) ReadFrom(db *sql.DB) { d.read = db }
 
+// prepare brings the database into the form that this program works with.
+func (d *DB) prepare(ctx context.Context) error {
+	if d.dialect == SQLite {
+		// Readers do not wait for writers. The file keeps the mode. Of several processes that meet over a new file SQLite refuses all but one
+		// at once, whatever the patience of their connections, because waiting for each other they would wait forever.
+		if _, err := d.write.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+			return fmt.Errorf("turn the write-ahead log on: %w", err)
+		}
+	}
+	return d.migrate(ctx)
+}
+
 // transact runs f in a transaction, and once more for as long as the database says that it got in the way of another.
 func (d *DB) transact(ctx context.Context, f func(tx *sql.Tx) error) error {
+	return again(ctx, func() error { return d.once(ctx, f) })
+}
+
+// again calls f, and calls it again for up to a second as long as it fails with a conflict.
+func again(ctx context.Context, f func() error) error {
 	const attempts = 8
 	wait := 5 * time.Millisecond
 	for try := 1; ; try++ {
-		err := d.once(ctx, f)
+		err := f()
 		if err == nil || try == attempts || !conflict(err) {
 			return err
 		}
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(wait/2 + rand.N(wait))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
