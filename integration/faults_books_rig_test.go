@@ -63,6 +63,7 @@ type bookRequest struct {
 	complete bool // the client has all of the answer
 	refused  bool // with a status of its own
 	done     time.Time
+	got      string // what came in place of an answer
 }
 
 // bookRow is a row of the ledger.
@@ -195,16 +196,34 @@ func (r *bookRig) ask(q *bookRequest, mark string, stream bool) {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-LLM-Feature", mark)
 	resp, err := r.client.Do(req)
-	if err != nil {
-		return // killed
+	if err != nil { // killed
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		q.got = err.Error()
+		return
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err != nil || resp.StatusCode != http.StatusOK {
+		q.got = fmt.Sprintf("%d %s %v", resp.StatusCode, gwClip(string(answer), 500), err)
+	}
 	q.done = time.Now()
 	q.refused = resp.StatusCode != http.StatusOK
 	q.complete = err == nil && !q.refused && (!stream || bytes.Contains(answer, []byte("[DONE]")))
+}
+
+// disappointed lists what clients got in place of answers.
+func (r *bookRig) disappointed() (got []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, q := range r.sent {
+		if q.got != "" {
+			got = append(got, q.got)
+		}
+	}
+	return got
 }
 
 var bookMark = regexp.MustCompile(`mark-\d{6}`)

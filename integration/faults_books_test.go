@@ -82,14 +82,15 @@ func TestFaults_T72_EveryStreamCutByAnExitHasItsRow(t *testing.T) {
 		path := filepath.Join(f.TempDir(), "usage.db")
 		n := faultN(40, 200)
 		r := f.books("ledger sqlite "+path, func(*faultllm.Request) faultllm.Script {
-			return faultllm.Script{Pieces: 90_000, Gap: 100 * time.Millisecond}
+			return faultllm.Script{Pieces: 3_000, Gap: 100 * time.Millisecond}
 		})
 		r.start()
 		for range n {
 			r.stream()
 		}
+		started := 0
 		if !r.up.Wait(gwPatience, func(j []faultllm.Entry) bool {
-			started := 0
+			started = 0
 			for _, e := range j {
 				if e.Pieces > 0 {
 					started++
@@ -97,7 +98,7 @@ func TestFaults_T72_EveryStreamCutByAnExitHasItsRow(t *testing.T) {
 			}
 			return started == n
 		}) {
-			f.Fatal("T72: the streams did not start")
+			f.Fatalf("T72: %d of %d streams started; clients got %q; the gateway said %s", started, n, r.disappointed(), gwClip(r.stderr.String(), 3000))
 		}
 		took := r.end(syscall.SIGTERM)
 		estimated, written := 0, len(r.rows("sqlite", path))

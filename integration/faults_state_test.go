@@ -31,7 +31,7 @@ func TestFaults_T72_SIGTERMWithOpenStreams(t *testing.T) {
 			if strings.Contains(string(q.Body), "short") { // over before the grace is
 				return faultllm.Script{Pieces: 10, Gap: 100 * time.Millisecond}
 			}
-			return faultllm.Script{Pieces: 90_000, Gap: 100 * time.Millisecond}
+			return faultllm.Script{Pieces: 3_000, Gap: 100 * time.Millisecond}
 		}, faultllm.Options{})
 		if err != nil {
 			f.Fatal(err)
