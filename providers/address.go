@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -21,26 +22,37 @@ var errNoBaseURL = errors.New("no base URL")
 // of base is kept; its fragment and user info are not.
 func JoinPath(base *url.URL, elems ...string) *url.URL {
 	u := &url.URL{Scheme: base.Scheme, Host: base.Host, RawQuery: base.RawQuery}
-	plain := base.RawPath == ""
-	size := len(base.Path)
+	prefix, raw := basePath(base)
+	plain := raw == ""
+	size := len(prefix)
 	for _, e := range elems {
 		plain = plain && isPlainSegment(e)
 		size += 1 + len(e)
 	}
-	path := make([]byte, 0, size)
-	path = append(path, strings.TrimRight(base.Path, "/")...)
+	path := append(make([]byte, 0, size), prefix...)
 	for _, e := range elems {
 		path = append(append(path, '/'), e...)
 	}
 	u.Path = string(path)
 	if !plain {
-		u.RawPath = rawPath(base, elems)
+		u.RawPath = rawPath(cmp.Or(raw, (&url.URL{Path: prefix}).EscapedPath()), elems)
 	}
 	return u
 }
 
-func rawPath(base *url.URL, elems []string) string {
-	raw := []byte(strings.TrimRight(base.EscapedPath(), "/"))
+// basePath returns the path of a base URL as it is meant and, where a parser cannot tell that from it, as it is written, both
+// without slashes at the end. An escaped slash belongs to a segment, and stays.
+func basePath(base *url.URL) (path, raw string) {
+	if base.RawPath == "" {
+		return strings.TrimRight(base.Path, "/"), ""
+	}
+	raw = strings.TrimRight(base.EscapedPath(), "/")
+	path, _ = url.PathUnescape(raw) // it is the beginning of a path that was read
+	return path, raw
+}
+
+func rawPath(base string, elems []string) string {
+	raw := []byte(base)
 	for _, e := range elems {
 		raw = appendSegment(append(raw, '/'), e)
 	}

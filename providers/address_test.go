@@ -36,6 +36,7 @@ func TestJoinedElementsStayOneSegment(t *testing.T) {
 func FuzzJoinPath(f *testing.F) {
 	f.Add("/v1", "..")
 	f.Add("/a%2Fb/", "x/../y?z#w")
+	f.Add("/%2F", "/")
 	f.Fuzz(func(t *testing.T, path, elem string) {
 		base, err := url.Parse("https://h" + path)
 		if err != nil || base.Host != "h" || elem == "" {
