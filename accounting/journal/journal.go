@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -207,14 +208,10 @@ func (j *Journal) openFiles() (err error) {
 	if err = j.recover(); err != nil {
 		return err
 	}
-	s, err := j.makeSegment()
-	if err != nil {
-		return err
+	if err = j.provide(); errors.Is(err, errFull) || errors.Is(err, syscall.ENOSPC) {
+		return nil // what was left behind takes the room that there is, and nobody else will hand it to the sink
 	}
-	j.segments = append(j.segments, s)
-	j.current.Store(s)
-	poke(j.keep) // for the spare
-	return nil
+	return err
 }
 
 // randomID is not zero.
