@@ -19,24 +19,17 @@ const (
 // foldWhenDue counts rows that were inserted and folds when there are many. What goes wrong with that is not the matter of
 // who inserted: the entries are safe.
 func (d *DB) foldWhenDue(ctx context.Context, added int64) {
-	horizon := int64(-1)
+	due := -1
 	for g := range groups {
-		if d.unfolded[g].Add(added) < groups[g].every {
-			continue
+		if d.unfolded[g].Add(added) >= groups[g].every {
+			due = g
 		}
-		d.unfolded[g].Store(0)
-		var err error
-		if horizon < 0 {
-			if horizon, err = d.horizon(ctx); err != nil {
-				d.failed(err)
-				return
-			}
-		}
-		if err := d.foldGroup(ctx, g, horizon); err != nil {
-			d.unfolded[g].Store(groups[g].every) // the next Insert tries again
-			d.failed(err)
-			return
-		}
+	}
+	if due < 0 {
+		return
+	}
+	if err := d.foldUpTo(ctx, due); err != nil {
+		d.failed(err) // the next Insert tries again
 	}
 }
 
@@ -49,11 +42,17 @@ func (d *DB) failed(err error) {
 // Fold brings the roll-ups up to date. Insert does so by itself every few thousand rows; calling it before a long pause makes
 // the reports during the pause faster.
 func (d *DB) Fold(ctx context.Context) error {
+	return d.foldUpTo(ctx, len(groups)-1)
+}
+
+// foldUpTo folds a group, and those before it first, whether they are due or not: reports learn from the sums by hour, which
+// are in the first, when there is anything in the others.
+func (d *DB) foldUpTo(ctx context.Context, last int) error {
 	horizon, err := d.horizon(ctx)
 	if err != nil {
 		return err
 	}
-	for g := range groups { // the small first: the others never contain what they do not
+	for g := range last + 1 {
 		if err := d.foldGroup(ctx, g, horizon); err != nil {
 			return err
 		}
