@@ -1,6 +1,7 @@
 package usagedb
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -34,6 +35,28 @@ func TestRollUpsThatAreFoldedSeldomAreNeverAheadOfTheOthers(t *testing.T) {
 			if attempts != 2 {
 				t.Errorf("by %v since %v: %d attempts, want 2", q.By, q.Since, attempts)
 			}
+		}
+	})
+}
+
+func TestAReportOfAllTimesIsMissingNothingWhereNothingWasRemoved(t *testing.T) {
+	each(t, func(t *testing.T, open func(testing.TB) *DB) {
+		d := open(t)
+		e := ledgertest.Entry(1)
+		e.Time = time.Date(2026, time.March, 1, 0, 30, 0, 0, time.UTC)
+		insert(t, d, e)
+		all := accounting.Query{By: []string{"user", "dialect"}} // which no roll-up knows
+		if n, err := d.Prune(t.Context(), e.Time.AddDate(0, 0, -1)); err != nil || n != 0 {
+			t.Fatalf("prune: %d, %v", n, err)
+		}
+		if s := sums(t, d, all); len(s) != 1 {
+			t.Errorf("%d groups, want 1", len(s))
+		}
+		if n, err := d.Prune(t.Context(), e.Time.AddDate(0, 0, 1)); err != nil || n != 1 {
+			t.Fatalf("prune: %d, %v", n, err)
+		}
+		if _, err := d.Sums(t.Context(), all); !errors.Is(err, ErrRemoved) {
+			t.Errorf("sums of what was removed: %v, want %v", err, ErrRemoved)
 		}
 	})
 }
