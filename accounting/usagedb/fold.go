@@ -16,6 +16,9 @@ const (
 	minFold = 1 << 9
 )
 
+// lockPatience is how long those who insert are waited for.
+const lockPatience = 2 * time.Second
+
 // foldWhenDue counts rows that were inserted and folds when there are many. What goes wrong with that is not the matter of
 // who inserted: the entries are safe.
 func (d *DB) foldWhenDue(ctx context.Context, added int64) {
@@ -64,10 +67,14 @@ func (d *DB) foldUpTo(ctx context.Context, last int) error {
 // horizon returns a row's id such that no row up to it will ever come that is not there.
 //
 // PostgreSQL gives out ids before transactions commit. Everyone who inserts therefore shares a lock, and who gets it alone knows
-// that all who had an id before have committed or never will. SQLite has one writer at a time.
+// that all who had an id before have committed or never will. It waits for that no longer than lockPatience, because all who
+// come meanwhile wait behind it. SQLite has one writer at a time.
 func (d *DB) horizon(ctx context.Context) (id int64, err error) {
 	err = d.transact(ctx, func(tx *sql.Tx) error {
 		if d.dialect == Postgres {
+			if err := setLocal(ctx, tx, "lock_timeout", lockPatience); err != nil {
+				return err
+			}
 			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(lockInsert)); err != nil {
 				return err
 			}
