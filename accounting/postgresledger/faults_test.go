@@ -261,9 +261,3 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 	eventually(t, "all goroutines have ended", func() bool { return runtime.NumGoroutine() <= before })
 }
-
-// stacks is what all goroutines are doing.
-func stacks() string {
-	b := make([]byte, 1<<20)
-	return string(b[:runtime.Stack(b, true)])
-}
