@@ -63,6 +63,14 @@ func (x *exchange) perform(ctx context.Context, a *attempt, out outgoing) (f *pr
 	defer model.End(&a.mdPass)
 	defer func() { a.slot.up.state.limiter.Return(time.Now(), a.grant, a.tokens()) }()
 	defer a.retried()
+	returned := false
+	defer func() {
+		if !returned && !a.entered { // somebody has panicked, perhaps in front of us, and the provider was asked all the same
+			a.fault = &providers.Fault{Class: providers.ClassInternal, Message: "the request was aborted in the gateway", Billed: providers.BilledYes}
+			a.latency = time.Since(a.start)
+			x.settle(a)
+		}
+	}()
 	if x.head.Stream {
 		ctx, wd := newWatchdog(ctx, x.route.firstToken, errFirstToken, x.deadline)
 		defer wd.stop()
@@ -72,6 +80,7 @@ func (x *exchange) perform(ctx context.Context, a *attempt, out outgoing) (f *pr
 		defer cancel()
 		f = x.call(ctx, nil, a, out)
 	}
+	returned = true
 	a.latency = time.Since(a.start)
 	if f != nil {
 		a.fault = f

@@ -241,3 +241,37 @@ func TestALedgerThatDoesNotOpenKeepsTheConfigurationFromRunning(t *testing.T) {
 		t.Errorf("start: %v, after %d and %d starts", err, good.started, bad.started)
 	}
 }
+
+// aborting is a client's connection that a handler in front of the gateway gives up on.
+type aborting struct{ *httptest.ResponseRecorder }
+
+func (w aborting) Write([]byte) (int, error) { panic(http.ErrAbortHandler) }
+
+func TestAHandlerThatIsAbortedDoesNotMakeTheAttemptFree(t *testing.T) {
+	for name, body := range map[string]string{"a stream": askStream("m"), "one piece": ask("m")} {
+		t.Run(name, func(t *testing.T) {
+			answer := respond(200, chatAnswer)
+			if name == "a stream" {
+				answer = stream(chatStream)
+			}
+			g := newGateway(t, withProvider("one", answer), withModel("m", "one/x"), withPrice("*/x", "2", "10"))
+			l := journaled(t, g)
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Error("the handler was not aborted")
+					}
+				}()
+				_ = g.serve(aborting{httptest.NewRecorder()}, newRequest(http.MethodPost, chatPath, strings.NewReader(body)))
+			}()
+			for _, e := range l.final {
+				if e.Certainty == accounting.Void || e.Cost+e.AtRisk == 0 {
+					t.Errorf("the entry is %s, costs %s and risks %s", e.Certainty, e.Cost, e.AtRisk)
+				}
+			}
+			if len(l.final) != 1 {
+				t.Errorf("%d entries, want 1", len(l.final))
+			}
+		})
+	}
+}

@@ -71,7 +71,7 @@ type Entry struct {
 	// Recovered says that the process died before the outcome of the attempt was known.
 	Recovered bool
 	Cost      Money
-	Priced    bool // false: no price is known, Cost is 0 and means nothing
+	Priced    bool // false: something that was used has no known price, and Cost is without it: mostly 0
 	// AtRisk is what an Unknown attempt may have cost besides Cost: the price of its estimated input.
 	AtRisk       Money
 	Tier         string // the service tier that was billed: batch, flex, priority ...; empty for the standard one

@@ -28,9 +28,10 @@ type LiveBook struct {
 
 // priceFile is one file and the last state of it that was looked at.
 type priceFile struct {
-	path string
-	seen os.FileInfo // nil when it could not be looked at
-	book *Book       // the last that was sound
+	path   string
+	seen   os.FileInfo // nil when it could not be looked at
+	unread string      // why it could not be read the last time; empty when it could
+	book   *Book       // the last that was sound
 }
 
 // NewLiveBook reads the files, the last of which goes first, on top of base, and puts price lines before all. Report is
@@ -74,7 +75,11 @@ func (l *LiveBook) Book() *Book {
 
 func (l *LiveBook) poll(now time.Time) {
 	next := l.next.Load()
-	if now.UnixNano() < next || !l.next.CompareAndSwap(next, now.Add(LiveInterval).UnixNano()) {
+	wait := next - now.UnixNano()
+	if wait > 0 && wait <= int64(LiveInterval) { // it is more where the clock was set back
+		return
+	}
+	if !l.next.CompareAndSwap(next, now.Add(LiveInterval).UnixNano()) {
 		return
 	}
 	l.mu.Lock()
@@ -120,8 +125,14 @@ func (f *priceFile) read() (bool, error) {
 	}
 	data, err := os.ReadFile(f.path) // the operator names it
 	if err != nil {
+		f.seen = nil // when it may be read, it need not look any different
+		if f.unread == err.Error() {
+			return false, nil // which was reported
+		}
+		f.unread = err.Error()
 		return false, fmt.Errorf("prices: %w", err)
 	}
+	f.unread = ""
 	b, err := ParseBook(data)
 	if err != nil {
 		return false, fmt.Errorf("prices: %s: %w", f.path, err)

@@ -124,3 +124,66 @@ func TestALiveBookNeedsSoundFilesToStart(t *testing.T) {
 		t.Error("an empty price line must be refused")
 	}
 }
+
+func TestAClockThatIsSetBackDoesNotKeepPricesFromChanging(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "prices.json")
+	if err := os.WriteFile(path, []byte(priceOfX("1")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := NewLiveBook(mustBook(t), []string{path}, nil, func(*Book, error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := l.current.Load()
+	if err := os.WriteFile(path, []byte(priceOfX("22")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.poll(time.Now().Add(-24 * time.Hour))
+	if l.current.Load() == before {
+		t.Error("the file is not looked at until the clock is where it was")
+	}
+}
+
+func TestAPriceFileThatCouldNotBeReadIsReadOnceItMayBe(t *testing.T) {
+	if os.Getuid() <= 0 {
+		t.Skip("permissions do not keep the superuser from anything, and Windows has others")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "prices.json")
+		if err := os.WriteFile(path, []byte(priceOfX("1")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		changes, errs := 0, 0
+		l, err := NewLiveBook(mustBook(t), []string{path}, nil, func(_ *Book, err error) {
+			if err != nil {
+				errs++
+				return
+			}
+			changes++
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(priceOfX("22")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			mode          os.FileMode
+			changes, errs int
+		}{
+			{0, 0, 1},
+			{0, 0, 1},
+			{0o600, 1, 1}, // which does not change when the file was written
+			{0o600, 1, 1},
+		} {
+			if err := os.Chmod(path, step.mode); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(LiveInterval)
+			l.Book()
+			if changes != step.changes || errs != step.errs {
+				t.Errorf("with mode %v: %d changes and %d errors, want %d and %d", step.mode, changes, errs, step.changes, step.errs)
+			}
+		}
+	})
+}

@@ -12,6 +12,7 @@ const (
 	TierBatch    = "batch"
 	TierFlex     = "flex"
 	TierPriority = "priority"
+	TierFast     = "fast" // Anthropic's higher speed
 )
 
 // standardTiers are what vendors call the tier that the base price is for, or no tier at all.
@@ -47,7 +48,7 @@ var unknownPrice Price
 
 // For returns the price of a service tier, by the name that the vendor reported, and whether the tier is known.
 //
-// Batch, flex and priority are known to cost something else than the standard tier: without a price of their own, their
+// Batch, flex, priority and fast are known to cost something else than the standard tier: without a price of their own, their
 // price is unknown, and the one returned covers nothing. Any other tier without a price has the standard price, and For
 // reports false.
 func (p *Price) For(tier string) (*Price, bool) {
@@ -61,7 +62,7 @@ func (p *Price) For(tier string) (*Price, bool) {
 		}
 	}
 	switch name {
-	case TierBatch, TierFlex, TierPriority:
+	case TierBatch, TierFlex, TierPriority, TierFast:
 		return &unknownPrice, true
 	}
 	return p, false

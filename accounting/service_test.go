@@ -52,6 +52,7 @@ func TestAServiceTierHasPricesOfItsOwn(t *testing.T) {
 		{"a long context that the tier has", "flex", Usage{Input: 2000}, "0.012", true},
 		{"a long context that the tier lacks", "batch", Usage{Input: 2000}, "", true},
 		{"a tier that costs something unknown", "priority", Usage{Input: 1}, "", true},
+		{"Anthropic's higher speed", "fast", Usage{Input: 1}, "", true},
 		{"a tier that nobody knows", "scale", Usage{Input: 500}, "0.002", false},
 	} {
 		got, known := p.For(c.tier)

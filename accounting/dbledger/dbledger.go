@@ -51,14 +51,15 @@ type Records interface {
 var (
 	// stores has a *store for every way in which a database is used.
 	stores = caddy.NewUsagePool()
-	// claims has what each configuration wants of each database.
+	// claims has what each configuration wants of each database, and which database each folder of journals is for: who takes
+	// over a journal gives its entries to his own.
 	claims = caddy.NewUsagePool()
 )
 
-// claimKey is a database in a configuration.
+// claimKey is a database, or a folder of journals, in a configuration.
 type claimKey struct {
 	configuration any
-	name          string
+	name, journal string // one of them
 }
 
 // storeKey is all that makes stores differ. When a configuration changes an option, it gets another store, and the one before
@@ -73,7 +74,7 @@ type storeKey struct {
 type Base struct {
 	Options
 
-	claim  claimKey
+	claims [2]claimKey
 	key    storeKey
 	store  *store
 	logger *zap.Logger
@@ -88,23 +89,36 @@ func (b *Base) Attach(ctx caddy.Context, db Database) error {
 	}
 	b.logger = ctx.Logger()
 	key := storeKey{db.Name, db.Journal, sha256.Sum256([]byte(db.Access)), options}
-	claim := claimKey{configurationOf(ctx), db.Name}
-	claimed, _ := claims.LoadOrStore(claim, key)
-	if claimed != key {
-		if _, err := claims.Delete(claim); err != nil {
-			return err
-		}
-		return fmt.Errorf("another ledger of this configuration uses %s with other options; give both the same", db.Name)
+	configuration := configurationOf(ctx)
+	wants := [2]claimKey{{configuration: configuration, name: db.Name}, {configuration: configuration, journal: db.Journal}}
+	claimed, _ := claims.LoadOrStore(wants[0], key)
+	user, _ := claims.LoadOrStore(wants[1], db.Name)
+	var err error
+	switch {
+	case claimed != key:
+		err = fmt.Errorf("another ledger of this configuration uses %s with other options; give both the same", db.Name)
+	case user != db.Name:
+		err = fmt.Errorf("the ledgers of %s and %s would both keep entries in %s; give each a folder of its own", user, db.Name, db.Journal)
+	}
+	if err != nil {
+		return errors.Join(err, unclaim(wants))
 	}
 	value, _, err := stores.LoadOrNew(key, func() (caddy.Destructor, error) { return newStore(db, options, b.logger), nil })
 	if err != nil {
-		return errors.Join(err, second(claims.Delete(claim)))
+		return errors.Join(err, unclaim(wants))
 	}
-	b.claim, b.key, b.store = claim, key, value.(*store)
+	b.claims, b.key, b.store = wants, key, value.(*store)
 	return nil
 }
 
-func second(_ bool, err error) error { return err }
+func unclaim(keys [2]claimKey) error {
+	var errs []error
+	for _, k := range keys {
+		_, err := claims.Delete(k)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
 
 // configurationOf returns a value that is the same for all modules of a configuration, and only for them: Caddy makes a
 // registry of metrics for each. It does not keep the registry.
@@ -121,7 +135,7 @@ func (b *Base) Cleanup() error {
 		return nil
 	}
 	_, err := stores.Delete(b.key)
-	return errors.Join(err, second(claims.Delete(b.claim)))
+	return errors.Join(err, unclaim(b.claims))
 }
 
 // Start opens the journal and the database.

@@ -93,6 +93,23 @@ func TestLedgersOfOneConfigurationHaveToAgree(t *testing.T) {
 	cleanUp(t, attach(t, ctx, db, Options{Durability: "power"})) // nobody is left to disagree with
 }
 
+func TestDatabasesOfOneConfigurationDoNotShareAJournal(t *testing.T) {
+	f, ctx := newFake(), configuration(t)
+	db := f.database(t, "one")
+	a := attach(t, ctx, db, Options{})
+	other := db
+	other.Name = "two"
+	err := new(Base).Attach(ctx, other)
+	if err == nil || !strings.Contains(err.Error(), "one") || !strings.Contains(err.Error(), db.Journal) {
+		t.Errorf("it says %v", err)
+	}
+	later := attach(t, configuration(t), other, Options{}) // a reload may move to another database
+	cleanUp(t, a)
+	cleanUp(t, later)
+	again := attach(t, ctx, other, Options{})
+	cleanUp(t, again)
+}
+
 func TestAReloadKeepsTheStore(t *testing.T) {
 	f := newFake()
 	db := f.database(t, "db")

@@ -20,7 +20,7 @@ const (
 	logEvery = time.Minute
 	// patience is how often a batch fails before it is asked whether one of its entries is why.
 	patience = 5
-	// strikes is how often the sink has to refuse an entry, each time right after it took others, before it is rejected.
+	// strikes is how often the sink has to refuse an entry, each time between two others that it took, before it is rejected.
 	strikes = 3
 	// doubt is how many calls in a row fail until a search for culprits is given up: the sink is away.
 	doubt = 12
@@ -50,12 +50,15 @@ func (p *pump) deliver(ctx context.Context) bool {
 	for try := 1; len(b.entries) > 0; try++ {
 		if p.insert(ctx, b) == nil {
 			p.finish(b)
-			p.retry(ctx, true)
+			p.retry(ctx, b.part(0, 1))
 			return true
 		}
 		if try >= patience {
-			if b = p.probe(ctx, b); len(b.entries) == 0 {
-				p.retry(ctx, true)
+			var taken batch
+			if b, taken = p.probe(ctx, b); len(b.entries) == 0 {
+				if len(taken.entries) > 0 {
+					p.retry(ctx, taken)
+				}
 				return true
 			}
 		}
@@ -69,22 +72,22 @@ func (p *pump) deliver(ctx context.Context) bool {
 }
 
 // probe tries one entry of a batch that keeps failing. If the sink takes it, it is not away: the others are tried in ever
-// smaller parts, and those that fail alone become suspects. It returns what still has to be delivered.
-func (p *pump) probe(ctx context.Context, b batch) batch {
+// smaller parts, and those that fail alone become suspects. It returns what still has to be delivered, and the one.
+func (p *pump) probe(ctx context.Context, b batch) (rest, taken batch) {
 	if len(b.entries) == 1 {
 		p.suspect(b)
-		return batch{}
+		return batch{}, batch{}
 	}
 	i := rand.IntN(len(b.entries))
 	one := b.part(i, i+1)
 	if p.insert(ctx, one) != nil {
-		return b
+		return b, batch{}
 	}
 	p.finish(one)
 	failures := 0
 	p.divide(ctx, b.part(0, i), &failures)
 	p.divide(ctx, b.part(i+1, len(b.entries)), &failures)
-	return batch{}
+	return batch{}, one
 }
 
 func (p *pump) divide(ctx context.Context, b batch, failures *int) {
@@ -112,24 +115,27 @@ func (p *pump) suspect(b batch) {
 	p.accused.Add(1)
 }
 
-// retry tries suspects again. With alive, the sink has just taken something else, and what it refuses now counts against the
-// entry. It stops at the first that fails without.
-func (p *pump) retry(ctx context.Context, alive bool) {
+// retry tries suspects again. With an entry that the sink has just taken, it is asked to take that again whenever it refuses a
+// suspect: if it does, the refusal counts against the suspect, and if it does not, it is away. It stops at the first refusal that
+// nothing is known about.
+func (p *pump) retry(ctx context.Context, taken batch) {
 	for i := 0; i < len(p.suspects) && ctx.Err() == nil; {
 		s := &p.suspects[i]
 		b := batch{[]accounting.Entry{s.entry}, []kept{s.from}}
 		err := p.insert(ctx, b)
-		if err != nil && alive {
+		if err != nil {
+			if len(taken.entries) == 0 || p.insert(ctx, taken) != nil {
+				p.suspects = slices.Concat(p.suspects[i+1:], p.suspects[:i+1]) // the next time begins with another
+				return
+			}
 			s.strikes++
 		}
 		switch {
 		case err == nil:
-			alive = true
+			taken = b
 		case s.strikes >= strikes && p.reject(s, err):
 		default:
-			if i++; !alive {
-				return
-			}
+			i++
 			continue
 		}
 		p.finish(b)

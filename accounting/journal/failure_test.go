@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"syscall"
@@ -239,5 +240,91 @@ func TestAnAsyncJournalMakesCallsWaitWhileTooManyEntriesDo(t *testing.T) {
 		(<-waiting).Settle(&last)
 		closeJournal(t, j)
 		wantEntries(t, sink.all(), append(want, last)...)
+	})
+}
+
+func TestEntriesThatComeOneByOneWhileTheSinkIsAwayAreNotRejected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs, sink := newSimulated(), &store{failure: errors.New("away")}
+		j := open(t, Options{Dir: "/j", Sink: sink, files: fs})
+		var want []accounting.Entry
+		for n := range 30 {
+			e := settled(n)
+			intend(t, j, e).Settle(&e)
+			want = append(want, e)
+			time.Sleep(20 * time.Second)
+		}
+		if s := j.Stats(); s.Rejected != 0 || s.Pending != 30 {
+			t.Errorf("stats while it is away: %+v", s)
+		}
+		sink.fail(nil)
+		if err := j.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wantEntries(t, sink.all(), want...)
+		closeJournal(t, j)
+	})
+}
+
+func TestASinkThatComesAndGoesRejectsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs, sink := newSimulated(), &store{failure: errors.New("away")}
+		j := open(t, Options{Dir: "/j", Sink: sink, files: fs})
+		var want []accounting.Entry
+		settle := func() {
+			e := settled(len(want))
+			intend(t, j, e).Settle(&e)
+			want = append(want, e)
+		}
+		for range 3 {
+			settle()
+			time.Sleep(20 * time.Second)
+		}
+		for range 10 {
+			// It takes what is new, and is away again before it is asked for what is old.
+			sink.mu.Lock()
+			sink.calls, sink.failure = 0, nil
+			sink.refuse = func(accounting.Entry) bool { return sink.calls > 1 }
+			sink.mu.Unlock()
+			settle()
+			time.Sleep(20 * time.Second)
+		}
+		if s := j.Stats(); s.Rejected != 0 {
+			t.Errorf("stats: %+v", s)
+		}
+		sink.mu.Lock()
+		sink.refuse = nil
+		sink.mu.Unlock()
+		if err := j.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wantEntries(t, sink.all(), want...)
+		closeJournal(t, j)
+	})
+}
+
+func TestAnEntryThatIsNeverTakenHoldsUpNobodyWhenNothingElseHappens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs, sink := newSimulated(), &store{failure: errors.New("away")}
+		poison := settled(0).AttemptID
+		sink.refuse = func(e accounting.Entry) bool { return e.AttemptID == poison }
+		j := open(t, Options{Dir: "/j", Sink: sink, files: fs})
+		var want []accounting.Entry
+		for n := range 3 {
+			e := settled(n)
+			intend(t, j, e).Settle(&e)
+			if n > 0 {
+				want = append(want, e)
+			}
+			time.Sleep(20 * time.Second)
+		}
+		sink.fail(nil)
+		time.Sleep(time.Minute)
+		wantEntries(t, sink.all(), want...)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := j.Close(ctx); err != nil {
+			t.Error(err)
+		}
 	})
 }

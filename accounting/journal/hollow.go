@@ -29,7 +29,7 @@ func (j *Journal) hollow() {
 	j.mu.Unlock()
 	for _, s := range list {
 		freed, err := s.hollow()
-		j.bytes.Add(-freed)
+		j.grow(s, -freed)
 		if errors.Is(err, errors.ErrUnsupported) {
 			return
 		}

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -63,7 +64,8 @@ type Sink interface {
 // Options say how a journal works.
 type Options struct {
 	// Dir is a folder that is for journals only, and may be shared by processes. Each journal makes a folder of its own in
-	// it, and takes over those of journals that ended without finishing. It is made if there is none, with mode 0700.
+	// it, and takes over those of journals that end without finishing: at once those that have when it is opened, and within
+	// about ten seconds those that do later, as long as its sink takes entries. It is made if there is none, with mode 0700.
 	Dir        string
 	Durability Durability
 	Sink       Sink
@@ -119,6 +121,7 @@ type Journal struct {
 	buffer  buffer
 	pump    pump
 	bytes   atomic.Int64 // of all segments
+	adopted atomic.Int64 // of those that were taken over since the journal was opened
 	flying  atomic.Int64 // intents that are neither settled nor withdrawn
 	pending atomic.Int64 // entries that the sink does not have yet
 
@@ -128,6 +131,8 @@ type Journal struct {
 	spare    *segment
 	trouble  error // why there is no spare
 	since    time.Time
+
+	unadopted string // why something cannot be taken over; only the keeper knows
 
 	spared  signal        // fired when there is a spare, or trouble
 	keep    chan struct{} // the keeper has something to do
@@ -204,17 +209,13 @@ func (j *Journal) openFiles() (err error) {
 	if j.own, err = j.newFolder(); err != nil {
 		return err
 	}
-	if err = j.recover(); err != nil {
+	if err = j.recover(false); err != nil {
 		return err
 	}
-	s, err := j.makeSegment()
-	if err != nil {
-		return err
+	if err = j.provide(); errors.Is(err, errFull) || errors.Is(err, syscall.ENOSPC) {
+		return nil // what was left behind takes the room that there is, and nobody else will hand it to the sink
 	}
-	j.segments = append(j.segments, s)
-	j.current.Store(s)
-	poke(j.keep) // for the spare
-	return nil
+	return err
 }
 
 // randomID is not zero.
@@ -240,7 +241,7 @@ func (j *Journal) Stats() Stats {
 	return s
 }
 
-// Close hands what it can to the sink until ctx ends. What is left stays on disk for the next journal in the same folder;
+// Close hands what it can to the sink until ctx ends. What is left stays on disk for another journal in the same folder;
 // the error says what could not even be kept there. Intents that are settled after it are, too, and until the last of them is,
 // the lock of the folder is held.
 func (j *Journal) Close(ctx context.Context) error {
@@ -264,7 +265,7 @@ func (j *Journal) Close(ctx context.Context) error {
 		err = errors.Join(err, fmt.Errorf("%d entries could neither be recorded nor written to the journal", n))
 	}
 	if n := j.pending.Load(); n > 0 && err == nil {
-		j.log.Warn("entries stay in the journal until the next start", zap.Int64("entries", n))
+		j.log.Warn("entries stay in the journal until another one takes them over", zap.Int64("entries", n))
 	}
 	j.stopped.Store(true)
 	j.landed(0)

@@ -17,6 +17,8 @@ const (
 	syncEvery = 200 * time.Millisecond
 	// retryEvery is how often it is tried to make a segment after that has failed.
 	retryEvery = 500 * time.Millisecond
+	// adoptEvery is how often a journal looks for what others have left behind.
+	adoptEvery = 10 * time.Second
 	// folderSuffix is what the names of journals' folders end in.
 	folderSuffix  = ".journal"
 	segmentSuffix = ".segment"
@@ -54,7 +56,7 @@ func (j *Journal) newFolder() (*folder, error) {
 
 // makeSegment makes a segment in the journal's own folder unless there are too many.
 func (j *Journal) makeSegment() (*segment, error) {
-	if j.bytes.Load()+j.options.segmentSize > j.options.MaxSize {
+	if j.bytes.Load()-j.adopted.Load()+j.options.segmentSize > j.options.MaxSize {
 		return nil, errFull
 	}
 	id := randomID()
@@ -62,13 +64,24 @@ func (j *Journal) makeSegment() (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.bytes.Add(s.size)
+	j.grow(s, s.size)
 	j.own.segments.Add(1)
 	return s, nil
 }
 
-// keeper has a spare segment made before one is needed, and gives up those that are finished.
+// grow counts that a segment takes n bytes more. What was taken over was there before, and is on its way to the sink: it does
+// not take the room of what is to come.
+func (j *Journal) grow(s *segment, n int64) {
+	j.bytes.Add(n)
+	if s.adopted {
+		j.adopted.Add(n)
+	}
+}
+
+// keeper has a spare segment made before one is needed, gives up those that are finished, and takes over what others leave behind.
 func (j *Journal) keeper() {
+	look := time.NewTicker(adoptEvery)
+	defer look.Stop()
 	for {
 		var again <-chan time.Time
 		j.tidy()
@@ -80,6 +93,8 @@ func (j *Journal) keeper() {
 		select {
 		case <-j.keep:
 		case <-again:
+		case <-look.C:
+			j.adopt()
 		case <-j.closing:
 			return
 		}
@@ -216,7 +231,7 @@ func (j *Journal) drop(s *segment, finished bool) {
 	})
 	if finished {
 		s.folder.segments.Add(-1)
-		j.bytes.Add(s.punched - s.size)
+		j.grow(s, s.punched-s.size)
 		if s.damaged {
 			err = errors.Join(err, j.setAside(s.path()))
 		} else {

@@ -75,12 +75,12 @@ func (p *pump) run(ctx context.Context) {
 		case <-p.urgent:
 		case <-suspects:
 			suspects = nil
-			p.retry(ctx, false)
+			p.retry(ctx, batch{})
 		case <-p.j.closing:
 			if p.j.pending.Load() == 0 {
 				return
 			}
-			p.retry(ctx, false)
+			p.retry(ctx, batch{})
 			if len(p.suspects) > 0 && !sleep(ctx, backoffFirst) {
 				return
 			}

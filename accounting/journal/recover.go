@@ -17,13 +17,32 @@ type found struct {
 	files            int
 }
 
-// recover takes over the folders of journals that are not running anymore.
-func (j *Journal) recover() error {
+// adopt takes over the folders of journals that have ended since this one was opened: those of processes that died, and of
+// configurations that a reload has replaced while the sink was away. While the sink is away from here, too, they are as well off
+// where they are.
+func (j *Journal) adopt() {
+	if _, err := j.pump.failing(); err != nil {
+		return
+	}
+	said := ""
+	if err := j.recover(true); err != nil {
+		said = err.Error()
+	}
+	if said != j.unadopted && said != "" {
+		j.log.Error("what another journal left behind cannot be taken over", zap.String("folder", j.options.Dir), zap.String("error", said))
+	}
+	j.unadopted = said
+}
+
+// recover takes over the folders of journals that are not running anymore. A folder that cannot be taken over is an error at once
+// or, with adopting, when all others are.
+func (j *Journal) recover(adopting bool) error {
 	names, err := j.files.ReadDir(j.options.Dir)
 	if err != nil {
 		return err
 	}
 	var f found
+	var failed error
 	var intents []kept         // without an outcome in their place
 	moved := map[string]bool{} // attempt IDs that have one elsewhere
 	for _, name := range names {
@@ -35,18 +54,17 @@ func (j *Journal) recover() error {
 		if errors.Is(err, errLocked) || errors.Is(err, os.ErrNotExist) {
 			continue // it is running, or somebody else has just finished it
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			dir := &folder{path: path, lock: lock}
+			var list []kept
+			list, err = j.recoverFolder(dir, adopting, &f, moved)
+			dir.keep = err != nil
+			if intents = append(intents, list...); dir.segments.Load() == 0 {
+				j.leave(dir)
+			}
 		}
-		dir := &folder{path: path, lock: lock}
-		list, err := j.recoverFolder(dir, &f, moved)
-		if err != nil {
-			dir.keep = true
-			j.leave(dir)
-			return err
-		}
-		if intents = append(intents, list...); dir.segments.Load() == 0 {
-			j.leave(dir)
+		if failed = errors.Join(failed, err); failed != nil && !adopting {
+			return failed
 		}
 	}
 	for _, k := range intents {
@@ -62,11 +80,11 @@ func (j *Journal) recover() error {
 		j.log.Info("the journal of a process that ended is recovered", zap.Int("files", f.files),
 			zap.Int("entries", f.entries), zap.Int("unknown", f.unknown), zap.Int("torn", f.torn), zap.Int("damaged", f.damaged))
 	}
-	return nil
+	return failed
 }
 
 // recoverFolder reads the segments of one folder. It returns the intents without an outcome.
-func (j *Journal) recoverFolder(dir *folder, f *found, moved map[string]bool) (intents []kept, err error) {
+func (j *Journal) recoverFolder(dir *folder, adopting bool, f *found, moved map[string]bool) (intents []kept, err error) {
 	names, err := j.files.ReadDir(dir.path)
 	if err != nil {
 		return nil, err
@@ -77,11 +95,14 @@ func (j *Journal) recoverFolder(dir *folder, f *found, moved map[string]bool) (i
 		path := filepath.Join(dir.path, name)
 		switch {
 		case strings.HasSuffix(name, segmentSuffix):
-			list, err := j.recoverSegment(dir, name, f, moved)
+			list, err := j.recoverSegment(dir, name, adopting, f, moved)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}
 			intents = append(intents, list...)
+			if adopting {
+				_ = j.provide() // calls may be waiting for a spare
+			}
 		case name != lockName: // a segment whose making was interrupted: nothing was in it
 			if err := j.files.Remove(path); err != nil {
 				return nil, err
@@ -92,7 +113,7 @@ func (j *Journal) recoverFolder(dir *folder, f *found, moved map[string]bool) (i
 }
 
 // recoverSegment reads one segment. What has an outcome is made ready for the sink.
-func (j *Journal) recoverSegment(dir *folder, name string, f *found, moved map[string]bool) (intents []kept, err error) {
+func (j *Journal) recoverSegment(dir *folder, name string, adopting bool, f *found, moved map[string]bool) (intents []kept, err error) {
 	file, size, err := j.files.Open(filepath.Join(dir.path, name))
 	if err != nil {
 		return nil, err
@@ -114,7 +135,7 @@ func (j *Journal) recoverSegment(dir *folder, name string, f *found, moved map[s
 		return nil, errors.Join(file.Close(), j.setAside(probe.path()))
 	}
 	s := openSegment(dir, name, file, id, size)
-	s.recovered = true
+	s.recovered, s.adopted = true, adopting
 	s.seal()
 	b := make([]byte, size)
 	if err = s.readAt(b, 0); err != nil {
@@ -122,8 +143,10 @@ func (j *Journal) recoverSegment(dir *folder, name string, f *found, moved map[s
 	}
 	f.files++
 	dir.segments.Add(1)
-	j.bytes.Add(size)
+	j.grow(s, size)
+	j.mu.Lock()
 	j.segments = append(j.segments, s)
+	j.mu.Unlock()
 	return j.scan(s, b, f, moved)
 }
 

@@ -47,6 +47,7 @@ type segment struct {
 
 	// What recovery found out.
 	recovered bool // regions without an outcome have an unknown one
+	adopted   bool // it was taken over when the journal was open already
 	damaged   bool // the file is kept aside when it is finished
 }
 

@@ -48,7 +48,7 @@ type Ledger struct {
 	// The largest number of connections. Writing takes one. Default: 4.
 	MaxConns int `json:"max_conns,omitempty"`
 	// The folder for entries that the database does not have yet, which belongs on a disk that outlives the process. Placeholders
-	// are replaced. Gateways on one machine may share it; on different machines each has its own. Default: a folder for
+	// are replaced. Gateways on one machine that use the same database may share it, and no others. Default: a folder for
 	// each database in `llm_gateway/outbox` in Caddy's data folder.
 	Outbox string `json:"outbox,omitempty"`
 

@@ -16,27 +16,23 @@ const (
 	minFold = 1 << 9
 )
 
+// lockPatience is how long those who insert are waited for.
+const lockPatience = 2 * time.Second
+
 // foldWhenDue counts rows that were inserted and folds when there are many. What goes wrong with that is not the matter of
 // who inserted: the entries are safe.
 func (d *DB) foldWhenDue(ctx context.Context, added int64) {
-	horizon := int64(-1)
+	due := -1
 	for g := range groups {
-		if d.unfolded[g].Add(added) < groups[g].every {
-			continue
+		if d.unfolded[g].Add(added) >= groups[g].every {
+			due = g
 		}
-		d.unfolded[g].Store(0)
-		var err error
-		if horizon < 0 {
-			if horizon, err = d.horizon(ctx); err != nil {
-				d.failed(err)
-				return
-			}
-		}
-		if err := d.foldGroup(ctx, g, horizon); err != nil {
-			d.unfolded[g].Store(groups[g].every) // the next Insert tries again
-			d.failed(err)
-			return
-		}
+	}
+	if due < 0 {
+		return
+	}
+	if err := d.foldUpTo(ctx, due); err != nil {
+		d.failed(err) // the next Insert tries again
 	}
 }
 
@@ -49,11 +45,17 @@ func (d *DB) failed(err error) {
 // Fold brings the roll-ups up to date. Insert does so by itself every few thousand rows; calling it before a long pause makes
 // the reports during the pause faster.
 func (d *DB) Fold(ctx context.Context) error {
+	return d.foldUpTo(ctx, len(groups)-1)
+}
+
+// foldUpTo folds a group, and those before it first, whether they are due or not: reports learn from the sums by hour, which
+// are in the first, when there is anything in the others.
+func (d *DB) foldUpTo(ctx context.Context, last int) error {
 	horizon, err := d.horizon(ctx)
 	if err != nil {
 		return err
 	}
-	for g := range groups { // the small first: the others never contain what they do not
+	for g := range last + 1 {
 		if err := d.foldGroup(ctx, g, horizon); err != nil {
 			return err
 		}
@@ -65,10 +67,14 @@ func (d *DB) Fold(ctx context.Context) error {
 // horizon returns a row's id such that no row up to it will ever come that is not there.
 //
 // PostgreSQL gives out ids before transactions commit. Everyone who inserts therefore shares a lock, and who gets it alone knows
-// that all who had an id before have committed or never will. SQLite has one writer at a time.
+// that all who had an id before have committed or never will. It waits for that no longer than lockPatience, because all who
+// come meanwhile wait behind it. SQLite has one writer at a time.
 func (d *DB) horizon(ctx context.Context) (id int64, err error) {
 	err = d.transact(ctx, func(tx *sql.Tx) error {
 		if d.dialect == Postgres {
+			if err := setLocal(ctx, tx, "lock_timeout", lockPatience); err != nil {
+				return err
+			}
 			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(lockInsert)); err != nil {
 				return err
 			}

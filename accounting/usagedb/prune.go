@@ -45,9 +45,6 @@ func (d *DB) pruneSome(ctx context.Context, tx *sql.Tx, before time.Time) (int64
 			last = n
 		}
 	}
-	if err := d.set(ctx, tx, removedBefore, before.UnixMicro()); err != nil {
-		return 0, err
-	}
 	s := statement{dialect: d.dialect}
 	s.WriteString("DELETE FROM usage_log WHERE id IN (SELECT id FROM usage_log WHERE time < ")
 	s.arg(d.dialect.timeArg(before))
@@ -60,5 +57,9 @@ func (d *DB) pruneSome(ctx context.Context, tx *sql.Tx, before time.Time) (int64
 	if err != nil {
 		return 0, err
 	}
-	return result.RowsAffected()
+	n, err := result.RowsAffected()
+	if err != nil || n == 0 {
+		return n, err // reports need not mind a time before which there was nothing
+	}
+	return n, d.set(ctx, tx, removedBefore, before.UnixMicro())
 }

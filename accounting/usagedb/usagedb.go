@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -36,6 +37,7 @@ type DB struct {
 
 	write, read *sql.DB
 	dialect     Dialect
+	idle        time.Duration                           // PostgreSQL only: see idlePatience
 	insert      *sql.Stmt                               // SQLite only
 	upsert      [levels]struct{ full, short *sql.Stmt } // SQLite only
 	foldShift   atomic.Int32                            // see maxFold
@@ -47,7 +49,7 @@ type DB struct {
 // A database with a schema of a newer version of this program is refused. Several processes may open one at once. For SQLite,
 // db must come from [SQLiteDSN], and should be limited to one connection.
 func Open(ctx context.Context, db *sql.DB, dialect Dialect) (*DB, error) {
-	d := &DB{write: db, read: db, dialect: dialect}
+	d := &DB{write: db, read: db, dialect: dialect, idle: idlePatience}
 	if err := again(ctx, func() error { return d.prepare(ctx) }); err != nil {
 		return nil, err
 	}
@@ -131,6 +133,10 @@ func again(ctx context.Context, f func() error) error {
 	}
 }
 
+// idlePatience is how long PostgreSQL lets a transaction wait for the next statement. It ends that of a gateway whose machine was
+// cut off or stands still, whose locks others would otherwise wait for until the connection is found dead, which may take hours.
+const idlePatience = 30 * time.Second
+
 func (d *DB) once(ctx context.Context, f func(tx *sql.Tx) error) error {
 	if d.write == nil {
 		return errors.New("the usage database is open for reading only")
@@ -143,11 +149,25 @@ func (d *DB) once(ctx context.Context, f func(tx *sql.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	if err := f(tx); err != nil {
+	if d.dialect == Postgres {
+		err = setLocal(ctx, tx, "idle_in_transaction_session_timeout", d.idle)
+	}
+	if err == nil {
+		err = f(tx)
+	}
+	if err != nil {
 		_ = tx.Rollback() // its error says less than the one that led here
 		return err
 	}
 	return tx.Commit()
+}
+
+// setLocal sets a time of PostgreSQL's for the rest of a transaction.
+func setLocal(ctx context.Context, tx *sql.Tx, name string, d time.Duration) error {
+	if _, err := tx.ExecContext(ctx, "SELECT set_config($1, $2, true)", name, strconv.FormatInt(d.Milliseconds(), 10)); err != nil {
+		return fmt.Errorf("set %s: %w", name, err)
+	}
+	return nil
 }
 
 // snapshot runs f in a transaction that sees the database as it is at one moment.

@@ -19,6 +19,9 @@ type usageReport struct {
 	reasoning                 int64 // part of completion, usually
 	audioOut, imageOut        int64 // parts of completion
 	searches                  int64
+
+	thought, citations int64 // beside all others, at Perplexity
+	hasCitations       bool
 }
 
 // readUsage reads a usage object into disjoint classes. Nothing is known when there is none, and when a count in it
@@ -47,6 +50,10 @@ func readUsage(in *jsonedit.Reader) dialects.Reported {
 			}
 		case "num_search_queries": // Perplexity
 			r.Read(in, &r.searches)
+		case "citation_tokens": // Perplexity's models for research
+			r.hasCitations = r.Read(in, &r.citations) || r.hasCitations
+		case "reasoning_tokens":
+			r.Read(in, &r.thought)
 		}
 	}
 	return r.classes()
@@ -139,10 +146,16 @@ func (r *usageReport) classes() dialects.Reported {
 	if !r.hasPrompt && !r.hasCompletion {
 		r.prompt = r.total // embeddings
 	}
-	r.splitReasoning()
+	if r.hasCitations {
+		// What was thought and read on the way is billed, the latter like input, and not even part of the total.
+		r.reasoning = r.thought
+	} else {
+		r.splitReasoning()
+	}
 	u := conversation.Usage{WebSearches: r.searches}
 	r.splitPrompt(&u)
 	r.splitCompletion(&u)
+	u.Input += r.citations
 	return r.Report(u, r.hasPrompt || r.hasCompletion || r.hasTotal)
 }
 

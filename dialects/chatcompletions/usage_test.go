@@ -80,7 +80,22 @@ func TestUsageIsSplitIntoDisjointClasses(t *testing.T) {
 		{"a transcript", `{"type":"tokens","input_tokens":14,"input_token_details":{"text_tokens":0,"audio_tokens":14},"output_tokens":45,"total_tokens":59}`, conversation.Usage{InputAudio: 14, Output: 45}},
 		{"Mistral's cache", `{"prompt_tokens":20,"completion_tokens":4,"total_tokens":24,"num_cached_tokens":16,"prompt_tokens_details":{"cached_tokens":16}}`, conversation.Usage{Input: 4, CacheRead: 16, Output: 4}},
 		{"a total left at zero", `{"prompt_tokens":3,"completion_tokens":4,"total_tokens":0}`, conversation.Usage{Input: 3, Output: 4}},
-		{"queries at Perplexity", `{"prompt_tokens":3,"completion_tokens":4,"num_search_queries":18,"citation_tokens":99}`, conversation.Usage{Input: 3, Output: 4, WebSearches: 18}},
+		{"queries at Perplexity", `{"prompt_tokens":3,"completion_tokens":4,"num_search_queries":18}`, conversation.Usage{Input: 3, Output: 4, WebSearches: 18}},
+		{
+			"research at Perplexity, which counts what it thought and read beside the total",
+			`{"prompt_tokens":33,"completion_tokens":7163,"total_tokens":7196,"citation_tokens":20016,"num_search_queries":18,"reasoning_tokens":305942}`,
+			conversation.Usage{Input: 20049, Output: 7163, Reasoning: 305942, WebSearches: 18},
+		},
+		{
+			"less thought than said at Perplexity",
+			`{"prompt_tokens":33,"completion_tokens":7163,"total_tokens":7196,"citation_tokens":0,"reasoning_tokens":99}`,
+			conversation.Usage{Input: 33, Output: 7163, Reasoning: 99},
+		},
+		{
+			"reasoning that others tell in this place, within the output",
+			`{"prompt_tokens":3,"completion_tokens":9,"total_tokens":12,"reasoning_tokens":5}`,
+			conversation.Usage{Input: 3, Output: 9},
+		},
 		{"odd numbers", `{"prompt_tokens":"3","completion_tokens":1e1}`, conversation.Usage{Input: 3, Output: 10}},
 		{"searches", `{"prompt_tokens":3,"completion_tokens":4,"server_tool_use":{"web_search_requests":2}}`, conversation.Usage{Input: 3, Output: 4, WebSearches: 2}},
 	} {
