@@ -53,6 +53,8 @@ type table struct {
 	cache  sync.Map // model name → *route, for names that are not configured
 	cached atomic.Int32
 
+	checking bool // targets are made to find mistakes in the configuration, and not to be used
+
 	repricing sync.Mutex // held while the table that follows this one is built
 }
 
@@ -97,15 +99,17 @@ func (h *Handler) newTable(ps []*provider) (*table, error) {
 	}
 	slices.SortStableFunc(t.patterns, func(a, b *pattern) int { return b.literal - a.literal })
 	for _, c := range h.Models {
-		// Patterns are expanded here only to find mistakes in them.
+		r := t.exact[c.Name]
+		t.checking = r == nil // patterns are expanded when a name is asked for
 		tiers, err := t.tiers(c, c.Name, c.Name, nil)
 		if err != nil {
 			return nil, fmt.Errorf("model %s: %w", c.Name, err)
 		}
-		if r := t.exact[c.Name]; r != nil {
+		if r != nil {
 			r.tiers = tiers
 		}
 	}
+	t.checking = false
 	return t, nil
 }
 
