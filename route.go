@@ -81,7 +81,7 @@ func (h *Handler) newTable(ps []*provider) (*table, error) {
 		if err != nil {
 			return nil, fmt.Errorf("model %s: %w", c.Name, err)
 		}
-		if err := t.check(c); err != nil {
+		if err := h.checkModel(c); err != nil {
 			return nil, fmt.Errorf("model %s: %w", c.Name, err)
 		}
 		if i := strings.IndexByte(c.Name, '*'); i >= 0 {
@@ -113,8 +113,8 @@ func (h *Handler) newTable(ps []*provider) (*table, error) {
 	return t, nil
 }
 
-// check rejects targets that can never work.
-func (t *table) check(c *ModelConfig) error {
+// checkModel rejects targets that can never work.
+func (h *Handler) checkModel(c *ModelConfig) error {
 	if len(c.To) == 0 && len(c.Fallbacks) == 0 {
 		return errNoTargets
 	}
@@ -123,10 +123,13 @@ func (t *table) check(c *ModelConfig) error {
 			return fmt.Errorf("price_limit: %w", err)
 		}
 	}
+	if len(h.Providers) == 0 {
+		return errNoProviders
+	}
 	for _, to := range c.To {
 		name, _, _ := strings.Cut(to.Target, "/")
-		if t.byName[name] == nil {
-			return fmt.Errorf("target %s: there is no provider %q%s", to.Target, name, t.noProvider(to.Target, name))
+		if !h.hasProvider(name) {
+			return fmt.Errorf("target %s: there is no provider %q%s", to.Target, name, h.noProvider(to.Target, name))
 		}
 		if strings.Contains(to.Target, "*") && !strings.Contains(c.Name, "*") {
 			return fmt.Errorf("target %s: its * stands for what a * in the name of the model matched, and there is none", to.Target)
@@ -137,18 +140,18 @@ func (t *table) check(c *ModelConfig) error {
 	}
 	for _, f := range c.Fallbacks {
 		name, _, _ := strings.Cut(f, "/")
-		if t.byName[name] == nil && !t.h.isModel(f) {
+		if !h.hasProvider(name) && !h.isModel(f) {
 			return fmt.Errorf("fallback %s: there is neither a provider nor a model of this name%s", f,
-				didYouMean(f, append(t.providerNames(), t.h.modelNames()...)))
+				didYouMean(f, append(h.providerNames(), h.modelNames()...)))
 		}
 	}
 	return nil
 }
 
 // noProvider says what a target probably means whose provider does not exist.
-func (t *table) noProvider(target, name string) string {
-	switch hint := didYouMean(name, t.providerNames()); {
-	case t.h.isModel(target):
+func (h *Handler) noProvider(target, name string) string {
+	switch hint := didYouMean(name, h.providerNames()); {
+	case h.isModel(target):
 		return "; a model that others fall back on is written as: fallback " + target
 	case hint != "":
 		return hint
@@ -158,6 +161,14 @@ func (t *table) noProvider(target, name string) string {
 		return "; a target is <provider>/<model>"
 	}
 	return ""
+}
+
+func (h *Handler) providerNames() []string {
+	var names []string
+	for _, p := range h.Providers {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 func (t *table) providerNames() []string {
