@@ -209,17 +209,20 @@ func exampleCheck(t *testing.T, example exampleOf) {
 	})
 }
 
-// exampleShadowed reports whether anything of a configuration stands behind a handler in the same list of routes that answers all
-// requests, and holds a gateway.
+// exampleShadowed reports whether anything of a configuration stands behind a handler that answers all requests, in the same list of
+// routes or handlers, and holds a gateway.
 func exampleShadowed(v gjson.Result) bool {
 	if !v.IsObject() && !v.IsArray() {
 		return false
 	}
 	shadowed, answered := false, false
 	v.ForEach(func(_, element gjson.Result) bool {
-		handler := element.Get("handle.0.handler").String()
+		handler := element.Get("handler").String() // Caddy makes one route of several without a matcher
+		if !element.Get("match").Exists() && handler == "" {
+			handler = element.Get("handle.0.handler").String()
+		}
 		shadowed = answered && strings.Contains(element.Raw, `"handler":"llm_gateway"`) || exampleShadowed(element)
-		answered = answered || handler == "static_response" && !element.Get("match").Exists()
+		answered = answered || handler == "static_response"
 		return !shadowed
 	})
 	return shadowed
