@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/caddy-llm/llmgateway/balancing"
 )
 
 // held counts what the pools hold: states of upstreams, and references to the default transport.
@@ -190,5 +192,27 @@ func TestEncodersAreToldTheVendor(t *testing.T) {
 				t.Errorf("%q, want %q", got, tc.vendor)
 			}
 		})
+	}
+}
+
+func TestWeightsThatAPolicyDoesNotHeedAreToldOf(t *testing.T) {
+	to := []TargetConfig{{Target: "a/x", Weight: 3}, {Target: "b/y"}}
+	for _, tc := range []struct {
+		to     []TargetConfig
+		policy balancing.Policy
+		want   bool
+	}{
+		{to, new(balancing.Priority), true},
+		{to, new(balancing.RoundRobin), true},
+		{to, new(balancing.Cheapest), true},
+		{to, new(balancing.WeightedRoundRobin), false},
+		{to, new(balancing.Random), false},
+		{to, new(balancing.Session), false},
+		{[]TargetConfig{{Target: "a/x"}, {Target: "b/y", Weight: 1}}, new(balancing.Priority), false},
+		{nil, new(balancing.Priority), false},
+	} {
+		if got := idleWeights(tc.to, tc.policy); got != tc.want {
+			t.Errorf("%v under %T: %v", tc.to, tc.policy, got)
+		}
 	}
 }

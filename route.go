@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-llm/llmgateway/accounting"
 )
 
@@ -84,6 +86,10 @@ func (h *Handler) newTable(ps []*provider) (*table, error) {
 		if err := h.checkModel(c); err != nil {
 			return nil, fmt.Errorf("model %s: %w", c.Name, err)
 		}
+		if idleWeights(c.To, s.policy) {
+			h.logger.Warn("the weights of a model have no effect under its policy; one that heeds them is weighted_round_robin",
+				zap.String("model", c.Name))
+		}
 		if i := strings.IndexByte(c.Name, '*'); i >= 0 {
 			if slices.ContainsFunc(t.patterns, func(p *pattern) bool { return p.config.Name == c.Name }) {
 				return nil, fmt.Errorf("model %s: declared twice", c.Name)
@@ -113,78 +119,10 @@ func (h *Handler) newTable(ps []*provider) (*table, error) {
 	return t, nil
 }
 
-// checkModel rejects targets that can never work.
-func (h *Handler) checkModel(c *ModelConfig) error {
-	if len(c.To) == 0 && len(c.Fallbacks) == 0 {
-		return errNoTargets
-	}
-	if c.PriceLimit != "" {
-		if _, err := accounting.ParseMoney(c.PriceLimit); err != nil {
-			return fmt.Errorf("price_limit: %w", err)
-		}
-	}
-	if len(h.Providers) == 0 {
-		return errNoProviders
-	}
-	for _, to := range c.To {
-		name, _, _ := strings.Cut(to.Target, "/")
-		if !h.hasProvider(name) {
-			return fmt.Errorf("target %s: there is no provider %q%s", to.Target, name, h.noProvider(to.Target, name))
-		}
-		if strings.Contains(to.Target, "*") && !strings.Contains(c.Name, "*") {
-			return fmt.Errorf("target %s: its * stands for what a * in the name of the model matched, and there is none", to.Target)
-		}
-		if to.Weight < 0 {
-			return fmt.Errorf("target %s: weight %d is negative", to.Target, to.Weight)
-		}
-	}
-	for _, f := range c.Fallbacks {
-		name, _, _ := strings.Cut(f, "/")
-		if !h.hasProvider(name) && !h.isModel(f) {
-			return fmt.Errorf("fallback %s: there is neither a provider nor a model of this name%s", f,
-				didYouMean(f, append(h.providerNames(), h.modelNames()...)))
-		}
-	}
-	return nil
-}
-
-// noProvider says what a target probably means whose provider does not exist.
-func (h *Handler) noProvider(target, name string) string {
-	switch hint := didYouMean(name, h.providerNames()); {
-	case h.isModel(target):
-		return "; a model that others fall back on is written as: fallback " + target
-	case hint != "":
-		return hint
-	case isKind(name):
-		return "; declare it: provider " + name
-	case name == target:
-		return "; a target is <provider>/<model>"
-	}
-	return ""
-}
-
-func (h *Handler) providerNames() []string {
-	var names []string
-	for _, p := range h.Providers {
-		names = append(names, p.Name)
-	}
-	return names
-}
-
 func (t *table) providerNames() []string {
 	var names []string
 	for _, p := range t.providers {
 		names = append(names, p.name)
-	}
-	return names
-}
-
-func (h *Handler) isModel(name string) bool { return slices.Contains(h.modelNames(), name) }
-
-func (h *Handler) modelNames() []string {
-	var names []string
-	for _, c := range h.Models {
-		names = append(names, c.Name)
 	}
 	return names
 }
