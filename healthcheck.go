@@ -120,9 +120,7 @@ func (c *healthCheck) request(ctx context.Context, up *upstream) (*http.Request,
 	u.Path, u.RawPath, u.RawQuery = path, "", query
 	r.Method, r.URL, r.Body, r.ContentLength = http.MethodGet, &u, http.NoBody, 0
 	r.Header.Del("Content-Type")
-	if c.p.headers != nil {
-		c.p.headers.ApplyTo(r.Header, caddy.NewEmptyReplacer())
-	}
+	c.p.changeHeaders(r, caddy.NewEmptyReplacer())
 	return r, nil
 }
 
