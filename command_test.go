@@ -12,6 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/tidwall/gjson"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestTheQuickStartsConfiguration(t *testing.T) {
@@ -146,8 +149,15 @@ func TestWithoutAnythingTheSimulatedProviderAnswers(t *testing.T) {
 		t.Error("loading looked for providers")
 	}
 	h.discover.local = nil // what listens on this machine is none of this test's business
-	if got := h.currentTable().providerNames(); len(got) != 1 || got[0] != simulatedKind {
-		t.Errorf("found %v", got)
+	core, logs := observer.New(zapcore.InfoLevel)
+	h.logger = zap.New(core)
+	for range 2 {
+		if got := h.currentTable().providerNames(); len(got) != 1 || got[0] != simulatedKind {
+			t.Errorf("found %v", got)
+		}
+	}
+	if all := logs.All(); len(all) != 1 || all[0].Level != zapcore.WarnLevel || !strings.Contains(all[0].Message, "answers are simulated") {
+		t.Errorf("logged %v", all)
 	}
 }
 
