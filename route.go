@@ -265,7 +265,7 @@ func (t *table) build(name string) *route {
 	}
 	var listed []*provider
 	for _, p := range t.providers {
-		if p.serves(name) && (p.models != nil || t.price(p, name) != nil) {
+		if p.serves(name) && (p.models != nil || t.lists(p, name)) {
 			listed = append(listed, p)
 		}
 	}
@@ -276,6 +276,13 @@ func (t *table) build(name string) *route {
 		return nil
 	}
 	return t.single(name, listed, name)
+}
+
+// lists reports whether the price book knows of a model at a provider. That a price line gives all of a provider's models a price
+// does not say which it has.
+func (t *table) lists(p *provider, model string) bool {
+	m := t.price(p, model)
+	return m != nil && m.ID != ""
 }
 
 // direct splits provider/model or provider--model. With nothing behind the slash the provider is asked without a model

@@ -119,6 +119,17 @@ func TestABareNameGoesToTheProvidersThatThePriceBookKnowsItOf(t *testing.T) {
 	}
 }
 
+func TestAPriceLineWithAPatternDoesNotSayThatAProviderHasAModel(t *testing.T) {
+	for _, pattern := range []string{"a/*", "*/made-*", "made-up"} {
+		g := newGateway(t, append(threeProviders(), withPrice(pattern, "1", "2"), withPrice("b/known", "1", "2"))...)
+		for name, want := range map[string]string{"made-up": "none", "d/made-up": "none", "known": "b/known as known", "a/made-up": "a/made-up as _other"} {
+			if got := plan(g.currentTable().resolve(name)); got != want {
+				t.Errorf("with a price of %s, %s leads to %q, want %q", pattern, name, got, want)
+			}
+		}
+	}
+}
+
 func TestAPriceLineWithAPatternMakesNoLabelOfWhatClientsAskFor(t *testing.T) {
 	g := newGateway(t, withProvider("a", respond(200, chatAnswer)), withPrice("a/*", "1", "2"), withPrice("a/Known", "1", "2"))
 	for name, want := range map[string]string{

@@ -113,7 +113,7 @@ func (l *lineParser) closeTier() {
 // override is an Override made ready for lookups.
 type override struct {
 	pattern string // lower case, with a slash
-	name    string // of the model; empty where * stands for any
+	name    string // of the model, where the line is about one model of one provider
 	literal int    // characters that are not *
 	order   int    // higher goes first among equals
 	periods []period
@@ -124,12 +124,12 @@ func (o *Override) compile(order int) (override, error) {
 	if pattern == "" {
 		return override{}, errors.New("a price needs a <provider>/<model> pattern")
 	}
-	_, name, slash := strings.Cut(o.Match, "/")
-	if !slash {
-		pattern, name = "*/"+pattern, o.Match
+	if !strings.Contains(pattern, "/") {
+		pattern = "*/" + pattern
 	}
-	if strings.Contains(name, "*") {
-		name = ""
+	var name string
+	if !strings.Contains(pattern, "*") {
+		_, name, _ = strings.Cut(o.Match, "/")
 	}
 	p := FilePrice{FileRates: o.FileRates, Tiers: o.Tiers, ServiceTiers: o.ServiceTiers}
 	price, err := p.Price()
