@@ -107,7 +107,7 @@ func couldBeKind(s string) bool {
 func misplacedKind(name string, args []string, err error) error {
 	for _, arg := range args {
 		if isKind(arg) {
-			return fmt.Errorf("provider %s: the kind comes first: provider %s %s ...", name, name, arg)
+			return fmt.Errorf("provider %s: the kind stands right behind the name: provider %s %s", name, name, arg)
 		}
 	}
 	if len(args) == 0 || !couldBeKind(args[0]) {
