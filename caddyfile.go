@@ -196,7 +196,7 @@ func (h *Handler) parseIdentify(d *caddyfile.Dispenser) error {
 		return d.WrapErr(errReservedScope(args[0]))
 	}
 	for _, p := range args[1:] {
-		if !strings.Contains(p, "{") {
+		if n := strings.Count(p, "{"); n == 0 || n != strings.Count(p, "}") {
 			return d.Errf("identify %s: '%s' is not a placeholder such as {http.request.header.X-Feature}", args[0], p)
 		}
 	}

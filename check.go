@@ -85,3 +85,17 @@ func idleWeights(to []TargetConfig, p balancing.Policy) bool {
 	}
 	return false
 }
+
+// strayPrices lists the patterns of price lines whose provider is none that is configured, no kind and no price list.
+func (h *Handler) strayPrices() []string {
+	var stray []string
+	for _, o := range h.Prices {
+		name, _, ok := strings.Cut(strings.ToLower(o.Match), "/")
+		named := func(p *ProviderConfig) bool { return strings.EqualFold(p.Name, name) }
+		if ok && !strings.Contains(name, "*") && !slices.ContainsFunc(h.Providers, named) && !isKind(name) &&
+			!slices.Contains(h.prices.Book().Vendors(), name) {
+			stray = append(stray, o.Match)
+		}
+	}
+	return stray
+}

@@ -152,6 +152,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionProviders(); err != nil {
 		return err
 	}
+	if stray := h.strayPrices(); len(stray) > 0 {
+		h.logger.Warn("price lines are for providers that do not exist", zap.Strings("prices", stray))
+	}
 	if h.discover == nil {
 		t, err := h.newTable(h.providers)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/caddy-llm/llmgateway/accounting"
 	"github.com/caddy-llm/llmgateway/balancing"
 )
 
@@ -214,5 +215,18 @@ func TestWeightsThatAPolicyDoesNotHeedAreToldOf(t *testing.T) {
 		if got := idleWeights(tc.to, tc.policy); got != tc.want {
 			t.Errorf("%v under %T: %v", tc.to, tc.policy, got)
 		}
+	}
+}
+
+func TestPriceLinesOfNobodyAreToldOf(t *testing.T) {
+	h := &Handler{Providers: []*ProviderConfig{{Name: "GPU", ProviderRaw: []byte(`{"kind":"simulated"}`)}}, MetricsOff: true}
+	for _, match := range []string{"gpu/*", "openai/gpt-5", "*/x", "x", "azure/x", "gpuu/*", "meta-llama/llama-3"} {
+		h.Prices = append(h.Prices, accounting.Override{Match: match, FileRates: accounting.FileRates{Input: "1"}})
+	}
+	if err := provision(t, h); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(h.strayPrices(), " "); got != "gpuu/* meta-llama/llama-3" {
+		t.Error(got)
 	}
 }
