@@ -3,7 +3,6 @@ package llmgateway
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -90,8 +89,8 @@ func healthy(s balancing.State) bool {
 }
 
 func (adminAPI) targets(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodGet {
-		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s is not allowed here", r.Method)}
+	if err := onlyGET(w, r); err != nil {
+		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(targetStates(time.Now(), true)); err != nil {

@@ -53,9 +53,10 @@ func TestTheAdminEndpointShowsEveryTarget(t *testing.T) {
 
 func TestTheAdminEndpointOnlyAnswersGET(t *testing.T) {
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch} {
-		err := adminAPI{}.targets(httptest.NewRecorder(), httptest.NewRequest(method, "/llm_gateway/targets", nil))
+		w := httptest.NewRecorder()
+		err := adminAPI{}.targets(w, httptest.NewRequest(method, "/llm_gateway/targets", nil))
 		var api caddy.APIError
-		if !errors.As(err, &api) || api.HTTPStatus != http.StatusMethodNotAllowed {
+		if !errors.As(err, &api) || api.HTTPStatus != http.StatusMethodNotAllowed || w.Header().Get("Allow") != http.MethodGet {
 			t.Errorf("%s: %v", method, err)
 		}
 	}

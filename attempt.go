@@ -125,13 +125,7 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 		out.buf.Release()
 		return x.unprepared(a, err)
 	}
-	if p.headers != nil {
-		p.headers.ApplyTo(req.Header, x.repl)
-		if host := req.Header.Get("Host"); host != "" {
-			req.Host = host
-			req.Header.Del("Host")
-		}
-	}
+	p.changeHeaders(req, x.repl)
 	transport := p.transport
 	if a.fresh {
 		transport = p.fresh

@@ -74,7 +74,11 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for d.NextArg() {
 		kind := d.Val()
 		raw, err := kindConfig(kind)
-		if err != nil {
+		switch {
+		case err != nil && !couldBeKind(kind): // nor is it repeated: it may be a key
+			return d.Err("only kinds of providers stand beside llm_gateway, as in: llm_gateway openai; " +
+				"keys and URLs belong to a provider in its block: provider <name> [<kind>] [<api_key> | <base_url>...]")
+		case err != nil:
 			return d.WrapErr(err)
 		}
 		if h.hasProvider(kind) {
@@ -87,7 +91,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return err
 		}
 	}
-	return nil
+	return h.checkModels()
 }
 
 func (h *Handler) parseOption(d *caddyfile.Dispenser) error {
@@ -146,18 +150,11 @@ func (h *Handler) parseOption(d *caddyfile.Dispenser) error {
 	return unrecognized(d, topOptions)
 }
 
-// unrecognized is the error about an option that does not exist, with the one that was probably meant.
-func unrecognized(d *caddyfile.Dispenser, known []string) error {
-	if d.Val() == "{" {
-		return d.Err("unexpected block: the option before it takes none")
-	}
-	return d.Errf("unrecognized option '%s'%s", d.Val(), didYouMean(d.Val(), known))
-}
-
 // parseFlag reads an option without arguments.
 func parseFlag(d *caddyfile.Dispenser, flag *bool) error {
+	option := d.Val()
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Errf("%s stands alone; what it switches on is off without it", option)
 	}
 	*flag = true
 	return nil
@@ -167,7 +164,7 @@ func parseFlag(d *caddyfile.Dispenser, flag *bool) error {
 func parseSwitch(d *caddyfile.Dispenser, off *bool) error {
 	name, value := d.Val(), ""
 	if !d.Args(&value) || d.NextArg() {
-		return d.ArgErr()
+		return wrongArgs(d, name)
 	}
 	switch value {
 	case "on":
@@ -182,9 +179,9 @@ func parseSwitch(d *caddyfile.Dispenser, off *bool) error {
 
 // appendArgs appends one or more arguments to a list.
 func appendArgs(d *caddyfile.Dispenser, list *[]string) error {
-	args := d.RemainingArgs()
+	option, args := d.Val(), d.RemainingArgs()
 	if len(args) == 0 {
-		return d.ArgErr()
+		return wrongArgs(d, option)
 	}
 	*list = append(*list, args...)
 	return nil
@@ -195,8 +192,11 @@ func (h *Handler) parseIdentify(d *caddyfile.Dispenser) error {
 	if len(args) < 2 {
 		return d.Err("identify takes a scope and at least one placeholder, as in: identify feature {http.request.header.X-Feature}")
 	}
+	if reservedScope(args[0]) {
+		return d.WrapErr(errReservedScope(args[0]))
+	}
 	for _, p := range args[1:] {
-		if !strings.Contains(p, "{") {
+		if n := strings.Count(p, "{"); n == 0 || n != strings.Count(p, "}") {
 			return d.Errf("identify %s: '%s' is not a placeholder such as {http.request.header.X-Feature}", args[0], p)
 		}
 	}
@@ -211,7 +211,7 @@ func (h *Handler) parseIdentify(d *caddyfile.Dispenser) error {
 
 func (h *Handler) parseLedger(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return d.ArgErr()
+		return wrongArgs(d, "ledger")
 	}
 	if h.LedgerRaw != nil {
 		return d.Err("ledger already specified")
@@ -239,7 +239,7 @@ func (h *Handler) parseMaxBody(d *caddyfile.Dispenser) error {
 		return d.Err("max_body already specified")
 	}
 	if !d.Args(&size) || d.NextArg() {
-		return d.ArgErr()
+		return wrongArgs(d, "max_body")
 	}
 	n, err := humanize.ParseBytes(size)
 	if err != nil || n == 0 || n > 1<<40 {
@@ -255,7 +255,7 @@ func (h *Handler) parseErrors(d *caddyfile.Dispenser) error {
 		return d.Err("errors already specified")
 	}
 	if !d.Args(&v) || d.NextArg() {
-		return d.ArgErr()
+		return wrongArgs(d, "errors")
 	}
 	if v != "dialect" && v != "caddy" {
 		return d.Errf("errors takes dialect or caddy, not '%s'", v)
@@ -273,7 +273,10 @@ func (h *Handler) parseAnonymous(d *caddyfile.Dispenser) error {
 		if strings.Contains(a, "{") {
 			return d.Errf("allow_anonymous takes addresses and CIDR ranges, not the placeholder '%s'", a)
 		}
-		if a == anonymousOff && len(args)+len(h.AllowAnonymous) == 1 {
+		if a == anonymousOff {
+			if len(args)+len(h.AllowAnonymous) > 1 {
+				return d.Err("allow_anonymous off stands alone")
+			}
 			continue
 		}
 		if _, err := parseRange(a); err != nil {
@@ -290,7 +293,7 @@ func (h *Handler) parseAnonymous(d *caddyfile.Dispenser) error {
 func parseInt(d *caddyfile.Dispenser, name string, least int) (int, error) {
 	var v string
 	if !d.Args(&v) || d.NextArg() {
-		return 0, d.ArgErr()
+		return 0, wrongArgs(d, name)
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < least {

@@ -59,7 +59,7 @@ func parseBalancing(d *caddyfile.Dispenser, to **LoadBalancing) error {
 		}
 		args := d.RemainingArgs()
 		if len(args) == 0 {
-			return d.ArgErr()
+			return wrongArgs(d, option)
 		}
 		if _, err := balancing.ParseClasses(args...); err != nil {
 			return d.WrapErr(err)
@@ -74,7 +74,7 @@ func parsePolicy(d *caddyfile.Dispenser, lb *LoadBalancing) error {
 		return d.Err("lb_policy already specified")
 	}
 	if !d.NextArg() {
-		return d.ArgErr()
+		return wrongArgs(d, "lb_policy")
 	}
 	name := d.Val()
 	if name == "first" { // reverse_proxy's word
@@ -121,7 +121,7 @@ func parseHealth(d *caddyfile.Dispenser, to **PassiveHealth) error {
 	default: // unhealthy_status
 		args := d.RemainingArgs()
 		if len(args) == 0 {
-			return d.ArgErr()
+			return wrongArgs(d, "unhealthy_status")
 		}
 		for _, a := range args {
 			codes, ok := parseStatus(a)
@@ -163,7 +163,7 @@ func parseTimeout(d *caddyfile.Dispenser, to **Timeouts) error {
 	}
 	args := d.RemainingArgs()
 	if len(args) < 1 || len(args) > 2 {
-		return d.ArgErr()
+		return wrongArgs(d, "request_timeout")
 	}
 	var err error
 	if t.Request, err = parseDuration(d, "request_timeout", args[0]); err != nil || len(args) == 1 {
@@ -192,7 +192,7 @@ func parseOneDuration(d *caddyfile.Dispenser, to *caddy.Duration) error {
 		return d.Errf("%s already specified", name)
 	}
 	if !d.Args(&v) || d.NextArg() {
-		return d.ArgErr()
+		return wrongArgs(d, name)
 	}
 	var err error
 	*to, err = parseDuration(d, name, v)

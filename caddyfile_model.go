@@ -23,9 +23,9 @@ var modelOptions = slices.Concat([]string{"to", "fallback", "price_limit"}, bala
 //	}
 func (h *Handler) parseModel(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return d.ArgErr()
+		return wrongArgs(d, "model")
 	}
-	c := &ModelConfig{Name: d.Val()}
+	c := &ModelConfig{Name: d.Val(), at: d.Token()}
 	for _, m := range h.Models {
 		if m.Name == c.Name {
 			return d.Errf("model '%s' already specified; write all its targets in one line or block", c.Name)
@@ -70,7 +70,7 @@ func (c *ModelConfig) parseOption(d *caddyfile.Dispenser) error {
 			return d.Err("price_limit already specified")
 		}
 		if !d.Args(&v) || d.NextArg() {
-			return d.ArgErr()
+			return wrongArgs(d, option)
 		}
 		if m, err := accounting.ParseMoney(strings.TrimPrefix(v, "$")); err != nil || m <= 0 {
 			return d.Errf("price_limit '%s' is not an amount of dollars per million output tokens", v)
@@ -96,4 +96,16 @@ func (c *ModelConfig) parseTo(d *caddyfile.Dispenser) error {
 		return nil
 	}
 	return d.Err("to takes one target and, if wanted, its weight: to <provider>/<model> [weight <n>]")
+}
+
+// checkModels finds the mistakes in models that show only when all providers and models are known.
+func (h *Handler) checkModels() error {
+	for _, c := range h.Models {
+		if err := h.checkModel(c); err != nil {
+			at := caddyfile.NewDispenser([]caddyfile.Token{c.at})
+			at.Next()
+			return at.Errf("model %s: %w", c.Name, err)
+		}
+	}
+	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
-	"github.com/caddy-llm/llmgateway/internal/nearest"
 	"github.com/caddy-llm/llmgateway/providers"
 )
 
@@ -35,7 +34,7 @@ var providerOptions = providers.CommonOptions()
 //	}
 func (h *Handler) parseProvider(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return d.ArgErr()
+		return wrongArgs(d, "provider")
 	}
 	c := &ProviderConfig{Name: d.Val()}
 	if err := checkProviderName(c.Name); err != nil {
@@ -58,12 +57,9 @@ func (h *Handler) parseProvider(d *caddyfile.Dispenser) error {
 	}
 	raw, err := kindConfig(kind)
 	if err != nil {
-		// What was taken for a key may be a kind with a typing error. It is not repeated: it may also be a key.
-		if len(args) > 0 && len(args[0]) < maxKindName {
-			if near := nearest.Names(args[0], kindNames(), 1); len(near) > 0 {
-				return d.Errf("provider %s: did you mean the kind \"%s\"?", c.Name, near[0])
-			}
-		}
+		return d.WrapErr(misplacedKind(c.Name, args, err))
+	}
+	if err := checkKeys(c.APIKeys); err != nil {
 		return d.WrapErr(err)
 	}
 	var own []caddyfile.Token // options of the kind
@@ -81,9 +77,6 @@ func (h *Handler) parseProvider(d *caddyfile.Dispenser) error {
 	}
 	return c.dialectToKind(d, h)
 }
-
-// maxKindName is longer than the names of kinds and shorter than API keys.
-const maxKindName = 20
 
 func (h *Handler) hasProvider(name string) bool {
 	return slices.ContainsFunc(h.Providers, func(p *ProviderConfig) bool { return p.Name == name })
@@ -103,7 +96,13 @@ func (c *ProviderConfig) parseOption(d *caddyfile.Dispenser) (bool, error) {
 	}
 	switch option {
 	case "api_key":
-		return true, appendArgs(d, &c.APIKeys)
+		if err := appendArgs(d, &c.APIKeys); err != nil {
+			return true, err
+		}
+		if err := checkKeys(c.APIKeys); err != nil {
+			return true, d.WrapErr(err)
+		}
+		return true, nil
 	case "base_url":
 		return true, c.parseBaseURLs(d)
 	case "models":
@@ -134,7 +133,7 @@ func (c *ProviderConfig) parseOption(d *caddyfile.Dispenser) (bool, error) {
 func (c *ProviderConfig) parseBaseURLs(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
-		return d.ArgErr()
+		return wrongArgs(d, "base_url")
 	}
 	for _, a := range args {
 		if !strings.Contains(a, "{") && !strings.HasPrefix(a, "http://") && !strings.HasPrefix(a, "https://") {
@@ -149,7 +148,7 @@ func (c *ProviderConfig) parseBaseURLs(d *caddyfile.Dispenser) error {
 func (c *ProviderConfig) parseDialects(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
-		return d.ArgErr()
+		return wrongArgs(d, "dialect")
 	}
 	for _, a := range args {
 		if _, err := parseDialect(a); err != nil {
@@ -163,7 +162,7 @@ func (c *ProviderConfig) parseDialects(d *caddyfile.Dispenser) error {
 func (c *ProviderConfig) parseHeaderUp(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 || len(args) > 3 {
-		return d.ArgErr()
+		return wrongArgs(d, "header_up")
 	}
 	if c.Headers == nil {
 		c.Headers = new(headers.HeaderOps)
@@ -181,7 +180,7 @@ func (c *ProviderConfig) parseHeaderUp(d *caddyfile.Dispenser) error {
 
 func (c *ProviderConfig) parseTransport(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return d.ArgErr()
+		return wrongArgs(d, "transport")
 	}
 	if c.TransportRaw != nil {
 		return d.Err("transport already specified")

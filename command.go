@@ -37,15 +37,24 @@ The gateway serves plain HTTP and answers clients from private addresses only.
 For TLS, authentication, public model names and everything else, write a
 Caddyfile and use 'caddy run'.
 `,
-		CobraFunc: func(cmd *cobra.Command) {
-			cmd.Flags().StringP("listen", "l", ":8080", "The address to listen on")
-			cmd.Flags().StringSliceP("provider", "p", nil, "A kind of provider to use; may be repeated")
-			cmd.Flags().BoolP("access-log", "", false, "Enable the access log")
-			cmd.Flags().BoolP("debug", "v", false, "Enable verbose debug logs")
-			cmd.RunE = caddycmd.WrapCommandFuncForCobra(runGateway)
-			cmd.AddCommand(pricesCommand())
-		},
+		CobraFunc: setUpQuickStart,
 	})
+}
+
+func setUpQuickStart(cmd *cobra.Command) {
+	cmd.Flags().StringP("listen", "l", ":8080", "The address to listen on")
+	cmd.Flags().StringSliceP("provider", "p", nil, "A kind of provider to use; may be repeated")
+	cmd.Flags().BoolP("access-log", "", false, "Enable the access log")
+	cmd.Flags().BoolP("debug", "v", false, "Enable verbose debug logs")
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return fmt.Errorf("unexpected argument %q; kinds of providers are named with --provider, as in: "+
+				"caddy llm-gateway --provider openai", args[0])
+		}
+		return nil
+	}
+	cmd.RunE = caddycmd.WrapCommandFuncForCobra(runGateway)
+	cmd.AddCommand(pricesCommand())
 }
 
 func runGateway(fs caddycmd.Flags) (int, error) {
@@ -55,8 +64,8 @@ func runGateway(fs caddycmd.Flags) (int, error) {
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
-	found := findings{}
-	if len(kinds) == 0 {
+	found := findings{asked: len(kinds) > 0}
+	if !found.asked {
 		found = discoverKinds()
 		kinds = found.kinds()
 	}
@@ -110,7 +119,10 @@ func quickConfig(h *Handler, listen string, accessLog, debug bool) (*caddy.Confi
 }
 
 // findings is what discovery came up with.
-type findings struct{ vendors, local []string }
+type findings struct {
+	asked          bool // with --provider, and not found
+	vendors, local []string
+}
 
 func discoverKinds() findings {
 	d := newDiscovery()
@@ -143,14 +155,14 @@ func (f findings) print(w io.Writer, listen string, kinds []string) {
 
 func (f findings) why(kind string) string {
 	switch {
+	case f.asked:
+		return "asked for with --provider"
 	case slices.Contains(f.vendors, kind):
 		return "its API key is in the environment"
 	case slices.Contains(f.local, kind):
 		return "it answers on this machine"
-	case kind == simulatedKind && len(f.vendors)+len(f.local) == 0:
-		return "no API key in the environment and no model server on this machine: answers are simulated"
 	}
-	return "asked for with --provider"
+	return "no API key in the environment and no model server on this machine: answers are simulated"
 }
 
 // tryModels are models to try a provider with; cheap ones where there is a choice.

@@ -2,7 +2,9 @@ package llmgateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 
@@ -29,12 +31,15 @@ does not exist yet. Gateways may go on using it meanwhile, or not run at all.
 	return cmd
 }
 
-func backUp(fs caddycmd.Flags) (int, error) {
+func backUp(flags caddycmd.Flags) (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	from, to := fs.String("ledger"), fs.Arg(0)
+	from, to := flags.String("ledger"), flags.Arg(0)
 	if from == "" {
 		from = sqliteledger.DefaultPath()
+		if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+			return 1, fmt.Errorf("there is no ledger at %s; if the configuration names another path, give it with --ledger <path>", from)
+		}
 	}
 	if err := sqliteledger.Backup(ctx, from, to); err != nil {
 		return 1, err

@@ -53,4 +53,8 @@ func TestTheLedgerIsCopiedWhileItIsUsed(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "other.db")); err == nil {
 		t.Error("a copy of nothing was made")
 	}
+	t.Setenv("XDG_DATA_HOME", dir)
+	if err := backup(filepath.Join(dir, "third.db")); err == nil || !strings.Contains(err.Error(), "--ledger") {
+		t.Errorf("without a ledger where it is by default: %v", err)
+	}
 }

@@ -28,9 +28,10 @@ the price line, file and entry that matched, since when it applies, its service
 tiers, and what has the price of what. Without a model it lists all that have a
 price.
 
-A model is written <provider>/<model>, in which the provider is a configured
-one, a kind or the name of a price list, or alone: then it is looked for at all
-of them.
+A model is the public name of a model line, which has the prices of its targets,
+or is written <provider>/<model>, in which the provider is a configured one, a
+kind or the name of a price list, or alone: then it is looked for at all of
+them.
 
 Price lines, price files and the names of providers are taken from the
 configuration: the Caddyfile in the current directory unless --config names
@@ -108,8 +109,9 @@ type priceQuery struct {
 	configured []priceSource
 	// others are what a question may name besides: kinds and price lists.
 	others   []priceSource
-	provider *priceSource // that --provider names
-	vendors  []string     // that the book has a price list of
+	provider *priceSource        // that --provider names
+	vendors  []string            // that the book has a price list of
+	public   map[string][]string // the targets and fallbacks of public names
 	now      time.Time
 }
 
@@ -120,7 +122,7 @@ func newPriceQuery(config []byte, provider string) (*priceQuery, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &priceQuery{book: book, now: time.Now()}
+	q := &priceQuery{book: book, now: time.Now(), public: map[string][]string{}}
 	handlers, err := gatewaysIn(config)
 	if err != nil {
 		return nil, err
@@ -149,6 +151,7 @@ func newPriceQuery(config []byte, provider string) (*priceQuery, error) {
 			}
 			q.configured = append(q.configured, kindSource(p.Name, kind))
 		}
+		q.publish(h.Models)
 	}
 	for _, kind := range kindNames() {
 		q.others = append(q.others, kindSource(kind, kind))
@@ -224,6 +227,28 @@ func (q *priceQuery) sourceNames() []string {
 	return names
 }
 
+// publish takes in the public names, without patterns, and what they stand for. Fallbacks to other public names are left out,
+// as these can be asked for.
+func (q *priceQuery) publish(models []*ModelConfig) {
+	isPublic := func(name string) bool {
+		return slices.ContainsFunc(models, func(c *ModelConfig) bool { return c.Name == name })
+	}
+	for _, c := range models {
+		targets := slices.DeleteFunc(slices.Clone(c.Fallbacks), isPublic)
+		for _, to := range slices.Backward(c.To) {
+			targets = slices.Insert(targets, 0, to.Target)
+		}
+		for _, t := range targets {
+			if !strings.Contains(t, "/") {
+				t += "/" + c.Name // a provider, asked for the same name
+			}
+			if !strings.Contains(t, "*") {
+				q.public[c.Name] = append(q.public[c.Name], t)
+			}
+		}
+	}
+}
+
 // explain answers for one model: once where it is clear whose it is meant to be, and else for every place that has it.
 func (q *priceQuery) explain(model string) []priceAnswer {
 	if q.provider != nil {
@@ -233,6 +258,19 @@ func (q *priceQuery) explain(model string) []priceAnswer {
 		}
 		return []priceAnswer{q.at(*q.provider, rest)}
 	}
+	targets := q.public[model]
+	if len(targets) == 0 {
+		return q.explainTarget(model)
+	}
+	var out []priceAnswer
+	for _, t := range targets {
+		out = append(out, q.explainTarget(t)...)
+	}
+	return out
+}
+
+// explainTarget answers for a model that is no public name.
+func (q *priceQuery) explainTarget(model string) []priceAnswer {
 	if head, rest, ok := strings.Cut(model, "/"); ok && rest != "" {
 		if s := q.source(head); s != nil {
 			return []priceAnswer{q.at(*s, rest)}

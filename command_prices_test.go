@@ -39,6 +39,11 @@ const pricedCaddyfile = `:80 {
 		provider gpu vllm http://10.0.0.5:8000
 		prices book.json
 		price main/special input 7 output 8 tier flex input 3 output 4
+		model smart main/special {
+			fallback gpu/qwen quick
+		}
+		model quick gpu/qwen
+		model gpt-4 main
 	}
 }`
 
@@ -54,6 +59,8 @@ func TestThePricesCommandSaysWhatAModelCostsAndWhy(t *testing.T) {
 		code  int
 		says  []string
 	}{
+		{"a public name, by its targets", files, []string{"smart"}, 0, []string{"main/special\n", "input 7 output 8", "gpu/qwen\n", "free: it is served by your own machines"}},
+		{"a public name that its target has, too", files, []string{"gpt-4"}, 0, []string{"main/gpt-4\n", "the built-in book"}},
 		{"a name without a provider", nil, []string{"gpt-4o"}, 0, []string{
 			"openai/gpt-4o\n", "input 2.5 cache_read 1.25 output 10", "azure/gpt-4o", "the built-in book", "tier batch",
 			"input 1.25 output 5", "tier flex", "unknown",

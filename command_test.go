@@ -10,7 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/tidwall/gjson"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestTheQuickStartsConfiguration(t *testing.T) {
@@ -43,6 +47,17 @@ func TestTheQuickStartsConfiguration(t *testing.T) {
 	}
 }
 
+func TestAKindOfProviderIsNoArgumentOfTheQuickStart(t *testing.T) {
+	cmd := new(cobra.Command)
+	setUpQuickStart(cmd)
+	if err := cmd.Args(cmd, []string{"openai"}); err == nil || !strings.Contains(err.Error(), "--provider openai") {
+		t.Error(err)
+	}
+	if err := cmd.Args(cmd, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhatTheQuickStartPrints(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -66,7 +81,8 @@ func TestWhatTheQuickStartPrints(t *testing.T) {
 			[]string{"ollama (it answers on this machine)", "http://localhost:80", "ollama/llama3.2"},
 		},
 		{"with nothing", findings{}, []string{"simulated"}, "[::]:9", []string{"answers are simulated", "http://localhost:9", "simulated/demo"}},
-		{"with a provider that was asked for", findings{}, []string{"vllm"}, "10.0.0.1:80", []string{"vllm (asked for with --provider)", "http://10.0.0.1:80", "vllm/<model>"}},
+		{"with the simulated provider, asked for", findings{asked: true}, []string{"simulated"}, ":9", []string{"simulated (asked for with --provider)"}},
+		{"with a provider that was asked for", findings{asked: true}, []string{"vllm"}, "10.0.0.1:80", []string{"vllm (asked for with --provider)", "http://10.0.0.1:80", "vllm/<model>"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var b strings.Builder
@@ -133,8 +149,15 @@ func TestWithoutAnythingTheSimulatedProviderAnswers(t *testing.T) {
 		t.Error("loading looked for providers")
 	}
 	h.discover.local = nil // what listens on this machine is none of this test's business
-	if got := h.currentTable().providerNames(); len(got) != 1 || got[0] != simulatedKind {
-		t.Errorf("found %v", got)
+	core, logs := observer.New(zapcore.InfoLevel)
+	h.logger = zap.New(core)
+	for range 2 {
+		if got := h.currentTable().providerNames(); len(got) != 1 || got[0] != simulatedKind {
+			t.Errorf("found %v", got)
+		}
+	}
+	if all := logs.All(); len(all) != 1 || all[0].Level != zapcore.WarnLevel || !strings.Contains(all[0].Message, "answers are simulated") {
+		t.Errorf("logged %v", all)
 	}
 }
 

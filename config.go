@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 )
 
@@ -60,6 +61,8 @@ type ModelConfig struct {
 	LoadBalancing *LoadBalancing `json:"load_balancing,omitempty"`
 	// Overrides the handler's timeouts for this model, field by field.
 	Timeouts *Timeouts `json:"timeouts,omitempty"`
+
+	at caddyfile.Token // where it stands in the Caddyfile, for errors
 }
 
 // TargetConfig is one target of a model.
@@ -130,7 +133,8 @@ type Timeouts struct {
 
 // ScopeConfig names who pays for a request.
 type ScopeConfig struct {
-	// The name of the scope: `user`, `team`, `key`, or any other word (`feature`, `project`).
+	// The name of the scope: `user`, `team`, `key`, or any other word (`feature`, `project`) that is not the name of
+	// another field of the usage line or of reports.
 	Scope string `json:"scope"`
 	// Placeholders; the first that is not empty is the value. Values are cut to 128 bytes.
 	Placeholders []string `json:"placeholders"`

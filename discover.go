@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddy-llm/llmgateway/providers"
 	"github.com/caddy-llm/llmgateway/providers/compatible"
@@ -104,6 +105,15 @@ func (d *discovery) choose(all []*provider) []*provider {
 		}
 	}
 	return out
+}
+
+// reportFound logs which providers were discovered.
+func (h *Handler) reportFound(names []string) {
+	if slices.Equal(names, []string{simulatedKind}) {
+		h.logger.Warn("there is no API key in the environment and no model server on this machine: answers are simulated")
+		return
+	}
+	h.logger.Info("providers were discovered", zap.Strings("providers", names))
 }
 
 // probeTimeout bounds the search on loopback, where an answer takes a millisecond or does not come.

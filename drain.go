@@ -85,7 +85,7 @@ func parseDisconnect(d *caddyfile.Dispenser, t *Timeouts) error {
 			return drainFor(d, t, args[1])
 		}
 	}
-	return d.Err("on_client_disconnect is written: on_client_disconnect cancel | drain [<duration>]")
+	return wrongArgs(d, "on_client_disconnect")
 }
 
 func drainFor(d *caddyfile.Dispenser, t *Timeouts, v string) (err error) {

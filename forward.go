@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/providers"
 )
@@ -63,4 +65,19 @@ func providerRequestID(h http.Header) string {
 		}
 	}
 	return ""
+}
+
+// changeHeaders makes the changes of header_up.
+func (p *provider) changeHeaders(r *http.Request, repl *caddy.Replacer) {
+	if p.headers == nil {
+		return
+	}
+	p.headers.ApplyTo(r.Header, repl)
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host
+		r.Header.Del("Host")
+	}
+	if _, ok := r.Header["User-Agent"]; !ok {
+		r.Header["User-Agent"] = []string{""} // or net/http would send one of its own
+	}
 }

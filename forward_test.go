@@ -3,10 +3,12 @@ package llmgateway
 import (
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 
 	"github.com/caddy-llm/llmgateway/providers"
@@ -87,6 +89,27 @@ func TestConfiguredHeadersAreSentAndDoNotChangeTheClients(t *testing.T) {
 		if !slices.Equal(values, before[name]) || name == "Anthropic-Beta" && values[0] != "a" {
 			t.Errorf("the client's own %s became %q", name, values)
 		}
+	}
+}
+
+func TestAHeaderThatIsRemovedIsNotReplacedByTheLibrarys(t *testing.T) {
+	got := make(chan http.Header, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Header }))
+	defer server.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("User-Agent", providers.UserAgent)
+	p := &provider{headers: &headers.HeaderOps{Delete: []string{"User-Agent"}, Set: http.Header{"Host": {"other.example"}}}}
+	p.changeHeaders(r, caddy.NewEmptyReplacer())
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if h := <-got; h.Get("User-Agent") != "" || r.Host != "other.example" {
+		t.Errorf("%v at %s", h, r.Host)
 	}
 }
 

@@ -41,7 +41,7 @@ func (h *Handler) checkHealth(c *ActiveHealth, p *provider) error {
 			up.state.health.Unchecked()
 		}
 		if c != nil && (c.Interval != 0 || c.Timeout != 0) {
-			return fmt.Errorf("active_health: an interval or a timeout without a uri to ask for")
+			return fmt.Errorf("active_health: an interval or a timeout without a uri to ask for: write `health_uri <path>`")
 		}
 		return nil
 	}
@@ -120,9 +120,7 @@ func (c *healthCheck) request(ctx context.Context, up *upstream) (*http.Request,
 	u.Path, u.RawPath, u.RawQuery = path, "", query
 	r.Method, r.URL, r.Body, r.ContentLength = http.MethodGet, &u, http.NoBody, 0
 	r.Header.Del("Content-Type")
-	if c.p.headers != nil {
-		c.p.headers.ApplyTo(r.Header, caddy.NewEmptyReplacer())
-	}
+	c.p.changeHeaders(r, caddy.NewEmptyReplacer())
 	return r, nil
 }
 
@@ -141,7 +139,7 @@ func parseActiveHealth(d *caddyfile.Dispenser, to **ActiveHealth) error {
 		return d.Err("health_uri already specified")
 	}
 	if !d.Args(&(*to).URI) || d.NextArg() {
-		return d.ArgErr()
+		return wrongArgs(d, "health_uri")
 	}
 	if !strings.HasPrefix((*to).URI, "/") {
 		return d.Errf("health_uri '%s' is not a path such as /health", (*to).URI)

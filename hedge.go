@@ -239,9 +239,7 @@ func parseHedge(d *caddyfile.Dispenser, to **Hedge) error {
 		return d.Err("hedge already specified")
 	}
 	args := d.RemainingArgs()
-	wrong := func() error {
-		return d.Errf("hedge is written: hedge after <duration>|p95 [max <percent> of spend]")
-	}
+	wrong := func() error { return wrongArgs(d, "hedge") }
 	if len(args) < 2 || args[0] != "after" {
 		return wrong()
 	}
@@ -250,7 +248,7 @@ func parseHedge(d *caddyfile.Dispenser, to **Hedge) error {
 	case len(rest) == 0:
 	case len(rest) >= 2 && rest[0] == "max" && (len(rest) == 2 || strings.Join(rest[2:], " ") == "of spend"):
 		v, err := strconv.ParseFloat(strings.TrimSuffix(rest[1], "%"), 64)
-		if err != nil || v <= 0 || v > 100 {
+		if err != nil || !(v > 0 && v <= 100) {
 			return d.Errf("hedge: '%s' is not a percentage such as 10%%", rest[1])
 		}
 		h.MaxSpend = v

@@ -26,6 +26,9 @@ func kindConfig(kind string) (json.RawMessage, error) {
 }
 
 func unknownKind(kind string) error {
+	if instead := plannedKinds[kind]; instead != "" {
+		return fmt.Errorf("the kind %q is not supported yet; %s", kind, instead)
+	}
 	if hint := didYouMean(kind, kindNames()); hint != "" {
 		return fmt.Errorf("there is no kind of provider %q%s", kind, hint)
 	}

@@ -172,8 +172,8 @@ func (*noLedger) Record(context.Context, []accounting.Entry) error { return nil 
 // UnmarshalCaddyfile reads `ledger off`.
 func (*noLedger) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the module's name
-	if d.NextArg() {
-		return d.ArgErr()
+	if d.NextArg() || d.NextBlock(d.Nesting()) {
+		return d.Err("ledger off stands alone: there is nothing to set")
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func parseLimit(d *caddyfile.Dispenser, to **Limit) error {
 	}
 	args := d.RemainingArgs()
 	if len(args) == 0 {
-		return d.ArgErr()
+		return wrongArgs(d, "limit")
 	}
 	l := new(Limit)
 	for _, a := range args {

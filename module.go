@@ -48,28 +48,31 @@ type Handler struct {
 	// The providers, in the order in which a bare model name is looked for. With none, providers are discovered: those
 	// whose API key is in the environment and model servers that listen on loopback, or else the simulated provider.
 	Providers []*ProviderConfig `json:"providers,omitempty"`
-	// The public model names.
+	// The public model names. Default: none, and every `<provider>/<model>` may be asked for.
 	Models []*ModelConfig `json:"models,omitempty"`
 	// Whether only the names of `models` are served, and not `<provider>/<model>` or what the price book lists.
 	// Default: false.
 	ModelsOnly bool `json:"models_only,omitempty"`
 
-	// The load balancing of every model that does not override it.
+	// The load balancing of every model that does not override it. Default: the order written, with two retries.
 	LoadBalancing *LoadBalancing `json:"load_balancing,omitempty"`
-	// When a target is taken out of rotation.
+	// When a target is taken out of rotation. Default: after five failures in a row, or when half of at least 20 requests
+	// within 10s have failed.
 	PassiveHealth *PassiveHealth `json:"passive_health,omitempty"`
 	// Whether endpoints are asked at intervals if they are alive. Default: no.
 	ActiveHealth *ActiveHealth `json:"active_health,omitempty"`
-	// The timeouts of every model that does not override them.
+	// The timeouts of every model that does not override them. Default: 120s for the first token and between events, 10m for
+	// a request and 30m for a stream.
 	Timeouts *Timeouts `json:"timeouts,omitempty"`
 
 	// Who pays for a request. `user`, `team` and `key` are filled from Caddy's authentication without being named here.
+	// Default: nothing else.
 	Identify []ScopeConfig `json:"identify,omitempty"`
 
 	// Files with prices that override those of the built-in price book. The last file that prices a model wins. A
-	// changed file is noticed within seconds.
+	// changed file is noticed within seconds. Default: none.
 	PriceFiles []string `json:"price_files,omitempty"`
-	// Prices that override all others. The most specific pattern wins.
+	// Prices that override all others. The most specific pattern wins. Default: none.
 	Prices []accounting.Override `json:"prices,omitempty"`
 	// Whether models without a known price are used: `allow` or `deny`. Default: `allow`.
 	Unpriced string `json:"unpriced,omitempty"`
@@ -148,6 +151,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	if err := h.provisionProviders(); err != nil {
 		return err
+	}
+	if stray := h.strayPrices(); len(stray) > 0 {
+		h.logger.Warn("price lines are for providers that do not exist", zap.Strings("prices", stray))
 	}
 	if h.discover == nil {
 		t, err := h.newTable(h.providers)

@@ -324,6 +324,7 @@ func (k *summary) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	if k.Attempts > 0 {
 		e.AddString("provider", k.Provider)
 		e.AddString("upstream_model", k.UpstreamModel)
+		e.AddString("target", k.Target)
 	}
 	e.AddString("dialect", string(k.Dialect))
 	e.AddBool("stream", k.Stream)

@@ -162,7 +162,7 @@ func TestTheUsageLineHoldsWhatTheDocumentationSays(t *testing.T) {
 	}
 	got := lines[0].ContextMap()
 	for key, want := range map[string]any{
-		"request_id": w.Header().Get("X-Request-Id"), "feature": "batch", "model": "m", "provider": "up", "upstream_model": "x", "dialect": "chat",
+		"request_id": w.Header().Get("X-Request-Id"), "feature": "batch", "model": "m", "provider": "up", "upstream_model": "x", "target": "up/x", "dialect": "chat",
 		"stream": false, "attempts": int64(1), "status": int64(200), "input_tokens": int64(10), "output_tokens": int64(5), "usage": "reported", "cost_usd": 20e-6,
 	} {
 		if fmt.Sprint(got[key]) != fmt.Sprint(want) {

@@ -59,7 +59,7 @@ func (h *Handler) provisionProviders() error {
 	configs := h.Providers
 	if len(configs) == 0 {
 		if len(h.Models) > 0 {
-			return fmt.Errorf("model %s: no provider is declared; models need the providers of their targets by name", h.Models[0].Name)
+			return fmt.Errorf("model %s: %w", h.Models[0].Name, errNoProviders)
 		}
 		h.discover = newDiscovery()
 		configs = h.discover.configs()

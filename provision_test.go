@@ -6,6 +6,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/caddy-llm/llmgateway/accounting"
+	"github.com/caddy-llm/llmgateway/balancing"
 )
 
 // held counts what the pools hold: states of upstreams, and references to the default transport.
@@ -190,5 +193,40 @@ func TestEncodersAreToldTheVendor(t *testing.T) {
 				t.Errorf("%q, want %q", got, tc.vendor)
 			}
 		})
+	}
+}
+
+func TestWeightsThatAPolicyDoesNotHeedAreToldOf(t *testing.T) {
+	to := []TargetConfig{{Target: "a/x", Weight: 3}, {Target: "b/y"}}
+	for _, tc := range []struct {
+		to     []TargetConfig
+		policy balancing.Policy
+		want   bool
+	}{
+		{to, new(balancing.Priority), true},
+		{to, new(balancing.RoundRobin), true},
+		{to, new(balancing.Cheapest), true},
+		{to, new(balancing.WeightedRoundRobin), false},
+		{to, new(balancing.Random), false},
+		{to, new(balancing.Session), false},
+		{[]TargetConfig{{Target: "a/x"}, {Target: "b/y", Weight: 1}}, new(balancing.Priority), false},
+		{nil, new(balancing.Priority), false},
+	} {
+		if got := idleWeights(tc.to, tc.policy); got != tc.want {
+			t.Errorf("%v under %T: %v", tc.to, tc.policy, got)
+		}
+	}
+}
+
+func TestPriceLinesOfNobodyAreToldOf(t *testing.T) {
+	h := &Handler{Providers: []*ProviderConfig{{Name: "GPU", ProviderRaw: []byte(`{"kind":"simulated"}`)}}, MetricsOff: true}
+	for _, match := range []string{"gpu/*", "openai/gpt-5", "*/x", "x", "azure/x", "gpuu/*", "meta-llama/llama-3"} {
+		h.Prices = append(h.Prices, accounting.Override{Match: match, FileRates: accounting.FileRates{Input: "1"}})
+	}
+	if err := provision(t, h); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(h.strayPrices(), " "); got != "gpuu/* meta-llama/llama-3" {
+		t.Error(got)
 	}
 }

@@ -47,8 +47,8 @@ func (x *exchange) unauthorized() error {
 	x.w.Header().Set("Connection", "close")
 	return x.fail(&conversation.Error{
 		Status: http.StatusUnauthorized, Type: "authentication_error", Code: "unauthenticated",
-		Message: "this gateway answers anonymous clients from private addresses only: authenticate, for example with basic_auth, " +
-			"or let the operator add `allow_anonymous <cidr>` to llm_gateway in the Caddyfile",
+		Message: "this gateway does not answer anonymous clients from this address: authenticate, for example with basic_auth, " +
+			"or let the operator name the address in the option allow_anonymous of llm_gateway",
 	}, providers.ClassAuth)
 }
 

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-llm/llmgateway/accounting"
 )
 
@@ -53,6 +55,8 @@ type table struct {
 	cache  sync.Map // model name → *route, for names that are not configured
 	cached atomic.Int32
 
+	checking bool // targets are made to find mistakes in the configuration, and not to be used
+
 	repricing sync.Mutex // held while the table that follows this one is built
 }
 
@@ -79,8 +83,12 @@ func (h *Handler) newTable(ps []*provider) (*table, error) {
 		if err != nil {
 			return nil, fmt.Errorf("model %s: %w", c.Name, err)
 		}
-		if err := t.check(c); err != nil {
+		if err := h.checkModel(c); err != nil {
 			return nil, fmt.Errorf("model %s: %w", c.Name, err)
+		}
+		if idleWeights(c.To, s.policy) {
+			h.logger.Warn("the weights of a model have no effect under its policy; one that heeds them is weighted_round_robin",
+				zap.String("model", c.Name))
 		}
 		if i := strings.IndexByte(c.Name, '*'); i >= 0 {
 			if slices.ContainsFunc(t.patterns, func(p *pattern) bool { return p.config.Name == c.Name }) {
@@ -97,79 +105,24 @@ func (h *Handler) newTable(ps []*provider) (*table, error) {
 	}
 	slices.SortStableFunc(t.patterns, func(a, b *pattern) int { return b.literal - a.literal })
 	for _, c := range h.Models {
-		// Patterns are expanded here only to find mistakes in them.
+		r := t.exact[c.Name]
+		t.checking = r == nil // patterns are expanded when a name is asked for
 		tiers, err := t.tiers(c, c.Name, c.Name, nil)
 		if err != nil {
 			return nil, fmt.Errorf("model %s: %w", c.Name, err)
 		}
-		if r := t.exact[c.Name]; r != nil {
+		if r != nil {
 			r.tiers = tiers
 		}
 	}
+	t.checking = false
 	return t, nil
-}
-
-// check rejects targets that can never work.
-func (t *table) check(c *ModelConfig) error {
-	if len(c.To) == 0 && len(c.Fallbacks) == 0 {
-		return errNoTargets
-	}
-	if c.PriceLimit != "" {
-		if _, err := accounting.ParseMoney(c.PriceLimit); err != nil {
-			return fmt.Errorf("price_limit: %w", err)
-		}
-	}
-	for _, to := range c.To {
-		name, _, _ := strings.Cut(to.Target, "/")
-		if t.byName[name] == nil {
-			return fmt.Errorf("target %s: there is no provider %q%s", to.Target, name, t.noProvider(to.Target, name))
-		}
-		if strings.Contains(to.Target, "*") && !strings.Contains(c.Name, "*") {
-			return fmt.Errorf("target %s: its * stands for what a * in the name of the model matched, and there is none", to.Target)
-		}
-		if to.Weight < 0 {
-			return fmt.Errorf("target %s: weight %d is negative", to.Target, to.Weight)
-		}
-	}
-	for _, f := range c.Fallbacks {
-		name, _, _ := strings.Cut(f, "/")
-		if t.byName[name] == nil && !t.h.isModel(f) {
-			return fmt.Errorf("fallback %s: there is neither a provider nor a model of this name%s", f,
-				didYouMean(f, append(t.providerNames(), t.h.modelNames()...)))
-		}
-	}
-	return nil
-}
-
-// noProvider says what a target probably means whose provider does not exist.
-func (t *table) noProvider(target, name string) string {
-	switch hint := didYouMean(name, t.providerNames()); {
-	case t.h.isModel(target):
-		return "; a model that others fall back on is written as: fallback " + target
-	case hint != "":
-		return hint
-	case isKind(name):
-		return "; declare it: provider " + name
-	case name == target:
-		return "; a target is <provider>/<model>"
-	}
-	return ""
 }
 
 func (t *table) providerNames() []string {
 	var names []string
 	for _, p := range t.providers {
 		names = append(names, p.name)
-	}
-	return names
-}
-
-func (h *Handler) isModel(name string) bool { return slices.Contains(h.modelNames(), name) }
-
-func (h *Handler) modelNames() []string {
-	var names []string
-	for _, c := range h.Models {
-		names = append(names, c.Name)
 	}
 	return names
 }
@@ -312,7 +265,7 @@ func (t *table) build(name string) *route {
 	}
 	var listed []*provider
 	for _, p := range t.providers {
-		if p.serves(name) && (p.models != nil || t.price(p, name) != nil) {
+		if p.serves(name) && (p.models != nil || t.lists(p, name)) {
 			listed = append(listed, p)
 		}
 	}
@@ -323,6 +276,13 @@ func (t *table) build(name string) *route {
 		return nil
 	}
 	return t.single(name, listed, name)
+}
+
+// lists reports whether the price book knows of a model at a provider. That a price line gives all of a provider's models a price
+// does not say which it has.
+func (t *table) lists(p *provider, model string) bool {
+	m := t.price(p, model)
+	return m != nil && m.ID != ""
 }
 
 // direct splits provider/model or provider--model. With nothing behind the slash the provider is asked without a model

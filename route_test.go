@@ -119,6 +119,45 @@ func TestABareNameGoesToTheProvidersThatThePriceBookKnowsItOf(t *testing.T) {
 	}
 }
 
+func TestAPriceLineWithAPatternDoesNotSayThatAProviderHasAModel(t *testing.T) {
+	for _, pattern := range []string{"a/*", "*/made-*", "made-up"} {
+		g := newGateway(t, append(threeProviders(), withPrice(pattern, "1", "2"), withPrice("b/known", "1", "2"))...)
+		for name, want := range map[string]string{"made-up": "none", "d/made-up": "none", "known": "b/known as known", "a/made-up": "a/made-up as _other"} {
+			if got := plan(g.currentTable().resolve(name)); got != want {
+				t.Errorf("with a price of %s, %s leads to %q, want %q", pattern, name, got, want)
+			}
+		}
+	}
+}
+
+func TestAPriceLineWithAPatternMakesNoLabelOfWhatClientsAskFor(t *testing.T) {
+	g := newGateway(t, withProvider("a", respond(200, chatAnswer)), withPrice("a/*", "1", "2"), withPrice("a/Known", "1", "2"))
+	for name, want := range map[string]string{
+		"made-up": "a/made-up as _other", "a/made-up": "a/made-up as _other", "a/known": "a/known as Known", "KNOWN": "a/KNOWN as Known",
+	} {
+		if got := plan(g.currentTable().resolve(name)); got != want {
+			t.Errorf("%s leads to %q, want %q", name, got, want)
+		}
+	}
+	for _, s := range targetStates(time.Now(), false) {
+		if s.public && s.Model == "made-up" {
+			t.Error("a name that a client made up is shown in metrics")
+		}
+	}
+}
+
+func TestThePatternItselfIsNoTarget(t *testing.T) {
+	g := newGateway(t, append(threeProviders(), withModels(fallback(model("only-here-*", "a/*"), "b"), model("*", "c")))...)
+	for _, s := range targetStates(time.Now(), false) {
+		if strings.Contains(s.Model, "*") {
+			t.Errorf("%s/%s is among the targets", s.Upstream, s.Model)
+		}
+	}
+	if got := plan(g.currentTable().resolve("only-here-1")); got != "a/1 | b/only-here-1 as only-here-*" {
+		t.Error(got)
+	}
+}
+
 func TestTheOnlyProviderGetsEveryName(t *testing.T) {
 	g := newGateway(t, withProvider("a", respond(200, chatAnswer)))
 	if got := plan(g.currentTable().resolve("whatever")); got != "a/whatever as _other" {

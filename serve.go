@@ -152,6 +152,7 @@ func (h *Handler) currentTable() *table {
 		if err != nil { // no models are configured, so there is nothing to be wrong
 			t = &table{h: h, book: h.prices.Book()}
 		}
+		h.reportFound(t.providerNames())
 		h.table.Store(t)
 	})
 	return h.table.Load()

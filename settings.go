@@ -185,6 +185,9 @@ func (h *Handler) provisionScopes() error {
 		if c.Scope == "" || strings.ContainsAny(c.Scope, " {}\"\\") {
 			return fmt.Errorf("identify: %q is not a scope name", c.Scope)
 		}
+		if reservedScope(c.Scope) {
+			return errReservedScope(c.Scope)
+		}
 		if configured[c.Scope] {
 			return fmt.Errorf("identify: scope %q is named twice; write its placeholders in one line", c.Scope)
 		}
@@ -208,6 +211,19 @@ func (h *Handler) provisionScopes() error {
 	}
 	h.scopes = builtin
 	return nil
+}
+
+// recordFields are the names that usage lines and reports have for something else.
+var recordFields = []string{
+	"request_id", "model", "provider", "upstream_model", "target", "dialect", "stream", "attempts", "status", "error",
+	"input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "usage", "cost_usd", "ttft_ms",
+	"duration_ms", "tier", "certainty", "error_class", "hour", "day", "month",
+}
+
+func reservedScope(name string) bool { return slices.Contains(recordFields, name) }
+
+func errReservedScope(name string) error {
+	return fmt.Errorf("identify: %q is the name of another field of every record; give the scope another one, such as client_%s", name, name)
 }
 
 // simplePlaceholder strips the braces of a value that is exactly one placeholder, which can then be looked up without
@@ -294,4 +310,7 @@ func (h *Handler) provisionPrices() error {
 // sharedEstimator learns across reloads: it holds nothing but bytes per token by model.
 var sharedEstimator accounting.Estimator
 
-var errNoTargets = errors.New("has no targets")
+var (
+	errNoTargets   = errors.New("has no targets")
+	errNoProviders = errors.New("no provider is declared; models need the providers of their targets by name")
+)

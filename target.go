@@ -179,9 +179,11 @@ func (t *table) newTarget(p *provider, model, routeLabel string, weight int) *ta
 		model:    model,
 		label:    p.name + "/" + model,
 		weight:   max(weight, 1),
-		slots:    p.slotsFor(model),
 		book:     t.book,
 		price:    t.price(p, model),
+	}
+	if !t.checking {
+		tg.slots = p.slotsFor(model)
 	}
 	tg.id = balancing.ID(tg.label)
 	if m := t.h.metrics; m != nil {

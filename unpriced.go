@@ -33,7 +33,7 @@ func (h *Handler) parseUnpriced(d *caddyfile.Dispenser) error {
 	}
 	var value string
 	if !d.Args(&value) || d.NextArg() {
-		return d.ArgErr()
+		return wrongArgs(d, "unpriced")
 	}
 	if value != unpricedAllow && value != unpricedDeny {
 		return d.Errf("unpriced takes allow or deny, not '%s'", value)

@@ -124,7 +124,7 @@ func (b *Book) Find(provider, vendor, model string) (*Model, bool) {
 		return h.model(), h.vendor != nil
 	}
 	if o := findOverride(b.overrides, strings.ToLower(provider)+"/"+name, id+"/"+name); o != nil {
-		return o.model(model, id, h.model()), true
+		return o.model(id, h.model()), true
 	}
 	return h.model(), h.vendor != nil
 }

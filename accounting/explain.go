@@ -38,7 +38,7 @@ func (b *Book) Explain(provider, vendor, model string) Explanation {
 	h := b.find(id, name)
 	x.Model = h.model()
 	if o := findOverride(b.overrides, strings.ToLower(provider)+"/"+name, id+"/"+name); o != nil {
-		x.Model, x.Line, x.Name = o.model(model, id, x.Model), o.pattern, name
+		x.Model, x.Line, x.Name = o.model(id, x.Model), o.pattern, name
 		return x
 	}
 	if h.vendor == nil {

@@ -115,6 +115,7 @@ type FileExtra struct {
 
 // FileTier is a long-context price: it prices all tokens of requests with more than Above input tokens.
 type FileTier struct {
+	// The prices are for requests with more input tokens than this.
 	Above int64 `json:"above"`
 	FileRates
 }
@@ -122,21 +123,36 @@ type FileTier struct {
 // FileRates are prices in dollars per million tokens, or per call for web_search and request. A missing one is
 // unknown and falls back to its whole where it is a part of another; an explicit 0 is free.
 type FileRates struct {
-	Input          json.Number `json:"input,omitempty"`
-	CacheRead      json.Number `json:"cache_read,omitempty"`
-	CacheWrite     json.Number `json:"cache_write,omitempty"`
-	CacheWrite1h   json.Number `json:"cache_write_1h,omitempty"`
-	InputAudio     json.Number `json:"audio_input,omitempty"`
-	InputImage     json.Number `json:"image_input,omitempty"`
-	InputVideo     json.Number `json:"video_input,omitempty"`
+	// Text input that is neither read from nor written to a prompt cache.
+	Input json.Number `json:"input,omitempty"`
+	// Input read from a prompt cache. Default: the price of `input`.
+	CacheRead json.Number `json:"cache_read,omitempty"`
+	// Input written to a prompt cache. Default: the price of `input`.
+	CacheWrite json.Number `json:"cache_write,omitempty"`
+	// Input written to a prompt cache for an hour. Default: the price of `cache_write`.
+	CacheWrite1h json.Number `json:"cache_write_1h,omitempty"`
+	// Audio in the input. Default: the price of `input`.
+	InputAudio json.Number `json:"audio_input,omitempty"`
+	// Pictures in the input. Default: the price of `input`.
+	InputImage json.Number `json:"image_input,omitempty"`
+	// Video in the input. Default: the price of `input`.
+	InputVideo json.Number `json:"video_input,omitempty"`
+	// Audio read from a prompt cache. Default: the price of `audio_input` where that has one of its own, else of `cache_read`.
 	CacheReadAudio json.Number `json:"cache_read_audio,omitempty"`
+	// Pictures read from a prompt cache. Default: the price of `image_input` where that has one of its own, else of `cache_read`.
 	CacheReadImage json.Number `json:"cache_read_image,omitempty"`
-	Output         json.Number `json:"output,omitempty"`
-	Reasoning      json.Number `json:"reasoning,omitempty"`
-	OutputAudio    json.Number `json:"audio_output,omitempty"`
-	OutputImage    json.Number `json:"image_output,omitempty"`
-	WebSearch      json.Number `json:"web_search,omitempty"`
-	Request        json.Number `json:"request,omitempty"`
+	// Visible output.
+	Output json.Number `json:"output,omitempty"`
+	// Output spent on thinking. Default: the price of `output`.
+	Reasoning json.Number `json:"reasoning,omitempty"`
+	// Audio in the output. Default: the price of `output`.
+	OutputAudio json.Number `json:"audio_output,omitempty"`
+	// Pictures in the output. Default: the price of `output`.
+	OutputImage json.Number `json:"image_output,omitempty"`
+	// A search that the provider makes, in dollars for each.
+	WebSearch json.Number `json:"web_search,omitempty"`
+	// The request itself, in dollars for each.
+	Request json.Number `json:"request,omitempty"`
 }
 
 // Field returns where the price of a class stands.

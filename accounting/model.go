@@ -37,7 +37,7 @@ func (c Capability) String() string {
 
 // Info is what the book knows about a model besides its price.
 type Info struct {
-	// ID is the model's public name.
+	// ID is the model's public name; empty where nothing but a price line for any number of models speaks of it.
 	ID string
 	// Vendor is the price list the model was found in. It may be another than was asked for, where one vendor sells
 	// the models of another.

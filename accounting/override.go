@@ -113,6 +113,7 @@ func (l *lineParser) closeTier() {
 // override is an Override made ready for lookups.
 type override struct {
 	pattern string // lower case, with a slash
+	name    string // of the model, where the line is about one model of one provider
 	literal int    // characters that are not *
 	order   int    // higher goes first among equals
 	periods []period
@@ -126,6 +127,10 @@ func (o *Override) compile(order int) (override, error) {
 	if !strings.Contains(pattern, "/") {
 		pattern = "*/" + pattern
 	}
+	var name string
+	if !strings.Contains(pattern, "*") {
+		_, name, _ = strings.Cut(o.Match, "/")
+	}
 	p := FilePrice{FileRates: o.FileRates, Tiers: o.Tiers, ServiceTiers: o.ServiceTiers}
 	price, err := p.Price()
 	if err != nil {
@@ -133,15 +138,17 @@ func (o *Override) compile(order int) (override, error) {
 	}
 	return override{
 		pattern: pattern,
+		name:    name,
 		literal: len(pattern) - strings.Count(pattern, "*"),
 		order:   order,
 		periods: []period{{price: price}},
 	}, nil
 }
 
-// model is what the line makes of a model, of which the price files may know something, too.
-func (o *override) model(name, vendor string, known *Model) *Model {
-	out := &Model{Info: Info{ID: name, Vendor: vendor}, periods: o.periods, line: o.pattern}
+// model is what the line makes of a model, of which the price files may know something, too. The name it was looked for by
+// says nothing: it may be any that a client has made up.
+func (o *override) model(vendor string, known *Model) *Model {
+	out := &Model{Info: Info{ID: o.name, Vendor: vendor}, periods: o.periods, line: o.pattern}
 	if known != nil {
 		out.Info = known.Info
 	}

@@ -215,7 +215,7 @@ func TestTheAccessLogHasOneObjectAboutTheModel(t *testing.T) {
 		cost := (10*2 + 5*10) * 1e-6
 		l, u := line.Get("llm"), c.usage(a)
 		for name, want := range map[string]any{
-			"model": "smart", "provider": "p", "upstream_model": "up-1", "dialect": d.name, "stream": stream, "attempts": 1.0, "status": 200.0,
+			"model": "smart", "provider": "p", "upstream_model": "up-1", "target": "p/up-1", "dialect": d.name, "stream": stream, "attempts": 1.0, "status": 200.0,
 			"input_tokens": in, "output_tokens": 5.0, "usage": "reported",
 		} {
 			if l.Get(name).Value() != want || u.Get(name).Value() != want {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/tidwall/gjson"
 )
 
 // exampleOf is one Caddyfile that users are shown.
@@ -199,10 +200,32 @@ func exampleCheck(t *testing.T, example exampleOf) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if exampleShadowed(gjson.ParseBytes(config)) {
+			t.Error("a handler for everything stands before the gateway, which gets nothing")
+		}
 		if err := adaptValidate(config); err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// exampleShadowed reports whether anything of a configuration stands behind a handler that answers all requests, in the same list of
+// routes or handlers, and holds a gateway.
+func exampleShadowed(v gjson.Result) bool {
+	if !v.IsObject() && !v.IsArray() {
+		return false
+	}
+	shadowed, answered := false, false
+	v.ForEach(func(_, element gjson.Result) bool {
+		handler := element.Get("handler").String() // Caddy makes one route of several without a matcher
+		if !element.Get("match").Exists() && handler == "" {
+			handler = element.Get("handle.0.handler").String()
+		}
+		shadowed = answered && strings.Contains(element.Raw, `"handler":"llm_gateway"`) || exampleShadowed(element)
+		answered = answered || handler == "static_response"
+		return !shadowed
+	})
+	return shadowed
 }
 
 // exampleVariables lists the environment variables that an example reads.

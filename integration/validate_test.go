@@ -158,7 +158,9 @@ func TestSecretsStayOutOfEverything(t *testing.T) {
 			base_url https://a:{env.ADAPT_SECRET}@host:port
 		}`, fails: "base URL"},
 		{name: "a mistake elsewhere", options: `provider openai {env.ADAPT_SECRET}
-		model fast opnai/x`, fails: `did you mean "openai"?`},
+		model fast openai/x {
+			fallback fast
+		}`, fails: "circle"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			adaptEnvironment(t)

@@ -2,6 +2,7 @@ package providers
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
@@ -17,12 +18,13 @@ func CommonOptions() []string {
 }
 
 // UnrecognizedOption is the error about the option that d stands at, with the option that was probably meant: one of known,
-// or one that every provider has.
+// or one that every provider has. Where none is near it lists them all.
 func UnrecognizedOption(d *caddyfile.Dispenser, known ...string) error {
-	if near := Nearest(d.Val(), slices.Concat(known, CommonOptions())); near != "" {
+	all := slices.Concat(known, CommonOptions())
+	if near := Nearest(d.Val(), all); near != "" {
 		return d.Errf("unrecognized option '%s'; did you mean '%s'?", d.Val(), near)
 	}
-	return d.Errf("unrecognized option '%s'", d.Val())
+	return d.Errf("unrecognized option '%s'; known are %s", d.Val(), strings.Join(all, ", "))
 }
 
 // NoOptions parses the block of a provider that has no options of its own.

@@ -136,7 +136,7 @@ func (l *Ledger) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.Errf("level must be DEBUG, INFO, WARN or ERROR, not '%s'", l.Level)
 			}
 		default:
-			return d.Errf("unrecognized ledger option '%s'", d.Val())
+			return d.Errf("unrecognized ledger option '%s'; known is level", d.Val())
 		}
 	}
 	return nil

@@ -34,13 +34,16 @@ type Provider struct {
 	// Region is the AWS region, such as us-east-1. It makes the base URL and is part of signatures. Default:
 	// AWS_REGION, else AWS_DEFAULT_REGION. It may be missing where a base URL is configured and an API key is used.
 	Region string `json:"region,omitempty"`
-	// AccessKeyID and SecretAccessKey are the access key to sign with, if no API key is configured. Placeholders are
-	// replaced when the configuration is loaded.
-	AccessKeyID     string `json:"access_key_id,omitempty"`
+	// AccessKeyID is the ID of the access key to sign with, if no API key is configured. Placeholders are replaced when the
+	// configuration is loaded. Default: AWS_ACCESS_KEY_ID.
+	AccessKeyID string `json:"access_key_id,omitempty"`
+	// SecretAccessKey is the secret of that access key. Placeholders are replaced. Default: AWS_SECRET_ACCESS_KEY, with the
+	// ID from the environment.
 	SecretAccessKey string `json:"secret_access_key,omitempty"`
-	// SessionToken belongs to temporary access keys.
+	// SessionToken belongs to temporary access keys. Placeholders are replaced. Default: AWS_SESSION_TOKEN, with a key from
+	// the environment.
 	SessionToken string `json:"session_token,omitempty"`
-	// Profile is a profile in AWS's configuration files. It needs the package awschain.
+	// Profile is a profile in AWS's configuration files. It needs the package awschain. Default: none.
 	Profile string `json:"profile,omitempty"`
 
 	region      string
