@@ -93,11 +93,16 @@ func (e *requestEncoder) format() {
 	}
 }
 
-// formatInWords is what the model is told when it cannot be held to a format.
+// formatInWords is what the model is told when it cannot be held to a format. Where JSON of any shape is asked for the API
+// wants the prompt to say so: the model may go on forever otherwise.
 func (e *requestEncoder) formatInWords() string {
 	f := e.r.Format
 	switch {
-	case f == nil || len(e.tools) == 0:
+	case f == nil:
+		return ""
+	case len(e.tools) == 0 && f.Schema == nil && !conversation.MentionJSON(e.r.Messages):
+		return "Answer with one JSON object and nothing else."
+	case len(e.tools) == 0:
 		return ""
 	case f.Schema == nil:
 		return "Unless you call a tool, answer with one JSON object and nothing else."

@@ -46,6 +46,9 @@ func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, 
 	if d.err != nil {
 		return nil, d.err
 	}
+	if r := d.req; r.Logprobs == nil && r.TopLogprobs != nil && *r.TopLogprobs == 0 {
+		r.TopLogprobs = nil // responses repeat this in answer to a request that asked for none
+	}
 	if d.instructions == "" {
 		d.req.Messages = d.req.Messages[1:]
 	} else {
@@ -100,7 +103,9 @@ func (d *requestDecoder) member(p *dialects.Place) {
 	case "service_tier":
 		r.ServiceTier = d.str(p)
 	case "metadata":
-		r.Metadata = d.in.Raw()
+		if raw := d.in.Raw(); jsonedit.Compact(raw) != "{}" {
+			r.Metadata = raw
+		}
 	case "max_output_tokens":
 		r.MaxTokens = d.integer(p)
 	case "temperature":

@@ -9,9 +9,10 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/providers"
 )
 
-func (e *requestEncoder) message(m *conversation.Message) {
+func (e *requestEncoder) message(m *conversation.Message, last bool) {
 	e.noteIf("name", m.Name != "")
 	switch m.Role {
 	case conversation.System:
@@ -24,9 +25,15 @@ func (e *requestEncoder) message(m *conversation.Message) {
 		e.spoken(role, m.Blocks)
 	case conversation.Assistant:
 		e.assistant(m.Blocks)
+		// OpenAI's models do not go on with a last message of theirs, but begin a new one.
+		e.noteIf("prefill", last && e.rules.openai && e.r.Origin == string(providers.Messages) && !hasCalls(m.Blocks))
 	default:
 		e.user(m.Blocks)
 	}
+}
+
+func hasCalls(blocks []conversation.Block) bool {
+	return slices.ContainsFunc(blocks, func(b conversation.Block) bool { return b.Kind == conversation.Call })
 }
 
 // user writes results as items of their own, and what the user said as a message after them.
@@ -62,11 +69,15 @@ func (e *requestEncoder) spoken(role string, blocks []conversation.Block) {
 	start := len(e.dst)
 	e.dst = append(jsonedit.AppendComma(e.dst), '{')
 	e.dst = jsonedit.AppendKey(jsonedit.AppendStringMember(e.dst, "role", role), "content")
-	if len(blocks) == 1 && blocks[0].Kind == conversation.Text && blocks[0].Cache == nil {
+	switch {
+	case len(blocks) == 0:
+		e.dst = append(e.dst, `""}`...)
+		return
+	case len(blocks) == 1 && blocks[0].Kind == conversation.Text && blocks[0].Cache == nil:
 		e.dst = append(jsonedit.AppendString(e.dst, blocks[0].Text), '}')
 		return
 	}
-	if !e.parts(blocks) && len(blocks) > 0 {
+	if !e.parts(blocks) {
 		e.dst = e.dst[:start]
 		return
 	}
@@ -188,10 +199,11 @@ func (e *requestEncoder) call(c *conversation.ToolCall) {
 	e.dst = append(jsonedit.AppendStringMember(e.dst, key, arguments), '}')
 }
 
-// result writes the output of a tool: a string, or parts where it holds more than text. An error has no mark of its own.
+// result writes the output of a tool: a string, or parts where it holds more than text. There is no mark for one that failed.
 func (e *requestEncoder) result(b *conversation.Block) {
 	r := b.Result
 	e.noteIf("cache_control", b.Cache != nil)
+	e.noteIf("is_error", r.IsError && e.r.Origin != string(providers.Gemini)) // Gemini's say so in their text
 	id := e.resultID(r)
 	kind := "function_call_output"
 	if slices.Contains(e.custom, id) {
