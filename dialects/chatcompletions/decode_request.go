@@ -302,24 +302,30 @@ func (d *requestDecoder) thinking(p *dialects.Place) {
 	}
 }
 
+// format reads response_format. Together, Fireworks and llama.cpp have a schema beside the type, with either type.
 func (d *requestDecoder) format(p *dialects.Place) {
 	var kind string
-	var schema jsonedit.Mark
+	var wrapped jsonedit.Mark
+	var schema []byte
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
 		switch d.in.Key() {
 		case "type":
 			kind = d.text()
 		case "json_schema":
-			schema = d.in.Mark()
+			wrapped = d.present()
+		case "schema":
+			if d.in.Peek() == '{' {
+				schema = d.in.Raw()
+			}
 		}
 	}
 	end := d.in.Mark()
-	switch kind {
-	case "text":
-	case "json_object":
-		d.req.Format = &conversation.Format{}
-	case "json_schema":
-		d.in.Seek(schema)
+	switch {
+	case kind == "text":
+	case kind == "json_object", kind == "json_schema" && schema != nil && wrapped == 0:
+		d.req.Format = &conversation.Format{Schema: schema}
+	case kind == "json_schema":
+		d.in.Seek(wrapped)
 		in := p.In("json_schema")
 		d.schemaFormat(&in)
 	default:

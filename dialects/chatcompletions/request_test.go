@@ -251,6 +251,19 @@ func TestMembersThatSayNothingAreNotDropped(t *testing.T) {
 	}
 }
 
+func TestASchemaMayStandBesideTheTypeOfTheFormat(t *testing.T) {
+	for _, kind := range []string{"json_object", "json_schema"} {
+		r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"schema":{"type":"object"},"type":"`+kind+`"}}`)
+		if r.Format == nil || string(r.Format.Schema) != `{"type":"object"}` {
+			t.Errorf("%s: got %+v", kind, r.Format)
+		}
+	}
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_object","schema":null,"json_schema":null}}`)
+	if r.Format == nil || r.Format.Schema != nil {
+		t.Errorf("got %+v for JSON of any shape", r.Format)
+	}
+}
+
 func TestWhatCannotBeSaidIsRefused(t *testing.T) {
 	media := func(kind conversation.Kind, m conversation.Media) *conversation.Request {
 		return ask(user(conversation.Block{Kind: kind, Media: &m}))
