@@ -1,7 +1,6 @@
 package chatcompletions
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -83,11 +82,18 @@ func (d *requestDecoder) unknown(key string) {
 	case "null", "false", `""`, "[]", "{}":
 		return
 	}
-	key = "messages." + key
-	if !slices.ContainsFunc(d.req.Extra, func(f conversation.Field) bool { return f.Name == key }) {
-		d.req.Extra = append(d.req.Extra, conversation.Field{Name: key})
+	if d.strange[key] || len(d.strange) == maxStrange {
+		return
 	}
+	if d.strange == nil {
+		d.strange = make(map[string]bool)
+	}
+	d.strange[key] = true
+	d.req.Extra = append(d.req.Extra, conversation.Field{Name: "messages." + key})
 }
+
+// maxStrange is how many unknown members of messages are told apart: more than are ever named.
+const maxStrange = 256
 
 func (d *requestDecoder) message(p *dialects.Place, m *wireMessage) {
 	out := conversation.Message{Name: m.name}

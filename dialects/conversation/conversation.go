@@ -206,6 +206,21 @@ type Tool struct {
 // Grammar is a formal description of texts. Syntax is "lark" or "regex".
 type Grammar struct{ Syntax, Definition string }
 
+// CustomTools are the names of the free-text tools among others.
+func CustomTools(tools []Tool) map[string]bool {
+	var names map[string]bool
+	for i := range tools {
+		if !tools[i].Custom {
+			continue
+		}
+		if names == nil {
+			names = make(map[string]bool)
+		}
+		names[tools[i].Name] = true
+	}
+	return names
+}
+
 // ChoiceMode says how freely the model may call tools.
 type ChoiceMode uint8
 
@@ -223,6 +238,21 @@ type ToolChoice struct {
 	Mode    ChoiceMode
 	Name    string
 	Allowed []string
+}
+
+// Allows returns what tells whether a tool may be called, by its name; a choice of no tool at all is not its matter.
+func (c *ToolChoice) Allows() func(name string) bool {
+	switch {
+	case c.Mode == ChoiceTool:
+		return func(name string) bool { return name == c.Name }
+	case len(c.Allowed) == 0:
+		return func(string) bool { return true }
+	}
+	allowed := make(map[string]bool, len(c.Allowed))
+	for _, name := range c.Allowed {
+		allowed[name] = true
+	}
+	return func(name string) bool { return allowed[name] }
 }
 
 // Format asks for structured output: JSON of any shape (Schema nil), or JSON of Schema.

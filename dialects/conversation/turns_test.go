@@ -41,3 +41,17 @@ func TestCallsInARowAreOneTurn(t *testing.T) {
 		})
 	}
 }
+
+func TestJoiningManyMessagesCopiesEachOnce(t *testing.T) {
+	all := make([]Message, 10_000)
+	for i := range all {
+		all[i] = Message{Role: Assistant, Blocks: []Block{{Kind: Call, Call: &ToolCall{}}}}
+	}
+	if n := testing.AllocsPerRun(1, func() {
+		if got := Turns(all); len(got) != 1 || len(got[0].Blocks) != len(all) {
+			t.Error("not all calls are in one message")
+		}
+	}); n > 100 {
+		t.Errorf("%v allocations for %d messages", n, len(all))
+	}
+}

@@ -1,8 +1,6 @@
 package converse
 
 import (
-	"slices"
-
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -77,11 +75,7 @@ func (e *requestEncoder) plan() bool {
 	return e.err == nil
 }
 
-func (e *requestEncoder) note(name string) {
-	if !slices.Contains(e.notes, name) {
-		e.notes = append(e.notes, name)
-	}
-}
+func (e *requestEncoder) note(name string) { e.notes = dialects.Note(e.notes, name) }
 
 func (e *requestEncoder) refuse(param, reason string) {
 	if e.err == nil {

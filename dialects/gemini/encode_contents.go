@@ -32,10 +32,10 @@ func (e *encoder) conversation() error {
 			continue
 		}
 		if n := len(turns); n > 0 && turns[n-1].Role == m.Role {
-			turns[n-1].Blocks = append(slices.Clip(turns[n-1].Blocks), m.Blocks...)
+			turns[n-1].Blocks = append(turns[n-1].Blocks, m.Blocks...)
 			continue
 		}
-		turns = append(turns, conversation.Message{Role: m.Role, Blocks: m.Blocks})
+		turns = append(turns, conversation.Message{Role: m.Role, Blocks: slices.Clip(m.Blocks)})
 	}
 	if hint := e.hint(); hint != "" {
 		system = append(system, conversation.Block{Text: hint})

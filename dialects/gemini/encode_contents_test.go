@@ -188,3 +188,17 @@ func TestEncodeContents(t *testing.T) {
 		})
 	}
 }
+
+func TestMergingManyMessagesCopiesEachOnce(t *testing.T) {
+	r := &conversation.Request{Messages: make([]conversation.Message, 10_000)}
+	for i := range r.Messages {
+		r.Messages[i] = conversation.Message{Role: conversation.Assistant, Blocks: []conversation.Block{{Text: "x"}}}
+	}
+	if n := testing.AllocsPerRun(1, func() {
+		if _, _, err := (Codec{}).EncodeRequest(nil, r, dialects.EncodeOptions{Model: "gemini-2.5-flash"}); err != nil {
+			t.Error(err)
+		}
+	}); n > 500 {
+		t.Errorf("%v allocations for %d messages", n, len(r.Messages))
+	}
+}

@@ -1,7 +1,6 @@
 package messages
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -73,12 +72,7 @@ type requestEncoder struct {
 	skipMarks int // cache marks still to be left out, first ones first
 }
 
-func (e *requestEncoder) note(name string) {
-	if slices.Contains(e.notes, name) {
-		return
-	}
-	e.notes = append(e.notes, name)
-}
+func (e *requestEncoder) note(name string) { e.notes = dialects.Note(e.notes, name) }
 
 func (e *requestEncoder) refuse(param, reason string) {
 	if e.err == nil {

@@ -186,7 +186,10 @@ func (e *requestEncoder) call(c *conversation.ToolCall) {
 	switch {
 	case custom:
 		kind, key = "custom_tool_call", "input"
-		e.custom = append(e.custom, id)
+		if e.custom == nil {
+			e.custom = make(map[string]bool)
+		}
+		e.custom[id] = true
 	case c.Custom:
 		arguments = conversation.FreeTextArguments(arguments)
 	case arguments == "":
@@ -206,7 +209,7 @@ func (e *requestEncoder) result(b *conversation.Block) {
 	e.noteIf("is_error", r.IsError && e.r.Origin != string(providers.Gemini)) // Gemini's say so in their text
 	id := e.resultID(r)
 	kind := "function_call_output"
-	if slices.Contains(e.custom, id) {
+	if e.custom[id] {
 		kind = "custom_tool_call_output"
 	}
 	e.dst = append(jsonedit.AppendComma(e.dst), '{')

@@ -1,7 +1,6 @@
 package responses
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -30,7 +29,7 @@ type requestEncoder struct {
 	hasTools bool // of those that were asked for at least one is given
 	logprobs bool // log probabilities are asked for
 	// custom are the ids of calls of free-text tools, whose results are of another type.
-	custom []string
+	custom map[string]bool
 	// pending are the calls that came without an id and have not been answered yet.
 	pending []openCall
 	made    int
@@ -83,11 +82,7 @@ func (e *requestEncoder) finish(dst []byte) ([]byte, []string, error) {
 }
 
 // note names a member that was dropped, once.
-func (e *requestEncoder) note(name string) {
-	if !slices.Contains(e.notes, name) {
-		e.notes = append(e.notes, name)
-	}
-}
+func (e *requestEncoder) note(name string) { e.notes = dialects.Note(e.notes, name) }
 
 func (e *requestEncoder) noteIf(name string, dropped bool) {
 	if dropped {

@@ -114,6 +114,15 @@ func TestConversationsAreDecoded(t *testing.T) {
 			"assistant call:c1:f:{} call:c2:g:{}\nuser result:c1:f[text:1] result:c2:g[text:2]\ndeveloper text:d\nuser text:u\n",
 		},
 		{
+			"results of several turns that come when others have spoken",
+			`"input":[{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"function_call","call_id":"c2","name":"g","arguments":"{}"},
+			{"role":"user","content":"u"},{"type":"function_call","call_id":"c3","name":"f","arguments":"{}"},{"role":"user","content":"v"},
+			{"type":"function_call_output","call_id":"c3","output":"3"},{"type":"function_call_output","call_id":"c2","output":"2"},
+			{"type":"function_call_output","call_id":"c1","output":"1"},{"type":"function_call_output","call_id":"c9","output":"9"}]`,
+			"assistant call:c1:f:{} call:c2:g:{}\nuser result:c2:g[text:2] result:c1:f[text:1]\nuser text:u\n" +
+				"assistant call:c3:f:{}\nuser result:c3:f[text:3]\nuser text:v\nuser result:c9:[text:9]\n",
+		},
+		{
 			"searches for tools say nothing: what they find is declared",
 			`"input":[{"role":"user","content":"u"},{"type":"tool_search_call","call_id":null,"execution":"server","arguments":{}},{"type":"tool_search_output","call_id":null,"tools":[]},{"type":"additional_tools","role":"developer","tools":[]}]`,
 			"user text:u\n",
