@@ -21,10 +21,12 @@ func (e *requestEncoder) planTools() {
 		}
 		e.note("tool_choice")
 	}
+	only := conversation.ToolChoice{Allowed: e.choice.Allowed} // beside a tool that is forced, the others stay
+	allows := only.Allows()
 	for i := range e.r.Tools {
 		t := &e.r.Tools[i]
 		switch {
-		case len(e.choice.Allowed) > 0 && !slices.Contains(e.choice.Allowed, t.Name):
+		case !allows(t.Name):
 		case t.Raw != nil && !t.Custom:
 			e.note("tools." + t.Name)
 		default:

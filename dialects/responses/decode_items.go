@@ -289,7 +289,9 @@ func readThinking(in *jsonedit.Reader) conversation.Block {
 }
 
 // joinTexts reads a list of parts, each with a text. They are paragraphs.
-func joinTexts(in *jsonedit.Reader) (all string) {
+func joinTexts(in *jsonedit.Reader) string {
+	var one string
+	var all []byte // when there are several
 	first := true
 	for ok := in.Array(); ok; ok = in.Next() {
 		var s string
@@ -298,12 +300,19 @@ func joinTexts(in *jsonedit.Reader) (all string) {
 				s, _ = in.Text()
 			}
 		}
-		if !first {
-			all += paragraph
+		switch {
+		case first:
+			one, first = s, false
+			continue
+		case all == nil:
+			all = []byte(one)
 		}
-		all, first = all+s, false
+		all = append(append(all, paragraph...), s...)
 	}
-	return all
+	if all != nil {
+		return jsonedit.View(all)
+	}
+	return one
 }
 
 // paragraph separates the parts of a summary.
