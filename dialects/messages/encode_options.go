@@ -147,28 +147,22 @@ func (e *requestEncoder) writeChoice() {
 // writeSampling writes what steers the choice of tokens, as far as model and thinking allow.
 func (e *requestEncoder) writeSampling() {
 	fixed := e.version.Has(claude.WithoutTunings)
-	if t := e.r.Temperature; t != "" {
-		switch f := t.Float(); {
-		case fixed || e.thinks() && min(max(f, 0), 1) != 1:
-			if f != 1 {
-				e.note("temperature")
-			}
-		case f < 0:
-			e.note("temperature")
-			e.number("temperature", "0")
-		case f > 1:
-			e.note("temperature")
-			e.number("temperature", "1")
-		default:
-			e.number("temperature", t)
+	temperature, p := e.temperature(fixed), e.r.TopP
+	if p != "" && (fixed || e.thinks() && p.Float() < 0.95) {
+		e.note("top_p")
+		p = ""
+	}
+	if e.r.Origin != origin && e.version.Has(claude.WithOneSampler) {
+		var lost bool
+		if temperature, p, lost = claude.OneSampler(temperature, p); lost {
+			e.note("top_p")
 		}
 	}
-	if p := e.r.TopP; p != "" {
-		if fixed || e.thinks() && p.Float() < 0.95 {
-			e.note("top_p")
-		} else {
-			e.number("top_p", p)
-		}
+	if temperature != "" {
+		e.number("temperature", temperature)
+	}
+	if p != "" {
+		e.number("top_p", p)
 	}
 	if k := e.r.TopK; k != "" {
 		if fixed || e.thinks() {
@@ -177,9 +171,32 @@ func (e *requestEncoder) writeSampling() {
 			e.number("top_k", k.Whole())
 		}
 	}
-	if len(e.r.Stop) == 0 {
-		return
+	e.writeStop()
+}
+
+// temperature is the temperature as the model takes it; empty when it takes none.
+func (e *requestEncoder) temperature(fixed bool) conversation.Number {
+	t := e.r.Temperature
+	if t == "" {
+		return ""
 	}
+	switch f := t.Float(); {
+	case fixed || e.thinks() && min(max(f, 0), 1) != 1:
+		if f != 1 {
+			e.note("temperature")
+		}
+		return ""
+	case f < 0:
+		e.note("temperature")
+		return "0"
+	case f > 1:
+		e.note("temperature")
+		return "1"
+	}
+	return t
+}
+
+func (e *requestEncoder) writeStop() {
 	n := 0
 	for _, s := range e.r.Stop {
 		if blank(s) { // refused by the API
