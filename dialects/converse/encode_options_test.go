@@ -24,9 +24,24 @@ var toolGoldens = []struct {
 }{
 	{
 		"tools", sonnet45,
-		conversation.Request{Tools: []conversation.Tool{weather, {Name: "bare"}, {Name: "open", Schema: json.RawMessage(`{"properties":{}}`), Strict: new(true)}}},
+		conversation.Request{Tools: []conversation.Tool{weather, {Name: "bare"}, {Name: "open", Schema: json.RawMessage(`{"properties":{}}`)}}},
 		`{"toolConfig":{"tools":[` + weatherSpec + `,{"toolSpec":{"name":"bare","inputSchema":{"json":{"type":"object","properties":{}}}}},
-		{"toolSpec":{"name":"open","inputSchema":{"json":{"type":"object","properties":{}}},"strict":true}}]}}`, "",
+		{"toolSpec":{"name":"open","inputSchema":{"json":{"type":"object","properties":{}}}}}]}}`, "",
+	},
+	{
+		"a strict tool has a schema that the model can be held to", sonnet45,
+		conversation.Request{Tools: []conversation.Tool{{Name: "f", Schema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer","minimum":1}}}`), Strict: new(true)}}},
+		`{"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object","properties":{"n":{"type":"integer","description":"{minimum: 1}"}},"additionalProperties":false}},"strict":true}}]}}`, "",
+	},
+	{
+		"or is not strict", sonnet45,
+		conversation.Request{Tools: []conversation.Tool{{Name: "f", Schema: json.RawMessage(`{"type":"object","additionalProperties":{"type":"string"}}`), Strict: new(true)}}},
+		`{"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object","additionalProperties":{"type":"string"}}}}}]}}`, "strict",
+	},
+	{
+		"alternatives of the whole input are told", sonnet45,
+		conversation.Request{Tools: []conversation.Tool{{Name: "f", Schema: json.RawMessage(`{"oneOf":[{"required":["a"]}],"properties":{"a":{}}}`)}}},
+		`{"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object","properties":{"a":{}},"description":"{oneOf: [{\"required\":[\"a\"]}]}"}}}}]}}`, "",
 	},
 	{
 		"strictness is for those who know it", novaPro,
@@ -75,9 +90,9 @@ func loopedWith(spec string) string {
 	{"role":"user","content":[{"toolResult":{"toolUseId":"c1","content":[{"text":"sunny"}]}}]}]}`
 }
 
-var city = &conversation.Format{Name: "city info", Description: "about", Schema: json.RawMessage(`{"type":"object","properties":{"z":{"type":"object","properties":{}},"a":{"anyOf":[{"type":["object","null"]},{"items":{"type":"object","additionalProperties":true}}]}}}`)}
+var city = &conversation.Format{Name: "city info", Description: "about", Schema: json.RawMessage(`{"type":"object","properties":{"z":{"type":"object","properties":{}},"a":{"anyOf":[{"type":["object","null"]},{"items":{"type":"object"},"maxItems":3}]}}}`)}
 
-const closedCity = `{\"type\":\"object\",\"properties\":{\"z\":{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false},\"a\":{\"anyOf\":[{\"type\":[\"object\",\"null\"],\"additionalProperties\":false},{\"items\":{\"type\":\"object\",\"additionalProperties\":true}}]}},\"additionalProperties\":false}`
+const closedCity = `{\"type\":\"object\",\"properties\":{\"z\":{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false},\"a\":{\"anyOf\":[{\"type\":[\"object\",\"null\"],\"additionalProperties\":false},{\"items\":{\"type\":\"object\",\"additionalProperties\":false},\"description\":\"{maxItems: 3}\"}]}},\"additionalProperties\":false}`
 
 const jsonHint = `Respond with a single valid JSON object and nothing else: no explanations and no code fences.`
 
@@ -96,6 +111,11 @@ var formatGoldens = []struct {
 		"a schema without a name", profile,
 		conversation.Request{Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object"}`)}},
 		`{"outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"name":"answer","schema":"{\"type\":\"object\",\"additionalProperties\":false}"}}}}}`, "",
+	},
+	{
+		"a schema of maps is that of a tool", sonnet45,
+		conversation.Request{Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object","additionalProperties":{"type":"string"}}`)}},
+		`{"toolConfig":{"tools":[{"toolSpec":{"name":"json_answer","description":"Give the answer to the user with this tool.","inputSchema":{"json":{"type":"object","additionalProperties":{"type":"string"}}}}}],"toolChoice":{"tool":{"name":"json_answer"}}}}`, "",
 	},
 	{
 		"models without schemas call a tool", sonnet37,

@@ -3,10 +3,8 @@ package converse
 import (
 	"slices"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
-	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/internal/claude"
 )
 
 // planTools picks the tools that can be sent. Where the client allows only some of them for this turn, the others are
@@ -120,16 +118,25 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 	}
 	e.key("inputSchema")
 	e.raw(`{"json":`)
-	e.dst = appendToolSchema(e.dst, schema)
-	e.raw("}")
-	if t.Strict != nil && *t.Strict && !t.Custom {
-		if e.model.formats() {
-			e.raw(`,"strict":true`)
-		} else {
-			e.note("strict")
-		}
+	if e.strict(t) {
+		e.dst = claude.AppendClosed(e.dst, schema)
+		e.raw(`},"strict":true}}`)
+		return
 	}
-	e.raw("}}")
+	e.dst = claude.AppendToolSchema(e.dst, schema)
+	e.raw("}}}")
+}
+
+// strict reports whether the model is to be held to the schema of a tool.
+func (e *requestEncoder) strict(t *conversation.Tool) bool {
+	if t.Strict == nil || !*t.Strict || t.Custom {
+		return false
+	}
+	if e.model.formats() && claude.DescribesObject(t.Schema) && claude.Closable(t.Schema) {
+		return true
+	}
+	e.note("strict")
+	return false
 }
 
 // toolName is a name as the model gets it; what was changed is changed back in the answer.
@@ -156,28 +163,10 @@ func (e *requestEncoder) writeAnswerTool() {
 	e.text("description", description)
 	e.key("inputSchema")
 	e.raw(`{"json":`)
-	e.dst = appendToolSchema(e.dst, f.Schema)
+	e.dst = claude.AppendToolSchema(e.dst, f.Schema)
 	if e.model.family == mistral {
 		e.raw(`}}}],"toolChoice":{"any":{}}}`)
 	} else {
 		e.raw(`}}}],"toolChoice":{"tool":{"name":"` + answerTool + `"}}}`)
 	}
-}
-
-// appendToolSchema appends the parameters of a tool, which have to be an object in any case.
-func appendToolSchema(dst []byte, schema []byte) []byte {
-	doc := gjson.Parse(jsonedit.View(schema))
-	if !doc.IsObject() {
-		return append(dst, `{"type":"object","properties":{}}`...)
-	}
-	if doc.Get("type").Exists() {
-		return append(dst, schema...)
-	}
-	dst = append(dst, `{"type":"object"`...)
-	doc.ForEach(func(k, v gjson.Result) bool {
-		dst = append(append(append(dst, ','), k.Raw...), ':')
-		dst = append(dst, v.Raw...)
-		return true
-	})
-	return append(dst, '}')
 }

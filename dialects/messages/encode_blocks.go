@@ -68,6 +68,19 @@ func (e *requestEncoder) raw(doc []byte, mark *conversation.CacheMark) {
 	e.dst = append(e.dst, doc...)
 }
 
+// appendWithout appends an object less one member.
+func appendWithout(dst []byte, doc []byte, without string) []byte {
+	in := jsonedit.NewReader(doc)
+	dst = append(dst, '{')
+	for ok := in.Object(); ok; ok = in.Next() {
+		if key := in.Key(); key != without {
+			dst = append(jsonedit.AppendString(jsonedit.AppendComma(dst), key), ':')
+			dst = append(dst, in.Raw()...)
+		}
+	}
+	return append(dst, '}')
+}
+
 func (e *requestEncoder) mark(m *conversation.CacheMark) {
 	if m == nil {
 		return

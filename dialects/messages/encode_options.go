@@ -6,7 +6,6 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/claude"
-	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // maxMarks is the number of cache marks that a request may have.
@@ -69,10 +68,9 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 	e.key("input_schema")
 	strict := e.strict(t)
 	if strict && e.r.Origin != origin {
-		in := jsonedit.NewReader(schema)
-		e.dst = appendClosed(e.dst, &in)
+		e.dst = claude.AppendClosed(e.dst, schema)
 	} else {
-		e.dst = appendToolSchema(e.dst, schema)
+		e.dst = claude.AppendToolSchema(e.dst, schema)
 	}
 	if strict {
 		e.dst = append(e.dst, `,"strict":true`...)
@@ -88,7 +86,7 @@ func (e *requestEncoder) strict(t *conversation.Tool) bool {
 		return false
 	case e.r.Origin == origin:
 		return true
-	case e.version.Has(claude.WithFormat) && describesObject(t.Schema) && closable(t.Schema):
+	case e.version.Has(claude.WithFormat) && claude.DescribesObject(t.Schema) && claude.Closable(t.Schema):
 		return true
 	}
 	e.note("strict")
@@ -282,8 +280,7 @@ func (e *requestEncoder) writeOutputConfig() {
 	if e.format == formatNative {
 		member("format")
 		e.dst = append(e.dst, `{"type":"json_schema","schema":`...)
-		schema := jsonedit.NewReader(e.r.Format.Schema)
-		e.dst = appendClosed(e.dst, &schema)
+		e.dst = claude.AppendClosed(e.dst, e.r.Format.Schema)
 		e.dst = append(e.dst, '}')
 	}
 	for _, f := range e.r.Extra {
