@@ -45,13 +45,12 @@ func (e *requestEncoder) planTools() {
 // planChoice brings the tool choice into what the model takes.
 func (e *requestEncoder) planChoice() {
 	c := &e.choice
-	thinks := e.thinking == "enabled" || e.thinking == "adaptive"
 	switch {
 	case len(e.tools) == 0:
 		c.Mode = conversation.ChoiceUnset
 	case c.Mode == conversation.ChoiceRequired || c.Mode == conversation.ChoiceTool:
-		// Claude chooses for itself while it thinks, and the models of other makers always do.
-		if thinks || !e.model.is(anthropic, nova, mistral) {
+		// Nova chooses for itself while it thinks, and the models of most makers always do.
+		if e.thinking == "enabled" || !e.model.is(anthropic, nova, mistral) {
 			e.note("tool_choice")
 			c.Mode = conversation.ChoiceAuto
 		} else if c.Mode == conversation.ChoiceTool && e.model.family == mistral {

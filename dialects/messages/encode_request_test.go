@@ -110,6 +110,7 @@ func TestEncodeRequestAvoidsTheTraps(t *testing.T) {
 		"effort-minimal":     {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "minimal"}}, o: dialects.EncodeOptions{Model: "claude-fable-5"}},
 		"thinking-off":       {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Effort: "none"}}},
 		"budget-newer-loop":  {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Budget: new(int64(5000))}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}, notes: "thinking"},
+		"budget-large-loop":  {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Budget: new(int64(40000))}}, o: dialects.EncodeOptions{Model: "claude-opus-4-6"}, notes: "thinking"},
 		"thinking-always":    {r: conversation.Request{Messages: hi, Reasoning: &conversation.Reasoning{Off: true}}, o: dialects.EncodeOptions{Model: "anthropic.claude-mythos-preview"}, notes: "reasoning"},
 		"budget-prefill":     {r: conversation.Request{Messages: []conversation.Message{text(conversation.User, "x"), text(conversation.Assistant, "{")}, Reasoning: &conversation.Reasoning{Effort: "low"}}, notes: "reasoning"},
 		"budget-kept-loop":   {r: conversation.Request{Messages: ownLoop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}},
