@@ -18,7 +18,7 @@ func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialect
 	}
 	s := dialects.Splice{Edits: edits}
 	foreign, budgeted := labelled(doc), thinksByBudget(doc, obj)
-	if !foreign && (!budgeted || bytes.Contains(doc, signatureKey)) {
+	if !foreign && (!budgeted || !bytes.Contains(doc, resultType)) {
 		return s
 	}
 	m, ok := present(doc, obj, "messages")
@@ -42,7 +42,7 @@ func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialect
 	return s
 }
 
-var signatureKey = []byte(`"signature"`)
+var resultType = []byte(`"tool_result"`)
 
 // thinksByBudget reports whether a request turns thinking on with a number of tokens. It is the one case in which the
 // API demands that a turn that calls tools begins with thinking.
