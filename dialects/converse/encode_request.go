@@ -48,8 +48,8 @@ type requestEncoder struct {
 
 	system  []*conversation.Block
 	turns   []turn
-	blocks  []*conversation.Block    // of all turns, one turn after the other
-	called  []string                 // names of the tools in the history, as the client has them
+	blocks  []*conversation.Block // of all turns, one turn after the other
+	called  []string              // names of the tools in the history, as the client has them
 	ids     dialects.CallIDs
 	scratch jsonedit.Object
 

@@ -2,6 +2,7 @@ package messages
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -135,7 +136,11 @@ func (e *requestEncoder) result(r *conversation.ToolResult) {
 		}
 		e.dst = append(e.dst, ']')
 	}
-	if r.IsError {
+	switch {
+	case !r.IsError:
+	case e.r.Origin != origin && slices.ContainsFunc(r.Content, func(b conversation.Block) bool { return b.Media != nil }):
+		e.note("is_error") // the API takes an error for a text
+	default:
 		e.dst = append(e.dst, `,"is_error":true`...)
 	}
 }
