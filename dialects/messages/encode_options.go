@@ -147,7 +147,9 @@ func (e *requestEncoder) writeSampling() {
 	fixed := e.version.Has(claude.WithoutTunings)
 	temperature, p := e.temperature(fixed), e.r.TopP
 	if p != "" && (fixed || e.thinks() && p.Float() < 0.95) {
-		e.note("top_p")
+		if p.Float() != 1 { // what it is unasked
+			e.note("top_p")
+		}
 		p = ""
 	}
 	if e.r.Origin != origin && e.version.Has(claude.WithOneSampler) {

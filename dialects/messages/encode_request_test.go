@@ -76,7 +76,7 @@ func TestEncodeRequestAvoidsTheTraps(t *testing.T) {
 		"sampling-default":  {r: conversation.Request{Messages: hi, Temperature: "0.3", TopP: "1"}},
 		"sampling-both":     {r: conversation.Request{Messages: hi, Temperature: "0.3", TopP: "0.9"}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-20250514"}},
 		"sampling-thinking": {r: conversation.Request{Messages: hi, Temperature: "0.3", TopP: "0.9", TopK: "40", Reasoning: &conversation.Reasoning{Effort: "medium"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}, notes: "temperature top_p top_k"},
-		"sampling-newest":   {r: conversation.Request{Messages: hi, Temperature: "0.3"}, o: dialects.EncodeOptions{Model: "claude-opus-5"}, notes: "temperature"},
+		"sampling-newest":   {r: conversation.Request{Messages: hi, Temperature: "0.3", TopP: "1.0"}, o: dialects.EncodeOptions{Model: "claude-opus-5"}, notes: "temperature"},
 		"budget-bounded":    {r: conversation.Request{Messages: hi, MaxTokens: new(int64(4000)), Reasoning: &conversation.Reasoning{Effort: "high"}}, o: dialects.EncodeOptions{Model: "claude-3-7-sonnet-20250219"}},
 		"budget-no-room":    {r: conversation.Request{Messages: hi, MaxTokens: new(int64(100)), Reasoning: &conversation.Reasoning{Effort: "high"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}, notes: "reasoning"},
 		"budget-lost-loop":  {r: conversation.Request{Messages: loop, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, o: dialects.EncodeOptions{Model: "claude-sonnet-4-5"}, notes: "thinking reasoning"},
