@@ -9,10 +9,14 @@ type CallIDs struct {
 	// Prefix is what IDs begin with that are made for calls without one.
 	Prefix string
 
-	taken map[string]struct{}
+	taken map[string]int // the number that the next one of the same ID may get
 	open  []openCall
 	made  int
 }
+
+// maxOpen is how many calls can wait for their results. Models make a few calls at once, and no vendor lets a request have
+// more than some hundred tools.
+const maxOpen = 256
 
 // openCall is a call that no result has answered yet, with the ID that the client knows and the one that the vendor gets.
 type openCall struct{ wire, id, name string }
@@ -20,25 +24,26 @@ type openCall struct{ wire, id, name string }
 // Call is the ID of a call: its own, unless another call had it before.
 func (c *CallIDs) Call(id, name string) string {
 	if c.taken == nil {
-		c.taken = map[string]struct{}{}
+		c.taken = map[string]int{}
 	}
 	unique := id
 	if id == "" {
 		c.made++
 		unique = c.Prefix + strconv.Itoa(c.made)
 	}
-	base := unique
-	for n := 2; c.has(unique); n++ {
-		unique = base + "_" + strconv.Itoa(n)
+	if n, again := c.taken[unique]; again {
+		base := unique
+		for ; again; n++ {
+			unique = base + "_" + strconv.Itoa(n)
+			_, again = c.taken[unique]
+		}
+		c.taken[base] = n
 	}
-	c.taken[unique] = struct{}{}
-	c.open = append(c.open, openCall{id, unique, name})
+	c.taken[unique] = 2
+	if len(c.open) < maxOpen {
+		c.open = append(c.open, openCall{id, unique, name})
+	}
 	return unique
-}
-
-func (c *CallIDs) has(id string) bool {
-	_, ok := c.taken[id]
-	return ok
 }
 
 // Result is the ID of the call that a result answers: the first one with that ID that is still open. Of calls without an ID

@@ -1,6 +1,7 @@
 package dialects
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -28,5 +29,19 @@ func TestEveryCallHasAnIDOfItsOwn(t *testing.T) {
 				t.Errorf("%s: %s is %q", name, step, got)
 			}
 		}
+	}
+}
+
+func TestManyCallsTakeNoLongerEachThanFew(t *testing.T) {
+	ids, seen := CallIDs{Prefix: "t_"}, map[string]bool{}
+	for i := range 200_000 {
+		id := []string{"same", "", "same_" + strconv.Itoa(i)}[i%3]
+		if id = ids.Call(id, "f"); seen[id] {
+			t.Fatalf("%s came twice", id)
+		}
+		seen[id] = true
+	}
+	for i := range 200_000 {
+		ids.Result(strconv.Itoa(i), "f")
 	}
 }
