@@ -1,7 +1,6 @@
 package converse
 
 import (
-	"slices"
 
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
@@ -56,7 +55,7 @@ type requestEncoder struct {
 	tools     []*conversation.Tool
 	choice    conversation.ToolChoice
 	serial    bool // no two calls at once, said in a field of the model's own
-	documents map[string]bool
+	documents map[string]int
 	skipMarks int // cache marks still to be left out, first ones first
 
 	format                    format
@@ -81,9 +80,7 @@ func (e *requestEncoder) plan() bool {
 }
 
 func (e *requestEncoder) note(name string) {
-	if !slices.Contains(e.notes, name) {
-		e.notes = append(e.notes, name)
-	}
+	e.notes = dialects.Note(e.notes, name)
 }
 
 func (e *requestEncoder) refuse(param, reason string) {

@@ -19,10 +19,11 @@ func (e *requestEncoder) planTools() {
 		}
 		e.note("tool_choice")
 	}
+	allows := e.choice.Allows()
 	for i := range e.r.Tools {
 		t := &e.r.Tools[i]
 		switch {
-		case len(e.choice.Allowed) > 0 && !slices.Contains(e.choice.Allowed, t.Name):
+		case !allows(t.Name):
 		case t.Raw != nil && !t.Custom:
 			e.note("tools." + t.Name)
 		default:
@@ -35,8 +36,10 @@ func (e *requestEncoder) planTools() {
 	if len(e.called) == 0 {
 		e.called = []string{"tool"} // results of calls that are not part of the conversation any more
 	}
-	for i, name := range e.called {
-		if !slices.Contains(e.called[:i], name) {
+	declared := map[string]bool{}
+	for _, name := range e.called {
+		if !declared[name] {
+			declared[name] = true
 			e.tools = append(e.tools, &conversation.Tool{Name: name})
 		}
 	}

@@ -2,7 +2,6 @@ package messages
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -111,8 +110,7 @@ func (d *requestDecoder) member(p *place) {
 }
 
 func (d *requestDecoder) extra(name string, value []byte) {
-	known := func(f conversation.Field) bool { return f.Name == name }
-	if d.err == nil && !slices.ContainsFunc(d.r.Extra, known) {
+	if d.err == nil && !conversation.HasField(d.r.Extra, name) {
 		d.r.Extra = append(d.r.Extra, conversation.Field{Name: name, Value: json.RawMessage(value)})
 	}
 }

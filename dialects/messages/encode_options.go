@@ -1,7 +1,6 @@
 package messages
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
@@ -14,11 +13,11 @@ const maxMarks = 4
 // planTools picks the tools that can be sent. Where the client allows only some of them for this turn, the others are
 // left out: the dialect has no other way to say so.
 func (e *requestEncoder) planTools() {
-	allowed := e.r.Choice.Allowed
+	allows := e.r.Choice.Allows()
 	for i := range e.r.Tools {
 		t := &e.r.Tools[i]
 		switch {
-		case len(allowed) > 0 && !slices.Contains(allowed, t.Name):
+		case !allows(t.Name):
 		case t.Raw != nil && t.Origin != origin && !t.Custom:
 			e.note("tools." + t.Name)
 		default:

@@ -1,7 +1,6 @@
 package messages
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -77,10 +76,7 @@ func newEncoder(dst []byte, r *conversation.Request, o dialects.EncodeOptions) r
 }
 
 func (e *requestEncoder) note(name string) {
-	if slices.Contains(e.notes, name) {
-		return
-	}
-	e.notes = append(e.notes, name)
+	e.notes = dialects.Note(e.notes, name)
 }
 
 func (e *requestEncoder) refuse(param, reason string) {

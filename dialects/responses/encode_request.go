@@ -1,7 +1,6 @@
 package responses
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -81,9 +80,7 @@ func (e *requestEncoder) finish(dst []byte) ([]byte, []string, error) {
 
 // note names a member that was dropped, once.
 func (e *requestEncoder) note(name string) {
-	if !slices.Contains(e.notes, name) {
-		e.notes = append(e.notes, name)
-	}
+	e.notes = dialects.Note(e.notes, name)
 }
 
 func (e *requestEncoder) noteIf(name string, dropped bool) {

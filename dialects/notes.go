@@ -1,0 +1,24 @@
+package dialects
+
+import "slices"
+
+// maxNotes is how many different things a translation names that it drops. The names are the client's, and there is room for
+// a few in a header.
+const (
+	maxNotes  = 64
+	maxNote   = 64 // bytes of a name
+	moreNotes = "and more"
+)
+
+// Note appends the name of something that is dropped, unless it is there. After the first [maxNotes] names it says no more
+// than that there are others.
+func Note(notes []string, name string) []string {
+	name = name[:min(len(name), maxNote)]
+	switch {
+	case len(notes) > maxNotes || slices.Contains(notes, name):
+		return notes
+	case len(notes) == maxNotes:
+		name = moreNotes
+	}
+	return append(notes, name)
+}
