@@ -1,43 +1,40 @@
 package dialects
 
-import "slices"
-
-const (
-	// maxNotes is how many members of one request are named as dropped. The names go into a header, and clients take only
-	// so much of it: Node's, 16 KiB of all headers together.
-	maxNotes = 64
-	// maxNote is the length of a name, in bytes.
-	maxNote = 96
+import (
+	"slices"
+	"strings"
 )
 
-// Note adds the name of a member that was dropped to those of others, if it is not among them. The names are the client's
-// own words: of longer ones the beginning is kept, and what is no printable ASCII becomes a question mark. Where there are
-// too many, the last one says that there are more.
+// maxNotes is how many different things a translation names that it drops. The names are the client's, and there is room for
+// a few in a header.
+const (
+	maxNotes  = 64
+	maxNote   = 64 // bytes of a name
+	moreNotes = "and more"
+)
+
+// Note appends the name of something that is dropped, unless it is there. What is no printable ASCII in it becomes a
+// question mark: it goes into a header. After the first [maxNotes] names it says no more than that there are others.
 func Note(notes []string, name string) []string {
-	if len(notes) == maxNotes {
+	name = printable(name[:min(len(name), maxNote)])
+	switch {
+	case len(notes) > maxNotes || slices.Contains(notes, name):
 		return notes
-	}
-	if name = printable(name); slices.Contains(notes, name) {
-		return notes
-	}
-	if len(notes) == maxNotes-1 {
-		name = "more"
+	case len(notes) == maxNotes:
+		name = moreNotes
 	}
 	return append(notes, name)
 }
 
 func printable(name string) string {
-	clean := []byte(nil)
-	for i := range min(len(name), maxNote) {
-		if c := name[i]; c < ' ' || c > '~' {
-			if clean == nil {
-				clean = []byte(name[:min(len(name), maxNote)])
-			}
-			clean[i] = '?'
+	odd := func(r rune) bool { return r < ' ' || r > '~' }
+	if strings.IndexFunc(name, odd) < 0 {
+		return name
+	}
+	return strings.Map(func(r rune) rune {
+		if odd(r) {
+			return '?'
 		}
-	}
-	if clean != nil {
-		return string(clean)
-	}
-	return name[:min(len(name), maxNote)]
+		return r
+	}, name)
 }

@@ -82,18 +82,11 @@ func (d *requestDecoder) unknown(key string) {
 	case "null", "false", `""`, "[]", "{}":
 		return
 	}
-	if d.strange[key] || len(d.strange) == maxStrange {
-		return
+	key = "messages." + key
+	if !conversation.HasField(d.req.Extra, key) {
+		d.req.Extra = append(d.req.Extra, conversation.Field{Name: key})
 	}
-	if d.strange == nil {
-		d.strange = make(map[string]bool)
-	}
-	d.strange[key] = true
-	d.req.Extra = append(d.req.Extra, conversation.Field{Name: "messages." + key})
 }
-
-// maxStrange is how many unknown members of messages are told apart: more than are ever named.
-const maxStrange = 256
 
 func (d *requestDecoder) message(p *dialects.Place, m *wireMessage) {
 	out := conversation.Message{Name: m.name}

@@ -17,8 +17,6 @@ type requestDecoder struct {
 	callLog
 	// blocks is room for the one block that most messages have.
 	blocks []conversation.Block
-	// strange are the unknown members that messages have.
-	strange map[string]bool
 }
 
 // DecodeRequest implements [dialects.Decoder]. A member that is null counts as absent.

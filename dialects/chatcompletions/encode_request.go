@@ -58,7 +58,9 @@ func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.Encod
 }
 
 // note names a member that was dropped, once.
-func (e *requestEncoder) note(name string) { e.notes = dialects.Note(e.notes, name) }
+func (e *requestEncoder) note(name string) {
+	e.notes = dialects.Note(e.notes, name)
+}
 
 // refuse ends the work: what the client asked for cannot be said to this vendor.
 func (e *requestEncoder) refuse(param, format string, args ...any) {

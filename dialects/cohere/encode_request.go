@@ -58,7 +58,9 @@ func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.Encod
 }
 
 // note names a member that was dropped, once.
-func (e *requestEncoder) note(name string) { e.notes = dialects.Note(e.notes, name) }
+func (e *requestEncoder) note(name string) {
+	e.notes = dialects.Note(e.notes, name)
+}
 
 func (e *requestEncoder) noteIf(name string, dropped bool) {
 	if dropped {

@@ -10,7 +10,11 @@ import (
 // pickTools finds out which tools are sent. The API has no way to allow some of them only, or to force one: the others
 // are left out then, which comes to the same.
 func (e *requestEncoder) pickTools() {
-	allows := e.r.Choice.Allows()
+	c := e.r.Choice
+	if c.Mode == conversation.ChoiceTool {
+		c.Allowed = []string{c.Name}
+	}
+	allows := c.Allows()
 	for i := range e.r.Tools {
 		t := &e.r.Tools[i]
 		switch {

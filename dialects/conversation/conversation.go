@@ -93,6 +93,20 @@ type Field struct {
 	Value json.RawMessage
 }
 
+// maxDistinct is how many fields of a list are known by name when one is added. Of a request with more than that a name
+// may come twice.
+const maxDistinct = 256
+
+// HasField reports whether a field of that name is in the list.
+func HasField(list []Field, name string) bool {
+	for i := range min(len(list), maxDistinct) {
+		if list[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
 // Message is one turn of one speaker.
 type Message struct {
 	Role   Role
@@ -240,19 +254,19 @@ type ToolChoice struct {
 	Allowed []string
 }
 
-// Allows returns what tells whether a tool may be called, by its name; a choice of no tool at all is not its matter.
-func (c *ToolChoice) Allows() func(name string) bool {
-	switch {
-	case c.Mode == ChoiceTool:
-		return func(name string) bool { return name == c.Name }
-	case len(c.Allowed) == 0:
+// Allows returns what tells whether a tool may be called: one of those allowed, or any where none is.
+func (c *ToolChoice) Allows() func(tool string) bool {
+	if len(c.Allowed) == 0 {
 		return func(string) bool { return true }
 	}
-	allowed := make(map[string]bool, len(c.Allowed))
+	set := make(map[string]struct{}, len(c.Allowed))
 	for _, name := range c.Allowed {
-		allowed[name] = true
+		set[name] = struct{}{}
 	}
-	return func(name string) bool { return allowed[name] }
+	return func(tool string) bool {
+		_, ok := set[tool]
+		return ok
+	}
 }
 
 // Format asks for structured output: JSON of any shape (Schema nil), or JSON of Schema.

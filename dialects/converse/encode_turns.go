@@ -1,7 +1,6 @@
 package converse
 
 import (
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -141,37 +140,24 @@ func (e *requestEncoder) understands(b *conversation.Block) bool {
 	return b.Signature != "" && (b.Origin == origin || b.Origin == anthropicOrigin && e.model.is(anthropic))
 }
 
-// identify gives calls without an id one, and results without one the id of the first call that is still open,
-// preferring one of the same name. The made-up ids depend on the order alone, so that they stay the same when the
-// conversation goes on.
+// identify gives calls the ids that they are sent with, and results those of their calls.
 func (e *requestEncoder) identify(b *conversation.Block) *conversation.Block {
-	switch {
-	case b.Kind == conversation.Call:
+	switch b.Kind {
+	case conversation.Call:
 		e.called = append(e.called, b.Call.Name)
-		if b.Call.ID != "" {
-			return b
+		if id := e.ids.Call(b.Call.ID, b.Call.Name); id != b.Call.ID {
+			c, out := *b.Call, *b
+			c.ID = id
+			out.Call = &c
+			return &out
 		}
-		e.madeUp++
-		c := *b.Call
-		c.ID = "tooluse_" + strconv.Itoa(e.madeUp)
-		e.open = append(e.open, &c)
-		out := *b
-		out.Call = &c
-		return &out
-	case b.Kind == conversation.Result && b.Result.CallID == "" && len(e.open) > 0:
-		at := 0
-		for i, c := range e.open {
-			if c.Name == b.Result.Name {
-				at = i
-				break
-			}
+	case conversation.Result:
+		if id := e.ids.Result(b.Result.CallID, b.Result.Name); id != b.Result.CallID {
+			r, out := *b.Result, *b
+			r.CallID = id
+			out.Result = &r
+			return &out
 		}
-		r := *b.Result
-		r.CallID = e.open[at].ID
-		e.open = append(e.open[:at], e.open[at+1:]...)
-		out := *b
-		out.Result = &r
-		return &out
 	}
 	return b
 }

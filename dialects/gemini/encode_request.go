@@ -46,7 +46,9 @@ func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.Encod
 }
 
 // note names something that is dropped, once.
-func (e *encoder) note(name string) { e.notes = dialects.Note(e.notes, name) }
+func (e *encoder) note(name string) {
+	e.notes = dialects.Note(e.notes, name)
+}
 
 // config appends generationConfig, or nothing when the client left everything to the model.
 func (e *encoder) config() {

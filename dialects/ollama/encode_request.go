@@ -42,7 +42,9 @@ func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.Encod
 }
 
 // note names a member that was dropped, once.
-func (e *requestEncoder) note(name string) { e.notes = dialects.Note(e.notes, name) }
+func (e *requestEncoder) note(name string) {
+	e.notes = dialects.Note(e.notes, name)
+}
 
 func (e *requestEncoder) noteIf(name string, dropped bool) {
 	if dropped {
@@ -60,7 +62,10 @@ func (e *requestEncoder) refuse(param, format string, args ...any) {
 // tools writes the tools that may be called. The API has no tool choice: tools that must not be called are left out,
 // and a model that should call one is left the choice.
 func (e *requestEncoder) tools() {
-	c := &e.r.Choice
+	c := e.r.Choice
+	if c.Mode == conversation.ChoiceTool {
+		c.Allowed = []string{c.Name}
+	}
 	allows := c.Allows()
 	start := len(e.dst)
 	e.dst = append(jsonedit.AppendKey(e.dst, "tools"), '[')

@@ -82,7 +82,9 @@ func (e *requestEncoder) finish(dst []byte) ([]byte, []string, error) {
 }
 
 // note names a member that was dropped, once.
-func (e *requestEncoder) note(name string) { e.notes = dialects.Note(e.notes, name) }
+func (e *requestEncoder) note(name string) {
+	e.notes = dialects.Note(e.notes, name)
+}
 
 func (e *requestEncoder) noteIf(name string, dropped bool) {
 	if dropped {
