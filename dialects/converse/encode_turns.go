@@ -1,6 +1,7 @@
 package converse
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -164,15 +165,13 @@ func (e *requestEncoder) identify(b *conversation.Block) *conversation.Block {
 
 // resultsFirst moves tool results to the front, keeping the order otherwise.
 func resultsFirst(blocks []*conversation.Block) {
-	at := 0
-	for i, b := range blocks {
-		if b.Kind != conversation.Result {
-			continue
+	rank := func(b *conversation.Block) int {
+		if b.Kind == conversation.Result {
+			return 0
 		}
-		copy(blocks[at+1:i+1], blocks[at:i])
-		blocks[at] = b
-		at++
+		return 1
 	}
+	slices.SortStableFunc(blocks, func(a, b *conversation.Block) int { return rank(a) - rank(b) })
 }
 
 // trimPrefill removes the white space at the end of a prefilled answer, which the API refuses.
