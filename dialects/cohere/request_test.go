@@ -195,11 +195,15 @@ func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 		{"one tool of two is strict", request{Tools: []tool{{Name: "f", Strict: new(true), Schema: weather.Schema}, weather}}, "m", `"tools":[{"type":"function","function":{"name":"f","parameters":` + string(weather.Schema) + `}},` + weatherJSON + `]`, "tools.strict"},
 		{"a strict tool has only optional parameters", request{Tools: []tool{{Name: "f", Strict: new(true), Schema: []byte(`{"properties":{"a":{}}}`)}}}, "m", `"tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"a":{}}}}}]`, "tools.strict"},
 		{
-			"JSON of any shape, where nobody has told the model", request{Format: &conversation.Format{}, Messages: []conversation.Message{user(text("Hi"))}}, "m",
+			"JSON of any shape, where nobody has told the model",
+			request{Format: &conversation.Format{}, Messages: []conversation.Message{user(text("Hi"))}},
+			"m",
 			`"messages":[{"role":"system","content":"Answer with one JSON object and nothing else."},{"role":"user","content":"Hi"}],"response_format":{"type":"json_object"},"stream":false`, "",
 		},
 		{
-			"JSON of any shape, where somebody has", request{Format: &conversation.Format{}, Messages: []conversation.Message{user(text("Hi, in JSON"))}}, "m",
+			"JSON of any shape, where somebody has",
+			request{Format: &conversation.Format{}, Messages: []conversation.Message{user(text("Hi, in JSON"))}},
+			"m",
 			`"messages":[{"role":"user","content":"Hi, in JSON"}],"response_format":{"type":"json_object"},"stream":false`, "",
 		},
 		{"JSON of a schema", request{Format: &conversation.Format{Name: "n", Schema: []byte(`{"type":"object"}`)}}, "m", `"response_format":{"type":"json_object","json_schema":{"type":"object"}}`, ""},

@@ -14,13 +14,18 @@ func TestCallsInARowAreOneTurn(t *testing.T) {
 		name     string
 		in, want []Message
 	}{
-		{name: "texts in a row stay as they are",
+		{
+			name: "texts in a row stay as they are",
 			in:   []Message{message(User, said("a")), message(Assistant, said("b")), message(Assistant, said("c"))},
-			want: []Message{message(User, said("a")), message(Assistant, said("b")), message(Assistant, said("c"))}},
-		{name: "a call after a text begins no new turn of calls",
+			want: []Message{message(User, said("a")), message(Assistant, said("b")), message(Assistant, said("c"))},
+		},
+		{
+			name: "a call after a text begins no new turn of calls",
 			in:   []Message{message(Assistant, said("a")), message(Assistant, call("1")), message(User, result("1"))},
-			want: []Message{message(Assistant, said("a")), message(Assistant, call("1")), message(User, result("1"))}},
-		{name: "calls, and what is said after them before their results",
+			want: []Message{message(Assistant, said("a")), message(Assistant, call("1")), message(User, result("1"))},
+		},
+		{
+			name: "calls, and what is said after them before their results",
 			in: []Message{
 				message(Assistant, said("a"), call("1")), message(Assistant, call("2")), message(Assistant, said("b")),
 				message(User, result("1"), result("2")), message(Assistant, call("3")), message(User, result("3")),
@@ -28,7 +33,8 @@ func TestCallsInARowAreOneTurn(t *testing.T) {
 			want: []Message{
 				message(Assistant, said("a"), call("1"), call("2"), said("b")),
 				message(User, result("1"), result("2")), message(Assistant, call("3")), message(User, result("3")),
-			}},
+			},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := append([]Message(nil), tt.in...)

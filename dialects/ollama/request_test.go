@@ -129,11 +129,15 @@ func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 		{"any tool", request{Tools: []tool{weather}, Choice: conversation.ToolChoice{Mode: conversation.ChoiceRequired}}, "m", `"tools":[` + weatherJSON + `]`, "tool_choice"},
 		{"another vendor's tool is left out", request{Tools: []tool{{Name: "web_search", Raw: []byte(`{}`), Origin: "responses"}}}, "m", ``, "web_search"},
 		{
-			"JSON of any shape, where nobody has told the model", request{Format: &conversation.Format{}, Messages: []conversation.Message{user(text("Hi"))}}, "m",
+			"JSON of any shape, where nobody has told the model",
+			request{Format: &conversation.Format{}, Messages: []conversation.Message{user(text("Hi"))}},
+			"m",
 			`"messages":[{"role":"system","content":"Answer with one JSON object and nothing else."},{"role":"user","content":"Hi"}],"format":"json","stream":false`, "",
 		},
 		{
-			"JSON of any shape, where somebody has", request{Format: &conversation.Format{}, Messages: []conversation.Message{user(text("Hi, in JSON"))}}, "m",
+			"JSON of any shape, where somebody has",
+			request{Format: &conversation.Format{}, Messages: []conversation.Message{user(text("Hi, in JSON"))}},
+			"m",
 			`"messages":[{"role":"user","content":"Hi, in JSON"}],"format":"json","stream":false`, "",
 		},
 		{"JSON of a schema", request{Tools: []tool{weather}, Format: &conversation.Format{Name: "n", Schema: []byte(`{"type":"object"}`)}}, "m", `"tools":[` + weatherJSON + `],"format":{"type":"object"}`, ""},

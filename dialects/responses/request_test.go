@@ -353,7 +353,8 @@ func TestTheWordJSONStandsInTheInput(t *testing.T) {
 		},
 		{
 			"the client's dialect demands it as well", "chat",
-			[]conversation.Message{message(conversation.User, "Hi")}, "", `[{"role":"user","content":"Hi"}]`,
+			[]conversation.Message{message(conversation.User, "Hi")},
+			"", `[{"role":"user","content":"Hi"}]`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
