@@ -14,10 +14,11 @@ const maxUser = 64
 
 // requestEncoder writes one request body.
 type requestEncoder struct {
-	dst   []byte
-	r     *conversation.Request
-	rules vendorRules
-	model string
+	customNames map[string]struct{} // of free-text tools, once somebody asked
+	dst         []byte
+	r           *conversation.Request
+	rules       vendorRules
+	model       string
 	// rewrites is where it is noted what the answer has to be changed back in; it may be nil.
 	rewrites *conversation.Rewrites
 	notes    []string

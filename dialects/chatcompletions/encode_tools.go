@@ -1,8 +1,6 @@
 package chatcompletions
 
 import (
-	"slices"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -115,10 +113,19 @@ func (e *requestEncoder) toolChoice() {
 	}
 }
 
+// isCustom reports whether a tool takes free text.
+func (e *requestEncoder) isCustom(name string) bool {
+	if e.customNames == nil {
+		e.customNames = conversation.NamesOf(e.r.Tools, func(t *conversation.Tool) bool { return t.Custom })
+	}
+	_, ok := e.customNames[name]
+	return ok
+}
+
 // namedTool refers to a tool.
 func (e *requestEncoder) namedTool(name string) {
 	kind := "function"
-	if e.rules.openai && slices.ContainsFunc(e.r.Tools, func(t conversation.Tool) bool { return t.Custom && t.Name == name }) {
+	if e.rules.openai && e.isCustom(name) {
 		kind = "custom"
 	}
 	e.dst = jsonedit.AppendStringMember(append(e.dst, '{'), "type", kind)

@@ -217,6 +217,17 @@ type Tool struct {
 	Origin string
 }
 
+// NamesOf are the names of the tools that a condition holds for.
+func NamesOf(tools []Tool, holds func(*Tool) bool) map[string]struct{} {
+	names := map[string]struct{}{}
+	for i := range tools {
+		if holds(&tools[i]) {
+			names[tools[i].Name] = struct{}{}
+		}
+	}
+	return names
+}
+
 // Grammar is a formal description of texts. Syntax is "lark" or "regex".
 type Grammar struct{ Syntax, Definition string }
 

@@ -18,6 +18,7 @@ import (
 func (e *encoder) conversation() error {
 	var system []conversation.Block
 	var turns []conversation.Message
+	merged := false // the blocks of the last turn are a list of our own
 	for _, m := range e.r.Messages {
 		if m.Name != "" {
 			e.note("name")
@@ -30,9 +31,14 @@ func (e *encoder) conversation() error {
 			continue
 		}
 		if n := len(turns); n > 0 && turns[n-1].Role == m.Role {
-			turns[n-1].Blocks = append(slices.Clip(turns[n-1].Blocks), m.Blocks...)
+			last := &turns[n-1]
+			if !merged {
+				last.Blocks, merged = slices.Clip(last.Blocks), true
+			}
+			last.Blocks = append(last.Blocks, m.Blocks...)
 			continue
 		}
+		merged = false
 		turns = append(turns, conversation.Message{Role: m.Role, Blocks: m.Blocks})
 	}
 	if hint := e.hint(); hint != "" {

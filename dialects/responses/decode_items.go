@@ -224,7 +224,7 @@ func (d *requestDecoder) result(p *dialects.Place, w *wireItem) {
 		d.fail(&in, "the output of a tool must have the call_id of its call")
 		return
 	}
-	if slices.Contains(d.foreign, w.callID) { // it must go where its call goes
+	if d.foreign[w.callID] { // it must go where its call goes
 		d.answer(d.readable(w, hostedItems["function_call_output"].members))
 		return
 	}

@@ -15,7 +15,7 @@ type requestDecoder struct {
 	req          *conversation.Request
 	instructions string
 	names        map[string]string // of tools by the ID of their calls, for the results
-	foreign      []string          // the IDs of calls that only this dialect understands
+	foreign      map[string]bool   // the IDs of calls that only this dialect understands
 	late         []conversation.Tool
 	grouped      bool // a call names a namespace
 	choiceOfNone bool // tool_choice allows none of the tools that others can be given

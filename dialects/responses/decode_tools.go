@@ -161,8 +161,14 @@ func (d *requestDecoder) declare(p *dialects.Place, tools jsonedit.Mark) (list [
 }
 
 func (d *requestDecoder) joinLate() {
+	if len(d.late) == 0 {
+		return
+	}
+	declared := d.declared()
 	for i := range d.late {
-		if t := &d.late[i]; !d.declared(t.Name) {
+		t := &d.late[i]
+		if _, known := declared[t.Name]; !known {
+			declared[t.Name] = struct{}{}
 			d.req.Tools = append(d.req.Tools, *t)
 		}
 	}
@@ -174,9 +180,12 @@ func (d *requestDecoder) settleNames() {
 	if !d.grouped {
 		return
 	}
+	declared := d.declared()
 	settle := func(name *string) {
 		namespace, inner, ok := strings.Cut(*name, namespaceMark)
-		if ok && namespace != "" && !d.declared(*name) && (namespace == inner || d.declared(inner)) {
+		_, whole := declared[*name]
+		_, short := declared[inner]
+		if ok && namespace != "" && !whole && (namespace == inner || short) {
 			*name = inner
 		}
 	}
@@ -196,8 +205,13 @@ func (d *requestDecoder) settleNames() {
 	}
 }
 
-func (d *requestDecoder) declared(name string) bool {
-	return slices.ContainsFunc(d.req.Tools, func(t conversation.Tool) bool { return t.Name == name })
+// declared are the names of all tools so far.
+func (d *requestDecoder) declared() map[string]struct{} {
+	names := make(map[string]struct{}, len(d.req.Tools))
+	for i := range d.req.Tools {
+		names[d.req.Tools[i].Name] = struct{}{}
+	}
+	return names
 }
 
 // function reads a function. Unlike chat completions, the dialect is strict unless told otherwise; a schema that strict

@@ -88,7 +88,10 @@ func (e *requestEncoder) parts(blocks []conversation.Block) bool {
 // assistant writes what the model did as items, in its order. Texts in a row are one message.
 func (e *requestEncoder) assistant(blocks []conversation.Block) {
 	e.pending = e.pending[:0]
-	open := false
+	open, last := false, len(blocks)-1 // the last one that is an output
+	for last >= 0 && !isOutput(blocks[last]) {
+		last--
+	}
 	for i := range blocks {
 		b := &blocks[i]
 		item := len(b.Raw) > 0 && b.Origin == origin
@@ -113,7 +116,7 @@ func (e *requestEncoder) assistant(blocks []conversation.Block) {
 		case conversation.Call:
 			e.call(b.Call)
 		case conversation.Thinking:
-			e.thinking(b, slices.ContainsFunc(blocks[i+1:], isOutput))
+			e.thinking(b, i < last)
 		case conversation.Opaque:
 			e.note(rawType(b))
 		default:
@@ -175,7 +178,10 @@ func (e *requestEncoder) call(c *conversation.ToolCall) {
 	switch {
 	case custom:
 		kind, key = "custom_tool_call", "input"
-		e.custom = append(e.custom, id)
+		if e.custom == nil {
+			e.custom = map[string]bool{}
+		}
+		e.custom[id] = true
 	case c.Custom:
 		arguments = conversation.FreeTextArguments(arguments)
 	case arguments == "":
@@ -194,7 +200,7 @@ func (e *requestEncoder) result(b *conversation.Block) {
 	e.noteIf("cache_control", b.Cache != nil)
 	id := e.resultID(r)
 	kind := "function_call_output"
-	if slices.Contains(e.custom, id) {
+	if e.custom[id] {
 		kind = "custom_tool_call_output"
 	}
 	e.dst = append(jsonedit.AppendComma(e.dst), '{')

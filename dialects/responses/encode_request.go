@@ -18,10 +18,11 @@ const (
 
 // requestEncoder writes one request body.
 type requestEncoder struct {
-	dst   []byte
-	r     *conversation.Request
-	rules vendorRules
-	model string
+	customNames map[string]struct{} // of free-text tools, once somebody asked
+	dst         []byte
+	r           *conversation.Request
+	rules       vendorRules
+	model       string
 	// rewrites notes what has to be changed back in the answer.
 	rewrites *conversation.Rewrites
 	notes    []string
@@ -29,7 +30,7 @@ type requestEncoder struct {
 	hasTools bool // of those that were asked for at least one is given
 	logprobs bool // log probabilities are asked for
 	// custom are the ids of calls of free-text tools, whose results are of another type.
-	custom []string
+	custom map[string]bool
 	// pending are the calls that came without an id and have not been answered yet.
 	pending []openCall
 	made    int
