@@ -161,7 +161,8 @@ func (d *requestDecoder) assistant(blocks ...conversation.Block) {
 func (d *requestDecoder) answer(b conversation.Block) {
 	at := len(d.req.Messages)
 	if b.Kind == conversation.Result {
-		for i := at - 1; i > 0; i-- {
+		_, called := d.names[b.Result.CallID]
+		for i := at - 1; called && i > 0; i-- {
 			if calls(&d.req.Messages[i], b.Result.CallID) {
 				at = i + 1
 				break
@@ -184,9 +185,15 @@ func (d *requestDecoder) answer(b conversation.Block) {
 
 // calls reports whether a message makes the call of an ID.
 func calls(m *conversation.Message, id string) bool {
-	return m.Role == conversation.Assistant && slices.ContainsFunc(m.Blocks, func(b conversation.Block) bool {
-		return b.Kind == conversation.Call && b.Call.ID == id
-	})
+	if m.Role != conversation.Assistant {
+		return false
+	}
+	for i := range m.Blocks {
+		if b := &m.Blocks[i]; b.Kind == conversation.Call && b.Call.ID == id {
+			return true
+		}
+	}
+	return false
 }
 
 // isResults reports whether a message was made of what tools gave back: those of the user hold no item.
