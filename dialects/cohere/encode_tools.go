@@ -1,7 +1,6 @@
 package cohere
 
 import (
-
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
