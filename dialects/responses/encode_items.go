@@ -99,7 +99,10 @@ func (e *requestEncoder) parts(blocks []conversation.Block) bool {
 // assistant writes what the model did as items, in its order. Texts in a row are one message.
 func (e *requestEncoder) assistant(blocks []conversation.Block) {
 	e.pending = e.pending[:0]
-	open := false
+	open, last := false, len(blocks)-1 // the last one that is an output
+	for last >= 0 && !isOutput(blocks[last]) {
+		last--
+	}
 	for i := range blocks {
 		b := &blocks[i]
 		item := len(b.Raw) > 0 && b.Origin == origin
@@ -124,7 +127,7 @@ func (e *requestEncoder) assistant(blocks []conversation.Block) {
 		case conversation.Call:
 			e.call(b.Call)
 		case conversation.Thinking:
-			e.thinking(b, slices.ContainsFunc(blocks[i+1:], isOutput))
+			e.thinking(b, i < last)
 		case conversation.Opaque:
 			e.note(rawType(b))
 		default:

@@ -176,7 +176,8 @@ func (p *Provider) Prepare(ctx context.Context, c *providers.Call) (*http.Reques
 	if c.Dialect != providers.Converse {
 		return nil, providers.ErrUnsupported
 	}
-	operation, model := "", c.Model
+	var operation string
+	model := c.Model
 	switch {
 	case c.Operation == providers.CountTokens:
 		operation, model = "count-tokens", foundationModel(c.Model)
