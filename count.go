@@ -52,14 +52,15 @@ func (x *exchange) relayCount(a *attempt, body []byte) *providers.Fault {
 }
 
 // estimable reports whether a question that no provider answered can be answered with an estimate: any but one that is
-// wrong itself.
+// wrong itself. One that a provider refuses in other words than the client's may be right: models differ in what they count.
 func (x *exchange) estimable() bool {
 	if _, ok := x.codec.(dialects.CountDecoder); !ok || x.operation != providers.CountTokens {
 		return false
 	}
 	if n := len(x.attempts); n > 0 {
-		f := x.attempts[n-1].fault
-		return f == nil || f.Class != providers.ClassInvalid || f.Status == http.StatusMethodNotAllowed || f.Status == http.StatusNotImplemented
+		a := x.attempts[n-1]
+		f := a.fault
+		return f == nil || f.Class != providers.ClassInvalid || a.dialect != x.dialect || f.Status == http.StatusMethodNotAllowed || f.Status == http.StatusNotImplemented
 	}
 	return true
 }

@@ -13,8 +13,8 @@ import (
 // serveModels lists the public models, or describes one of them, in the shape that the caller's headers ask for. It is
 // free: it counts against no limit and is no use of a provider.
 func (h *Handler) serveModels(w http.ResponseWriter, r *http.Request, ep endpoint) error {
-	if ep.dialect == providers.Chat && r.Header.Get("Anthropic-Version") != "" {
-		ep.dialect = providers.Messages
+	if ep.dialect == providers.Chat {
+		ep.dialect = callerDialect(r.Header)
 	}
 	x := h.newExchange(w, r, ep)
 	x.identify()
@@ -43,6 +43,18 @@ func (h *Handler) serveModels(w http.ResponseWriter, r *http.Request, ep endpoin
 	w.WriteHeader(http.StatusOK)
 	_, err := w.Write(body)
 	return err
+}
+
+// callerDialect tells by its headers what a client of a path speaks that several vendors have. Google's SDKs ask below /v1,
+// too.
+func callerDialect(h http.Header) providers.Dialect {
+	switch {
+	case h.Get("Anthropic-Version") != "":
+		return providers.Messages
+	case h.Get("X-Goog-Api-Client") != "" || h.Get("X-Goog-Api-Key") != "":
+		return providers.Gemini
+	}
+	return providers.Chat
 }
 
 // publicNames lists what a client may ask for: the configured names, or, where there are none, what the providers are

@@ -23,6 +23,7 @@ func TestModelsAreListedInTheShapeOfTheCaller(t *testing.T) {
 			"data.#": "2", "data.0.type": "model", "data.0.id": "fast", "data.0.display_name": "fast",
 			"has_more": "false", "first_id": "fast", "last_id": `odd "name"/x`,
 		}},
+		{"Gemini below another version", "/v1/models", "X-Goog-Api-Client", map[string]string{"models.#": "2", "models.0.name": "models/fast"}},
 		{"Gemini", "/v1beta/models", "", map[string]string{"models.#": "2", "models.0.name": "models/fast", "models.1.name": `models/odd "name"--x`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -51,6 +52,7 @@ func TestOneModelIsDescribedInTheShapeOfTheCaller(t *testing.T) {
 		{"/v1/models/up%2Fother", "", "id", "up/other"},
 		{"/v1/models/fast", "Anthropic-Version", "display_name", "fast"},
 		{"/v1beta/models/fast", "", "name", "models/fast"},
+		{"/v1/models/fast", "X-Goog-Api-Key", "name", "models/fast"},
 	} {
 		r := newRequest(http.MethodGet, tc.path, nil)
 		if tc.header != "" {

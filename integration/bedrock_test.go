@@ -153,7 +153,7 @@ func TestBedrockIsAskedForTheTokensOfARequest(t *testing.T) {
 		t.Errorf("%d %s %v", a.status, a.body, a.header)
 	}
 	s := up.last()
-	if want := "/model/us.amazon.nova-lite-v1%3A0/count-tokens"; s.uri != want {
+	if want := "/model/amazon.nova-lite-v1%3A0/count-tokens"; s.uri != want {
 		t.Errorf("sent to %s, not %s", s.uri, want)
 	}
 	if want := `{"input":{"converse":{"system":[{"text":"Be brief."}],"messages":[{"role":"user","content":[{"text":"Say hello"}]}]}}}`; s.body != want {

@@ -50,6 +50,7 @@ func TestWhereNobodyCountsTheAnswerIsAnEstimate(t *testing.T) {
 		"a server that has none":            {"openai", gwJSON(404, `{"error":{"message":"Not Found"}}`), 1},
 		"a server that allows none":         {"openai", gwJSON(405, `{"error":{"message":"Method Not Allowed"}}`), 1},
 		"a server that is down":             {"openai", gwJSON(500, `{"error":{"message":"oops"}}`), 2},
+		"a model that has none":             {"bedrock", gwJSON(400, `{"message":"The provided model doesn't support counting tokens."}`), 1},
 	} {
 		for from, q := range gwCounts {
 			t.Run(name+", asked in "+from, func(t *testing.T) {

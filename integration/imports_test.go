@@ -43,7 +43,7 @@ var importRules = []importRule{
 	{"internal/sse", nil, "a leaf: it knows frames, not what is in them"},
 	{"internal/jsonedit", nil, "a leaf: it knows JSON, not what it means"},
 	{"internal/nearest", nil, "a leaf: it knows words, not what they name"},
-	{"internal/claude", nil, "a leaf: facts about models that two dialects carry"},
+	{"internal/claude", []string{"internal/jsonedit"}, "facts about models that two dialects carry, schemas among them"},
 	{"accounting", nil, "money is arithmetic; it must be possible to check it without a server"},
 	{"balancing", []string{importsCaddy, importsCaddyfile}, "a policy sees values, not providers; policies are Caddy modules that parse themselves"},
 	{"providers", []string{importsCaddyfile, importsGJSON}, "the contract of providers; the Caddyfile is for what kinds share when they parse themselves"},

@@ -1,7 +1,6 @@
 package chatcompletions
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -84,7 +83,7 @@ func (d *requestDecoder) unknown(key string) {
 		return
 	}
 	key = "messages." + key
-	if !slices.ContainsFunc(d.req.Extra, func(f conversation.Field) bool { return f.Name == key }) {
+	if !conversation.HasField(d.req.Extra, key) {
 		d.req.Extra = append(d.req.Extra, conversation.Field{Name: key})
 	}
 }

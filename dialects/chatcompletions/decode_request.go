@@ -38,6 +38,9 @@ func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, 
 	if d.err != nil {
 		return nil, d.err
 	}
+	if r := d.req; r.Logprobs != nil && !*r.Logprobs {
+		r.TopLogprobs = nil // how many of none
+	}
 	return d.req, nil
 }
 
@@ -82,14 +85,33 @@ func (d *requestDecoder) member(p *dialects.Place) {
 	case "service_tier":
 		r.ServiceTier = d.str(p)
 	case "metadata":
-		r.Metadata = d.in.Raw()
+		if raw := d.in.Raw(); !saysNothing(p.Key, raw) {
+			r.Metadata = raw
+		}
 	case "stop":
 		d.stop(p)
 	default:
-		if !d.sampling(p) {
-			r.Extra = append(r.Extra, conversation.Field{Name: p.Key, Value: d.in.Raw()})
+		if d.sampling(p) {
+			return
+		}
+		if raw := d.in.Raw(); !saysNothing(p.Key, raw) {
+			r.Extra = append(r.Extra, conversation.Field{Name: p.Key, Value: raw})
 		}
 	}
+}
+
+// saysNothing reports whether a member asks for no more than what happens without it. Clients that fill in all members
+// send such ones, and would else be told that something was dropped, or be refused.
+func saysNothing(key string, raw []byte) bool {
+	switch key {
+	case "store":
+		return raw[0] == 'f' // nothing is stored where the dialect is translated
+	case "logit_bias", "metadata":
+		return jsonedit.Compact(raw) == "{}"
+	case "modalities":
+		return jsonedit.Compact(raw) == `["text"]`
+	}
+	return false
 }
 
 // sampling reads the members that are plain numbers and switches.
@@ -175,7 +197,7 @@ func (d *requestDecoder) limit(p *dialects.Place) *int64 {
 
 func (d *requestDecoder) stop(p *dialects.Place) {
 	if s, ok := d.in.Text(); ok {
-		d.req.Stop = []string{s}
+		d.stopAt(s)
 		return
 	}
 	if d.in.Peek() != '[' {
@@ -183,7 +205,14 @@ func (d *requestDecoder) stop(p *dialects.Place) {
 		return
 	}
 	for ok := d.in.Array(); ok; ok = d.in.Next() {
-		d.req.Stop = append(d.req.Stop, d.str(p))
+		d.stopAt(d.str(p))
+	}
+}
+
+// stopAt adds a stop sequence. Clients with a field for one send it empty, which some servers find in every answer.
+func (d *requestDecoder) stopAt(s string) {
+	if s != "" {
+		d.req.Stop = append(d.req.Stop, s)
 	}
 }
 
@@ -273,24 +302,30 @@ func (d *requestDecoder) thinking(p *dialects.Place) {
 	}
 }
 
+// format reads response_format. Together, Fireworks and llama.cpp have a schema beside the type, with either type.
 func (d *requestDecoder) format(p *dialects.Place) {
 	var kind string
-	var schema jsonedit.Mark
+	var wrapped jsonedit.Mark
+	var schema []byte
 	for ok := d.in.Object(); ok; ok = d.in.Next() {
 		switch d.in.Key() {
 		case "type":
 			kind = d.text()
 		case "json_schema":
-			schema = d.in.Mark()
+			wrapped = d.present()
+		case "schema":
+			if d.in.Peek() == '{' {
+				schema = d.in.Raw()
+			}
 		}
 	}
 	end := d.in.Mark()
-	switch kind {
-	case "text":
-	case "json_object":
-		d.req.Format = &conversation.Format{}
-	case "json_schema":
-		d.in.Seek(schema)
+	switch {
+	case kind == "text":
+	case kind == "json_object", kind == "json_schema" && schema != nil && wrapped == 0:
+		d.req.Format = &conversation.Format{Schema: schema}
+	case kind == "json_schema":
+		d.in.Seek(wrapped)
 		in := p.In("json_schema")
 		d.schemaFormat(&in)
 	default:

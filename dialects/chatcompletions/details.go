@@ -195,7 +195,11 @@ func appendDetails(dst []byte, blocks []conversation.Block) []byte {
 // details reads the entries of reasoning_details into Thinking blocks, putting pieces together.
 func details(in *jsonedit.Reader, f func(conversation.Block)) {
 	var last thoughtDetail
+	var text []byte // of an entry in pieces, as far as it has come
 	flush := func() {
+		if text != nil {
+			last.text, text = jsonedit.View(text), nil
+		}
 		if last.raw != "" && (last.text != "" || last.signature != "") {
 			f(last.block())
 		}
@@ -203,7 +207,10 @@ func details(in *jsonedit.Reader, f func(conversation.Block)) {
 	for ok := in.Array(); ok; ok = in.Next() {
 		d := readDetail(in)
 		if last.raw != "" && last.signature == "" && d.continues(last.kind, last.index) {
-			d.text = last.text + d.text
+			if text == nil {
+				text = []byte(last.text)
+			}
+			text = append(text, d.text...)
 		} else {
 			flush()
 		}

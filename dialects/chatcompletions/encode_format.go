@@ -1,8 +1,6 @@
 package chatcompletions
 
 import (
-	"strings"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -47,23 +45,11 @@ func (e *requestEncoder) formatHint() {
 	case f.Schema != nil && e.rules.jsonOnly:
 		e.dst = append(e.dst, `{"role":"system","content":`...)
 		e.dst = jsonedit.AppendString(e.dst, schemaHint+string(f.Schema))
-	case f.Schema == nil && e.r.Origin != origin && !mentionsJSON(e.r.Messages):
+	case f.Schema == nil && e.r.Origin != origin && !conversation.MentionJSON(e.r.Messages):
 		e.dst = append(e.dst, `{"role":"system","content":`...)
 		e.dst = jsonedit.AppendString(e.dst, jsonHint)
 	default:
 		return
 	}
 	e.dst = append(e.dst, '}')
-}
-
-// mentionsJSON reports whether a text of the conversation has the word JSON.
-func mentionsJSON(messages []conversation.Message) bool {
-	for i := range messages {
-		for j := range messages[i].Blocks {
-			if strings.Contains(strings.ToLower(messages[i].Blocks[j].Text), "json") {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -14,7 +14,7 @@ import (
 // imagesFollow stands in for the text of a tool result that has none, because its content is in the next message.
 const imagesFollow = "The result is in the next message."
 
-func (e *requestEncoder) message(m *conversation.Message) {
+func (e *requestEncoder) message(m *conversation.Message, last bool) {
 	switch m.Role {
 	case conversation.System:
 		e.spoken(m, "system", m.Blocks)
@@ -25,7 +25,7 @@ func (e *requestEncoder) message(m *conversation.Message) {
 		}
 		e.spoken(m, role, m.Blocks)
 	case conversation.Assistant:
-		e.assistant(m)
+		e.assistant(m, last)
 	default:
 		e.user(m)
 	}
@@ -100,7 +100,7 @@ func (e *requestEncoder) content(blocks []conversation.Block) bool {
 	return true
 }
 
-func (e *requestEncoder) assistant(m *conversation.Message) {
+func (e *requestEncoder) assistant(m *conversation.Message, last bool) {
 	start, afterTool := len(e.dst), e.afterTool
 	e.open("assistant", m.Name)
 	empty := len(e.dst)
@@ -121,7 +121,7 @@ func (e *requestEncoder) assistant(m *conversation.Message) {
 		}
 		e.dst = slices.Insert(e.dst, empty, []byte(`,"content":`+value)...)
 	}
-	if !called && m == &e.r.Messages[len(e.r.Messages)-1] {
+	if !called && last {
 		e.prefill()
 	}
 	e.dst = append(e.dst, '}')

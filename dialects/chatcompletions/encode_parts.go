@@ -77,8 +77,10 @@ func (e *requestEncoder) document(m *conversation.Media) {
 	e.noteIf("context", m.Context != "")
 	switch {
 	case m.Text != "":
+		e.noteIf("title", m.Title != "")
 		e.textPart(m.Text)
 	case m.Data != "" && strings.HasPrefix(m.MIME, "text/"):
+		e.noteIf("title", m.Title != "")
 		if s, err := base64.StdEncoding.DecodeString(m.Data); err == nil {
 			e.textPart(jsonedit.View(s))
 			return

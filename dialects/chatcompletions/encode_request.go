@@ -37,8 +37,9 @@ func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.Encod
 	e.dst = jsonedit.AppendStringMember(e.dst, "model", o.Model)
 	e.dst = append(jsonedit.AppendKey(e.dst, "messages"), '[')
 	e.formatHint()
-	for i := range r.Messages {
-		e.message(&r.Messages[i])
+	turns := conversation.Turns(r.Messages)
+	for i := range turns {
+		e.message(&turns[i], i == len(turns)-1)
 	}
 	e.dst = append(e.dst, ']')
 	e.tools()
@@ -58,9 +59,7 @@ func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.Encod
 
 // note names a member that was dropped, once.
 func (e *requestEncoder) note(name string) {
-	if !slices.Contains(e.notes, name) {
-		e.notes = append(e.notes, name)
-	}
+	e.notes = dialects.Note(e.notes, name)
 }
 
 // refuse ends the work: what the client asked for cannot be said to this vendor.
@@ -116,10 +115,10 @@ func (e *requestEncoder) sampling() {
 		e.dst = appendNumberMember(e.dst, "frequency_penalty", r.FrequencyPenalty)
 		e.dst = appendNumberMember(e.dst, "presence_penalty", r.PresencePenalty)
 	} else {
-		e.noteIf("temperature", r.Temperature != "")
-		e.noteIf("top_p", r.TopP != "")
-		e.noteIf("frequency_penalty", r.FrequencyPenalty != "")
-		e.noteIf("presence_penalty", r.PresencePenalty != "")
+		e.noteIf("temperature", r.Temperature != "" && r.Temperature.Float() != 1) // what they do unasked
+		e.noteIf("top_p", r.TopP != "" && r.TopP.Float() != 1)
+		e.noteIf("frequency_penalty", r.FrequencyPenalty.Float() != 0)
+		e.noteIf("presence_penalty", r.PresencePenalty.Float() != 0)
 	}
 	if e.rules.topK {
 		e.dst = appendNumberMember(e.dst, "top_k", r.TopK.Whole())

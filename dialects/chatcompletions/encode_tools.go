@@ -1,8 +1,6 @@
 package chatcompletions
 
 import (
-	"slices"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -109,16 +107,16 @@ func (e *requestEncoder) toolChoice() {
 	e.dst = jsonedit.AppendKey(e.dst, "tool_choice")
 	switch c.Mode {
 	case conversation.ChoiceTool:
-		e.namedTool(c.Name)
+		e.namedTool(c.Name, e.rules.openai && conversation.CustomTools(e.r.Tools)[c.Name])
 	default:
 		e.dst = jsonedit.AppendString(e.dst, e.choiceWord(c.Mode))
 	}
 }
 
-// namedTool refers to a tool.
-func (e *requestEncoder) namedTool(name string) {
+// namedTool refers to a function, or to a free-text tool.
+func (e *requestEncoder) namedTool(name string, custom bool) {
 	kind := "function"
-	if e.rules.openai && slices.ContainsFunc(e.r.Tools, func(t conversation.Tool) bool { return t.Custom && t.Name == name }) {
+	if custom {
 		kind = "custom"
 	}
 	e.dst = jsonedit.AppendStringMember(append(e.dst, '{'), "type", kind)
@@ -143,16 +141,17 @@ func (e *requestEncoder) allowedTools(c conversation.ToolChoice) {
 		e.dst = append(jsonedit.AppendKey(e.dst, "tool_choice"), `{"type":"allowed_tools","allowed_tools":{`...)
 		e.dst = jsonedit.AppendStringMember(e.dst, "mode", e.choiceWord(c.Mode))
 		e.dst = append(jsonedit.AppendKey(e.dst, "tools"), '[')
+		custom := conversation.CustomTools(e.r.Tools)
 		for _, name := range c.Allowed {
 			e.dst = jsonedit.AppendComma(e.dst)
-			e.namedTool(name)
+			e.namedTool(name, custom[name])
 		}
 		e.dst = append(e.dst, ']', '}', '}')
 		return
 	}
 	if len(c.Allowed) == 1 && c.Mode == conversation.ChoiceRequired {
 		e.dst = jsonedit.AppendKey(e.dst, "tool_choice")
-		e.namedTool(c.Allowed[0])
+		e.namedTool(c.Allowed[0], false)
 		return
 	}
 	e.note("allowed_tools")

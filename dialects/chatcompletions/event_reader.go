@@ -281,9 +281,13 @@ type track struct {
 }
 
 // complete reports whether nothing more is to be expected for a track that others wait behind. Texts go on in a block
-// of their own; calls are complete when their arguments are valid JSON.
+// of their own; calls are complete when their arguments are valid JSON, which is looked at only where an object may end:
+// it takes as long as there are arguments.
 func (t *track) complete() bool {
-	return t.kind != conversation.Call || t.name != "" && (t.custom || gjson.ValidBytes(t.buf))
+	if t.kind != conversation.Call || t.custom && t.name != "" {
+		return true
+	}
+	return t.name != "" && bytes.HasSuffix(bytes.TrimRight(t.buf, " \t\r\n"), []byte("}")) && gjson.ValidBytes(t.buf)
 }
 
 // continues reports whether a fragment belongs to this call rather than to a new one. Most vendors tell by the index,

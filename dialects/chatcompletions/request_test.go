@@ -191,6 +191,13 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 			[]conversation.Message{assistant(custom)},
 			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"sh","arguments":"{\"input\":\"ls\"}"}}]}]`, "",
 		},
+		{
+			"calls in a row are one turn: their results have to follow at once", "openai",
+			[]conversation.Message{assistant(callBlock("c", "f", "{}")), assistant(callBlock("d", "f", "{}")), user(resultBlock("c", txt("1"))), user(resultBlock("d", txt("2")))},
+			`[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"d","type":"function","function":{"name":"f","arguments":"{}"}}]},` +
+				`{"role":"tool","tool_call_id":"c","content":"1"},{"role":"tool","tool_call_id":"d","content":"2"}]`, "",
+		},
+		{"the title of a text has no place", "openai", []conversation.Message{doc(conversation.Media{Text: "body", Title: "T"})}, `[{"role":"user","content":[{"type":"text","text":"body"}]}]`, "title"},
 		{"plain text documents", "openai", []conversation.Message{doc(conversation.Media{Text: "body"})}, `[{"role":"user","content":[{"type":"text","text":"body"}]}]`, ""},
 		{
 			"documents get a name", "openai",
@@ -226,6 +233,34 @@ func TestWhatOtherDialectsSayIsTranslated(t *testing.T) {
 				t.Errorf("notes are %q, want %q", got, tt.notes)
 			}
 		})
+	}
+}
+
+func TestMembersThatSayNothingAreNotDropped(t *testing.T) {
+	for _, members := range []string{
+		`"stop":""`, `"stop":[""]`, `"logprobs":false,"top_logprobs":0`, `"store":false`, `"logit_bias":{ }`, `"metadata":{}`, `"modalities":["text"]`, `"n":1`,
+		`"frequency_penalty":0,"presence_penalty":0.0,"temperature":1,"top_p":1.0`,
+	} {
+		r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"}],`+members+`}`)
+		if len(r.Stop)+len(r.Metadata)+len(r.Extra) > 0 || r.TopLogprobs != nil {
+			t.Errorf("%s: got %+v", members, r)
+		}
+		if _, notes := dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{Model: "gpt-5", Vendor: "openai"}); len(notes) > 0 {
+			t.Errorf("%s: dropped %q", members, notes)
+		}
+	}
+}
+
+func TestASchemaMayStandBesideTheTypeOfTheFormat(t *testing.T) {
+	for _, kind := range []string{"json_object", "json_schema"} {
+		r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"schema":{"type":"object"},"type":"`+kind+`"}}`)
+		if r.Format == nil || string(r.Format.Schema) != `{"type":"object"}` {
+			t.Errorf("%s: got %+v", kind, r.Format)
+		}
+	}
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_object","schema":null,"json_schema":null}}`)
+	if r.Format == nil || r.Format.Schema != nil {
+		t.Errorf("got %+v for JSON of any shape", r.Format)
 	}
 }
 

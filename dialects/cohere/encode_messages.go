@@ -10,6 +10,7 @@ import (
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/providers"
 )
 
 // imagesFollow stands in for the text of a tool result that has none, because its content is in the next message.
@@ -17,13 +18,12 @@ const imagesFollow = "The result is in the next message."
 
 func (e *requestEncoder) messages() {
 	e.dst = append(jsonedit.AppendKey(e.dst, "messages"), '[')
-	start := len(e.dst)
 	if words := e.formatInWords(); words != "" {
 		e.spoken("system", []conversation.Block{{Kind: conversation.Text, Text: words}})
-		start = -1
 	}
-	for i := range e.r.Messages {
-		e.message(&e.r.Messages[i])
+	start, turns := len(e.dst), conversation.Turns(e.r.Messages)
+	for i := range turns {
+		e.message(&turns[i])
 	}
 	if len(e.dst) == start {
 		e.refuse("messages", "the conversation has no message that can be sent")
@@ -319,6 +319,7 @@ func (e *requestEncoder) result(b *conversation.Block) (media []conversation.Blo
 		text = imagesFollow
 	}
 	e.noteIf("cache_control", b.Cache != nil)
+	e.noteIf("is_error", r.IsError && e.r.Origin != string(providers.Gemini)) // Gemini's say so in their text
 	e.open("tool")
 	e.dst = jsonedit.AppendStringMember(e.dst, "tool_call_id", e.resultID(r))
 	e.dst = append(jsonedit.AppendStringMember(e.dst, "content", text), '}')

@@ -59,9 +59,7 @@ func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.Encod
 
 // note names a member that was dropped, once.
 func (e *requestEncoder) note(name string) {
-	if !slices.Contains(e.notes, name) {
-		e.notes = append(e.notes, name)
-	}
+	e.notes = dialects.Note(e.notes, name)
 }
 
 func (e *requestEncoder) noteIf(name string, dropped bool) {
@@ -93,11 +91,16 @@ func (e *requestEncoder) format() {
 	}
 }
 
-// formatInWords is what the model is told when it cannot be held to a format.
+// formatInWords is what the model is told when it cannot be held to a format. Where JSON of any shape is asked for the API
+// wants the prompt to say so: the model may go on forever otherwise.
 func (e *requestEncoder) formatInWords() string {
 	f := e.r.Format
 	switch {
-	case f == nil || len(e.tools) == 0:
+	case f == nil:
+		return ""
+	case len(e.tools) == 0 && f.Schema == nil && !conversation.MentionJSON(e.r.Messages):
+		return "Answer with one JSON object and nothing else."
+	case len(e.tools) == 0:
 		return ""
 	case f.Schema == nil:
 		return "Unless you call a tool, answer with one JSON object and nothing else."

@@ -1,8 +1,6 @@
 package cohere
 
 import (
-	"slices"
-
 	"github.com/tidwall/gjson"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
@@ -13,14 +11,14 @@ import (
 // are left out then, which comes to the same.
 func (e *requestEncoder) pickTools() {
 	c := e.r.Choice
-	allowed := c.Allowed
 	if c.Mode == conversation.ChoiceTool {
-		allowed = []string{c.Name}
+		c.Allowed = []string{c.Name}
 	}
+	allows := c.Allows()
 	for i := range e.r.Tools {
 		t := &e.r.Tools[i]
 		switch {
-		case len(allowed) > 0 && !slices.Contains(allowed, t.Name):
+		case !allows(t.Name):
 		case t.Raw != nil && !t.Custom:
 			e.note(t.Name)
 		default:

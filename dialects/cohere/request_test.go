@@ -22,6 +22,11 @@ var weather = tool{Name: "get_weather", Description: "Tells the weather.", Schem
 
 const weatherJSON = `{"type":"function","function":{"name":"get_weather","description":"Tells the weather.","parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}`
 
+func failed(b conversation.Block) conversation.Block {
+	b.Result.IsError = true
+	return b
+}
+
 func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 	image := &conversation.Media{MIME: "image/png", Data: "AAAA", Detail: "low"}
 	for _, tc := range []struct {
@@ -64,6 +69,17 @@ func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 			"m",
 			`"messages":[{"role":"user","content":[{"type":"text","text":"one"},{"type":"text","text":"a,b"}]}],"stream":false`,
 			"title context",
+		},
+		{
+			"calls in a row are one turn, and that one of them failed is noted",
+			request{Origin: "messages", Messages: []conversation.Message{
+				assistant(call("c1", "f", "{}")), assistant(call("c2", "f", "{}")), user(result("c1", "", text("1"))), user(failed(result("c2", "", text("2")))),
+			}},
+			"m",
+			`"messages":[{"role":"assistant","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}},` +
+				`{"id":"c2","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c1","content":"1"},` +
+				`{"role":"tool","tool_call_id":"c2","content":"2"}],"stream":false`,
+			"is_error",
 		},
 		{
 			"a tool loop, with the plan that was made for it",
@@ -178,7 +194,18 @@ func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 		{"all tools are strict", request{Tools: []tool{{Name: "f", Strict: new(true), Schema: weather.Schema}}}, "m", `"tools":[{"type":"function","function":{"name":"f","parameters":` + string(weather.Schema) + `}}],"strict_tools":true`, ""},
 		{"one tool of two is strict", request{Tools: []tool{{Name: "f", Strict: new(true), Schema: weather.Schema}, weather}}, "m", `"tools":[{"type":"function","function":{"name":"f","parameters":` + string(weather.Schema) + `}},` + weatherJSON + `]`, "tools.strict"},
 		{"a strict tool has only optional parameters", request{Tools: []tool{{Name: "f", Strict: new(true), Schema: []byte(`{"properties":{"a":{}}}`)}}}, "m", `"tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"a":{}}}}}]`, "tools.strict"},
-		{"JSON of any shape", request{Format: &conversation.Format{}}, "m", `"response_format":{"type":"json_object"}`, ""},
+		{
+			"JSON of any shape, where nobody has told the model",
+			request{Format: &conversation.Format{}, Messages: []conversation.Message{user(text("Hi"))}},
+			"m",
+			`"messages":[{"role":"system","content":"Answer with one JSON object and nothing else."},{"role":"user","content":"Hi"}],"response_format":{"type":"json_object"},"stream":false`, "",
+		},
+		{
+			"JSON of any shape, where somebody has",
+			request{Format: &conversation.Format{}, Messages: []conversation.Message{user(text("Hi, in JSON"))}},
+			"m",
+			`"messages":[{"role":"user","content":"Hi, in JSON"}],"response_format":{"type":"json_object"},"stream":false`, "",
+		},
 		{"JSON of a schema", request{Format: &conversation.Format{Name: "n", Schema: []byte(`{"type":"object"}`)}}, "m", `"response_format":{"type":"json_object","json_schema":{"type":"object"}}`, ""},
 		{
 			"beside tools a format is asked for in words",

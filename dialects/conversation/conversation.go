@@ -93,6 +93,20 @@ type Field struct {
 	Value json.RawMessage
 }
 
+// maxDistinct is how many fields of a list are known by name when one is added. Of a request with more than that a name
+// may come twice.
+const maxDistinct = 256
+
+// HasField reports whether a field of that name is in the list.
+func HasField(list []Field, name string) bool {
+	for i := range min(len(list), maxDistinct) {
+		if list[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
 // Message is one turn of one speaker.
 type Message struct {
 	Role   Role
@@ -206,6 +220,21 @@ type Tool struct {
 // Grammar is a formal description of texts. Syntax is "lark" or "regex".
 type Grammar struct{ Syntax, Definition string }
 
+// CustomTools are the names of the free-text tools among others.
+func CustomTools(tools []Tool) map[string]bool {
+	var names map[string]bool
+	for i := range tools {
+		if !tools[i].Custom {
+			continue
+		}
+		if names == nil {
+			names = make(map[string]bool)
+		}
+		names[tools[i].Name] = true
+	}
+	return names
+}
+
 // ChoiceMode says how freely the model may call tools.
 type ChoiceMode uint8
 
@@ -223,6 +252,21 @@ type ToolChoice struct {
 	Mode    ChoiceMode
 	Name    string
 	Allowed []string
+}
+
+// Allows returns what tells whether a tool may be called: one of those allowed, or any where none is.
+func (c *ToolChoice) Allows() func(tool string) bool {
+	if len(c.Allowed) == 0 {
+		return func(string) bool { return true }
+	}
+	set := make(map[string]struct{}, len(c.Allowed))
+	for _, name := range c.Allowed {
+		set[name] = struct{}{}
+	}
+	return func(tool string) bool {
+		_, ok := set[tool]
+		return ok
+	}
 }
 
 // Format asks for structured output: JSON of any shape (Schema nil), or JSON of Schema.

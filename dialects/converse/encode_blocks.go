@@ -2,6 +2,7 @@ package converse
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -69,12 +70,14 @@ func (e *requestEncoder) result(r *conversation.ToolResult) {
 		}
 	}
 	e.raw("]")
-	if r.IsError {
-		if e.model.is(anthropic, nova) {
-			e.text("status", "error")
-		} else {
-			e.note("is_error") // the others refuse a status
-		}
+	switch {
+	case !r.IsError:
+	case !e.model.is(anthropic, nova): // the others refuse a status
+		e.note("is_error")
+	case e.model.family == anthropic && slices.ContainsFunc(r.Content, func(b conversation.Block) bool { return b.Media != nil }):
+		e.note("is_error") // Claude takes an error for a text
+	default:
+		e.text("status", "error")
 	}
 	e.raw("}}")
 }

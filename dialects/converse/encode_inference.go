@@ -43,18 +43,20 @@ func (e *requestEncoder) writeInference() {
 			e.dst = strconv.AppendInt(e.dst, e.maxTokens, 10)
 		}
 	}
-	temperature := e.sampled("temperature", e.r.Temperature, 0, free)
+	temperature, p := e.sampled("temperature", e.r.Temperature, 0, free), e.sampled("top_p", e.r.TopP, 0.95, free)
+	if e.model.version.Has(claude.WithOneSampler) {
+		var lost bool
+		if temperature, p, lost = claude.OneSampler(temperature, p); lost {
+			e.note("top_p")
+		}
+	}
 	if temperature != "" {
 		m.key("temperature")
 		e.raw(string(temperature))
 	}
-	if p := e.sampled("top_p", e.r.TopP, 0.95, free); p != "" {
-		if temperature != "" && e.model.version > withBoth {
-			e.note("top_p") // these generations take one of both
-		} else {
-			m.key("topP")
-			e.raw(string(p))
-		}
+	if p != "" {
+		m.key("topP")
+		e.raw(string(p))
 	}
 	n := 0
 	for _, s := range e.r.Stop {
@@ -74,9 +76,6 @@ func (e *requestEncoder) writeInference() {
 	}
 	m.end()
 }
-
-// withBoth is the last generation of Claude that takes temperature and topP at once.
-const withBoth claude.Version = 40
 
 // sampled is a number between 0 and 1 as the model takes it; empty when it takes none. While Claude thinks it takes what
 // is at least floor, or 1 where that is 0.

@@ -131,7 +131,7 @@ func (e *requestEncoder) media(b *conversation.Block) {
 	e.text("format", formatOf(b))
 	if b.Kind == conversation.Document {
 		if e.documents == nil {
-			e.documents = map[string]bool{}
+			e.documents = map[string]int{}
 		}
 		name := m.Title
 		if name == "" {

@@ -24,9 +24,24 @@ var toolGoldens = []struct {
 }{
 	{
 		"tools", sonnet45,
-		conversation.Request{Tools: []conversation.Tool{weather, {Name: "bare"}, {Name: "open", Schema: json.RawMessage(`{"properties":{}}`), Strict: new(true)}}},
+		conversation.Request{Tools: []conversation.Tool{weather, {Name: "bare"}, {Name: "open", Schema: json.RawMessage(`{"properties":{}}`)}}},
 		`{"toolConfig":{"tools":[` + weatherSpec + `,{"toolSpec":{"name":"bare","inputSchema":{"json":{"type":"object","properties":{}}}}},
-		{"toolSpec":{"name":"open","inputSchema":{"json":{"type":"object","properties":{}}},"strict":true}}]}}`, "",
+		{"toolSpec":{"name":"open","inputSchema":{"json":{"type":"object","properties":{}}}}}]}}`, "",
+	},
+	{
+		"a strict tool has a schema that the model can be held to", sonnet45,
+		conversation.Request{Tools: []conversation.Tool{{Name: "f", Schema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer","minimum":1}}}`), Strict: new(true)}}},
+		`{"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object","properties":{"n":{"type":"integer","description":"{minimum: 1}"}},"additionalProperties":false}},"strict":true}}]}}`, "",
+	},
+	{
+		"or is not strict", sonnet45,
+		conversation.Request{Tools: []conversation.Tool{{Name: "f", Schema: json.RawMessage(`{"type":"object","additionalProperties":{"type":"string"}}`), Strict: new(true)}}},
+		`{"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object","additionalProperties":{"type":"string"}}}}}]}}`, "strict",
+	},
+	{
+		"alternatives of the whole input are told", sonnet45,
+		conversation.Request{Tools: []conversation.Tool{{Name: "f", Schema: json.RawMessage(`{"oneOf":[{"required":["a"]}],"properties":{"a":{}}}`)}}},
+		`{"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object","properties":{"a":{}},"description":"{oneOf: [{\"required\":[\"a\"]}]}"}}}}]}}`, "",
 	},
 	{
 		"strictness is for those who know it", novaPro,
@@ -75,9 +90,9 @@ func loopedWith(spec string) string {
 	{"role":"user","content":[{"toolResult":{"toolUseId":"c1","content":[{"text":"sunny"}]}}]}]}`
 }
 
-var city = &conversation.Format{Name: "city info", Description: "about", Schema: json.RawMessage(`{"type":"object","properties":{"z":{"type":"object","properties":{}},"a":{"anyOf":[{"type":["object","null"]},{"items":{"type":"object","additionalProperties":true}}]}}}`)}
+var city = &conversation.Format{Name: "city info", Description: "about", Schema: json.RawMessage(`{"type":"object","properties":{"z":{"type":"object","properties":{}},"a":{"anyOf":[{"type":["object","null"]},{"items":{"type":"object"},"maxItems":3}]}}}`)}
 
-const closedCity = `{\"type\":\"object\",\"properties\":{\"z\":{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false},\"a\":{\"anyOf\":[{\"type\":[\"object\",\"null\"],\"additionalProperties\":false},{\"items\":{\"type\":\"object\",\"additionalProperties\":true}}]}},\"additionalProperties\":false}`
+const closedCity = `{\"type\":\"object\",\"properties\":{\"z\":{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false},\"a\":{\"anyOf\":[{\"type\":[\"object\",\"null\"],\"additionalProperties\":false},{\"items\":{\"type\":\"object\",\"additionalProperties\":false},\"description\":\"{maxItems: 3}\"}]}},\"additionalProperties\":false}`
 
 const jsonHint = `Respond with a single valid JSON object and nothing else: no explanations and no code fences.`
 
@@ -98,6 +113,11 @@ var formatGoldens = []struct {
 		`{"outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"name":"answer","schema":"{\"type\":\"object\",\"additionalProperties\":false}"}}}}}`, "",
 	},
 	{
+		"a schema of maps is that of a tool", sonnet45,
+		conversation.Request{Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object","additionalProperties":{"type":"string"}}`)}},
+		`{"toolConfig":{"tools":[{"toolSpec":{"name":"json_answer","description":"Give the answer to the user with this tool.","inputSchema":{"json":{"type":"object","additionalProperties":{"type":"string"}}}}}],"toolChoice":{"tool":{"name":"json_answer"}}}}`, "",
+	},
+	{
 		"models without schemas call a tool", sonnet37,
 		conversation.Request{Format: city},
 		`{"toolConfig":{"tools":[{"toolSpec":{"name":"json_answer","description":"Give the answer to the user with this tool. about","inputSchema":{"json":` + string(city.Schema) + `}}}],"toolChoice":{"tool":{"name":"json_answer"}}}}`, "",
@@ -109,6 +129,15 @@ var formatGoldens = []struct {
 	},
 	{"or cannot be made to", llama, conversation.Request{Format: &conversation.Format{}}, `{"system":[{"text":"` + jsonHint + `"}]}`, "response_format"},
 	{"JSON of any shape is asked for", sonnet45, conversation.Request{Format: &conversation.Format{}}, `{"system":[{"text":"` + jsonHint + `"}]}`, "response_format"},
+}
+
+// thoughtful is a turn that began with thinking and went on without.
+var thoughtful = []conversation.Message{
+	user(text("q")),
+	assistant(conversation.Block{Kind: conversation.Thinking, Text: "hm", Signature: "c2ln", Origin: origin}, call("c1", "weather", `{"b":1}`)),
+	user(result("c1", text("sunny"))),
+	assistant(call("c2", "weather", `{"b":2}`)),
+	user(result("c2", text("rainy"))),
 }
 
 func thinkingOf(doc string) string { return `{"additionalModelRequestFields":` + doc + `}` }
@@ -124,7 +153,23 @@ var reasoningGoldens = []struct {
 	{"a budget is less than the limit", sonnet45, conversation.Request{MaxTokens: new(int64(3000)), Reasoning: &conversation.Reasoning{Effort: "max"}}, `{"inferenceConfig":{"maxTokens":3000},"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":2999}}}`, ""},
 	{"no room to think", sonnet45, conversation.Request{MaxTokens: new(int64(100)), Reasoning: &conversation.Reasoning{Effort: "low"}}, `{"inferenceConfig":{"maxTokens":100}}`, "reasoning"},
 	{"no thinking in the middle of a loop without", sonnet45, conversation.Request{Messages: looped, Tools: []conversation.Tool{weather}, Reasoning: &conversation.Reasoning{Effort: "low"}}, loopedWith(weatherSpec), "reasoning"},
-	{"thinking chooses for itself", sonnet45, conversation.Request{Tools: []conversation.Tool{weather}, Choice: choice(conversation.ChoiceTool, "weather"), Temperature: "0.2", TopK: "3", Reasoning: &conversation.Reasoning{Budget: new(int64(1))}, MaxTokens: new(int64(5000))}, `{"toolConfig":{"tools":[` + weatherSpec + `],"toolChoice":{"auto":{}}},"inferenceConfig":{"maxTokens":5000},"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":1024}}}`, "tool_choice temperature top_k"},
+	{
+		"thinking goes on in a turn that began with it", sonnet45,
+		conversation.Request{Messages: thoughtful, Tools: []conversation.Tool{weather}, MaxTokens: new(int64(9000)), Reasoning: &conversation.Reasoning{Budget: new(int64(2000))}},
+		`{"toolConfig":{"tools":[` + weatherSpec + `]},"messages":[{"role":"user","content":[{"text":"q"}]},
+		{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"hm","signature":"c2ln"}}},{"toolUse":{"toolUseId":"c1","name":"weather","input":{"b":1}}}]},
+		{"role":"user","content":[{"toolResult":{"toolUseId":"c1","content":[{"text":"sunny"}]}}]},
+		{"role":"assistant","content":[{"toolUse":{"toolUseId":"c2","name":"weather","input":{"b":2}}}]},
+		{"role":"user","content":[{"toolResult":{"toolUseId":"c2","content":[{"text":"rainy"}]}}]}],
+		"inferenceConfig":{"maxTokens":9000},"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":2000}}}`, "",
+	},
+	{
+		"no thinking before the rest of an answer", sonnet45,
+		conversation.Request{Messages: []conversation.Message{user(text("q")), assistant(text("{"))}, Reasoning: &conversation.Reasoning{Effort: "low"}},
+		`{"messages":[{"role":"user","content":[{"text":"q"}]},{"role":"assistant","content":[{"text":"{"}]}]}`, "reasoning",
+	},
+	{"no thinking where a call is forced", sonnet45, conversation.Request{Tools: []conversation.Tool{weather}, Choice: choice(conversation.ChoiceTool, "weather"), Temperature: "0.2", TopK: "3", Reasoning: &conversation.Reasoning{Budget: new(int64(1))}, MaxTokens: new(int64(5000))}, `{"toolConfig":{"tools":[` + weatherSpec + `],"toolChoice":{"tool":{"name":"weather"}}},"inferenceConfig":{"maxTokens":5000,"temperature":0.2},"additionalModelRequestFields":{"top_k":3}}`, "reasoning"},
+	{"nor with an effort", sonnet46, conversation.Request{Tools: []conversation.Tool{weather}, Choice: choice(conversation.ChoiceRequired, ""), Reasoning: &conversation.Reasoning{Effort: "low"}}, `{"toolConfig":{"tools":[` + weatherSpec + `],"toolChoice":{"any":{}}},"additionalModelRequestFields":{"output_config":{"effort":"low"}}}`, "reasoning"},
 	{"an effort", sonnet46, conversation.Request{Reasoning: &conversation.Reasoning{Effort: "xhigh", Summary: "auto"}}, thinkingOf(`{"thinking":{"type":"adaptive","display":"summarized"},"output_config":{"effort":"high"}}`), ""},
 	{"adaptive", sonnet5, conversation.Request{Reasoning: &conversation.Reasoning{Adaptive: true, Summary: "none"}}, thinkingOf(`{"thinking":{"type":"adaptive","display":"omitted"}}`), ""},
 	{"a budget where there is none any more", sonnet5, conversation.Request{Reasoning: &conversation.Reasoning{Budget: new(int64(9000))}}, thinkingOf(`{"thinking":{"type":"adaptive"},"output_config":{"effort":"high"}}`), ""},

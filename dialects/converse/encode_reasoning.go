@@ -12,6 +12,12 @@ func (e *requestEncoder) thinks() bool {
 	return e.model.family == anthropic && (e.thinking == "enabled" || e.thinking == "adaptive")
 }
 
+// forcesCall reports whether the model is to call a tool.
+func (e *requestEncoder) forcesCall() bool {
+	mode := e.choice.Mode
+	return len(e.tools) > 0 && (mode == conversation.ChoiceRequired || mode == conversation.ChoiceTool)
+}
+
 // planReasoning decides on thinking and on maxTokens, which bound each other.
 func (e *requestEncoder) planReasoning() {
 	if n := e.r.MaxTokens; n != nil {
@@ -32,6 +38,11 @@ func (e *requestEncoder) planReasoning() {
 	switch e.model.family {
 	case anthropic:
 		e.planClaude(q, off)
+		if e.thinks() && e.forcesCall() {
+			// The model takes one or the other. A client that forces a call cannot do with less, but it can with less thought.
+			e.note("reasoning")
+			e.thinking, e.display = "", ""
+		}
 	case nova:
 		e.planNova(q, off)
 	case gptOSS, qwen, deepSeek:
@@ -109,8 +120,8 @@ func (e *requestEncoder) planClaude(q *conversation.Reasoning, off bool) {
 }
 
 // planBudget turns thinking on with a number of tokens. It stays off where the answer has no room beside the smallest
-// budget, and where the client's conversation is in the middle of a tool loop whose thinking did not survive another
-// dialect: the model demands that such a turn starts with it.
+// budget, where the conversation is in the middle of a turn whose thinking did not survive another dialect, since the model
+// demands that such a turn begins with it, and where the client wrote the beginning of the answer itself.
 func (e *requestEncoder) planBudget(q *conversation.Reasoning) {
 	budget := claude.BudgetOf(q.Effort)
 	if q.Budget != nil {
@@ -124,7 +135,7 @@ func (e *requestEncoder) planBudget(q *conversation.Reasoning) {
 			room = budget + claude.AnswerRoom
 		}
 	}
-	if room <= claude.MinBudget || e.loopWithoutThinking() {
+	if room <= claude.MinBudget || e.loopWithoutThinking() || e.prefilled() {
 		e.note("reasoning")
 		return
 	}
@@ -143,17 +154,22 @@ func (e *requestEncoder) planDisplay(q *conversation.Reasoning) {
 	}
 }
 
-// loopWithoutThinking reports whether the conversation ends with tool results for a turn that does not start with
-// thinking.
+// loopWithoutThinking reports whether the conversation ends in the middle of a turn that does not begin with thinking.
 func (e *requestEncoder) loopWithoutThinking() bool {
-	n := len(e.turns)
-	if n < 2 || e.turns[n-1].blocks[0].Kind != conversation.Result {
-		return false
-	}
-	for i := n - 2; i >= 0; i-- {
-		if t := e.turns[i]; t.role == conversation.Assistant {
-			return t.blocks[0].Kind != conversation.Thinking
+	var loop claude.Loop
+	for _, t := range e.turns {
+		first := t.blocks[0].Kind
+		if t.role == conversation.Assistant {
+			loop.Answer(first == conversation.Thinking)
+		} else {
+			loop.Question(first == conversation.Result)
 		}
 	}
-	return false
+	return loop.Refused()
+}
+
+// prefilled reports whether the conversation ends with the beginning of an answer.
+func (e *requestEncoder) prefilled() bool {
+	n := len(e.turns)
+	return n > 0 && e.turns[n-1].role == conversation.Assistant
 }

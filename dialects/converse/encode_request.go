@@ -1,8 +1,6 @@
 package converse
 
 import (
-	"slices"
-
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -12,7 +10,7 @@ import (
 // model does not have are dropped and named in the notes; what cannot be left out without changing the question is
 // refused: media by URL, files kept elsewhere, several answers, conversations stored elsewhere.
 func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.EncodeOptions) ([]byte, []string, error) {
-	e := requestEncoder{dst: dst, r: r, o: o, model: modelOf(o.Model)}
+	e := newEncoder(dst, r, o)
 	if !e.plan() {
 		return dst, nil, e.err
 	}
@@ -27,7 +25,7 @@ func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.Encod
 
 // EncodeCount appends the question how many tokens a request has. Only what the model reads is part of it.
 func (Codec) EncodeCount(dst []byte, r *conversation.Request, o dialects.EncodeOptions) ([]byte, []string, error) {
-	e := requestEncoder{dst: dst, r: r, o: o, model: modelOf(o.Model)}
+	e := newEncoder(dst, r, o)
 	if !e.plan() {
 		return dst, nil, e.err
 	}
@@ -48,21 +46,24 @@ type requestEncoder struct {
 
 	system  []*conversation.Block
 	turns   []turn
-	blocks  []*conversation.Block    // of all turns, one turn after the other
-	open    []*conversation.ToolCall // calls with a made-up id that are not answered yet
-	called  []string                 // names of the tools in the history, as the client has them
-	madeUp  int
+	blocks  []*conversation.Block // of all turns, one turn after the other
+	called  []string              // names of the tools in the history, as the client has them
+	ids     dialects.CallIDs
 	scratch jsonedit.Object
 
 	tools     []*conversation.Tool
 	choice    conversation.ToolChoice
 	serial    bool // no two calls at once, said in a field of the model's own
-	documents map[string]bool
+	documents map[string]int
 	skipMarks int // cache marks still to be left out, first ones first
 
 	format                    format
 	thinking, effort, display string
 	budget, maxTokens         int64 // maxTokens 0: the model's own limit
+}
+
+func newEncoder(dst []byte, r *conversation.Request, o dialects.EncodeOptions) requestEncoder {
+	return requestEncoder{dst: dst, r: r, o: o, model: modelOf(o.Model), ids: dialects.CallIDs{Prefix: "tooluse_"}}
 }
 
 // plan decides on everything. It reports false when the request is refused.
@@ -78,9 +79,7 @@ func (e *requestEncoder) plan() bool {
 }
 
 func (e *requestEncoder) note(name string) {
-	if !slices.Contains(e.notes, name) {
-		e.notes = append(e.notes, name)
-	}
+	e.notes = dialects.Note(e.notes, name)
 }
 
 func (e *requestEncoder) refuse(param, reason string) {

@@ -112,6 +112,7 @@ var goldens = []struct {
 		`{"inferenceConfig":{"maxTokens":50,"topP":0.90,"stopSequences":["END"]},"additionalModelRequestFields":{"top_k":40},"additionalModelResponseFieldPaths":["/stop_sequence"]}`, "stop",
 	},
 	{"one of temperature and topP", sonnet45, conversation.Request{Temperature: "0.70", TopP: "0.9"}, `{"inferenceConfig":{"temperature":0.70}}`, "top_p"},
+	{"one that is the default says nothing", sonnet45, conversation.Request{Temperature: "1", TopP: "0.9"}, `{"inferenceConfig":{"topP":0.9}}`, ""},
 	{"both where both may be", novaPro, conversation.Request{Temperature: "0.2", TopP: "0.9", TopK: "5"}, `{"inferenceConfig":{"temperature":0.2,"topP":0.9},"additionalModelRequestFields":{"inferenceConfig":{"topK":5}}}`, ""},
 	{"numbers stay in their range", llama, conversation.Request{Temperature: "1.5", TopP: "-1", TopK: "5"}, `{"inferenceConfig":{"temperature":1,"topP":0}}`, "temperature top_p top_k"},
 	{"the newest Claude takes none of them", sonnet5, conversation.Request{Temperature: "0.1", TopP: "0.9", TopK: "5"}, `{}`, "temperature top_p top_k"},

@@ -3,10 +3,8 @@ package converse
 import (
 	"slices"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
-	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/internal/claude"
 )
 
 // planTools picks the tools that can be sent. Where the client allows only some of them for this turn, the others are
@@ -21,10 +19,11 @@ func (e *requestEncoder) planTools() {
 		}
 		e.note("tool_choice")
 	}
+	allows := e.choice.Allows()
 	for i := range e.r.Tools {
 		t := &e.r.Tools[i]
 		switch {
-		case len(e.choice.Allowed) > 0 && !slices.Contains(e.choice.Allowed, t.Name):
+		case !allows(t.Name):
 		case t.Raw != nil && !t.Custom:
 			e.note("tools." + t.Name)
 		default:
@@ -37,8 +36,10 @@ func (e *requestEncoder) planTools() {
 	if len(e.called) == 0 {
 		e.called = []string{"tool"} // results of calls that are not part of the conversation any more
 	}
-	for i, name := range e.called {
-		if !slices.Contains(e.called[:i], name) {
+	declared := map[string]bool{}
+	for _, name := range e.called {
+		if !declared[name] {
+			declared[name] = true
 			e.tools = append(e.tools, &conversation.Tool{Name: name})
 		}
 	}
@@ -47,13 +48,12 @@ func (e *requestEncoder) planTools() {
 // planChoice brings the tool choice into what the model takes.
 func (e *requestEncoder) planChoice() {
 	c := &e.choice
-	thinks := e.thinking == "enabled" || e.thinking == "adaptive"
 	switch {
 	case len(e.tools) == 0:
 		c.Mode = conversation.ChoiceUnset
 	case c.Mode == conversation.ChoiceRequired || c.Mode == conversation.ChoiceTool:
-		// Claude chooses for itself while it thinks, and the models of other makers always do.
-		if thinks || !e.model.is(anthropic, nova, mistral) {
+		// Nova chooses for itself while it thinks, and the models of most makers always do.
+		if e.thinking == "enabled" || !e.model.is(anthropic, nova, mistral) {
 			e.note("tool_choice")
 			c.Mode = conversation.ChoiceAuto
 		} else if c.Mode == conversation.ChoiceTool && e.model.family == mistral {
@@ -120,16 +120,25 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 	}
 	e.key("inputSchema")
 	e.raw(`{"json":`)
-	e.dst = appendToolSchema(e.dst, schema)
-	e.raw("}")
-	if t.Strict != nil && *t.Strict && !t.Custom {
-		if e.model.formats() {
-			e.raw(`,"strict":true`)
-		} else {
-			e.note("strict")
-		}
+	if e.strict(t) {
+		e.dst = claude.AppendClosed(e.dst, schema)
+		e.raw(`},"strict":true}}`)
+		return
 	}
-	e.raw("}}")
+	e.dst = claude.AppendToolSchema(e.dst, schema)
+	e.raw("}}}")
+}
+
+// strict reports whether the model is to be held to the schema of a tool.
+func (e *requestEncoder) strict(t *conversation.Tool) bool {
+	if t.Strict == nil || !*t.Strict || t.Custom {
+		return false
+	}
+	if e.model.formats() && claude.DescribesObject(t.Schema) && claude.Closable(t.Schema) {
+		return true
+	}
+	e.note("strict")
+	return false
 }
 
 // toolName is a name as the model gets it; what was changed is changed back in the answer.
@@ -156,28 +165,10 @@ func (e *requestEncoder) writeAnswerTool() {
 	e.text("description", description)
 	e.key("inputSchema")
 	e.raw(`{"json":`)
-	e.dst = appendToolSchema(e.dst, f.Schema)
+	e.dst = claude.AppendToolSchema(e.dst, f.Schema)
 	if e.model.family == mistral {
 		e.raw(`}}}],"toolChoice":{"any":{}}}`)
 	} else {
 		e.raw(`}}}],"toolChoice":{"tool":{"name":"` + answerTool + `"}}}`)
 	}
-}
-
-// appendToolSchema appends the parameters of a tool, which have to be an object in any case.
-func appendToolSchema(dst []byte, schema []byte) []byte {
-	doc := gjson.Parse(jsonedit.View(schema))
-	if !doc.IsObject() {
-		return append(dst, `{"type":"object","properties":{}}`...)
-	}
-	if doc.Get("type").Exists() {
-		return append(dst, schema...)
-	}
-	dst = append(dst, `{"type":"object"`...)
-	doc.ForEach(func(k, v gjson.Result) bool {
-		dst = append(append(append(dst, ','), k.Raw...), ':')
-		dst = append(dst, v.Raw...)
-		return true
-	})
-	return append(dst, '}')
 }

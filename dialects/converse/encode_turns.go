@@ -1,7 +1,7 @@
 package converse
 
 import (
-	"strconv"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -141,52 +141,37 @@ func (e *requestEncoder) understands(b *conversation.Block) bool {
 	return b.Signature != "" && (b.Origin == origin || b.Origin == anthropicOrigin && e.model.is(anthropic))
 }
 
-// identify gives calls without an id one, and results without one the id of the first call that is still open,
-// preferring one of the same name. The made-up ids depend on the order alone, so that they stay the same when the
-// conversation goes on.
+// identify gives calls the ids that they are sent with, and results those of their calls.
 func (e *requestEncoder) identify(b *conversation.Block) *conversation.Block {
-	switch {
-	case b.Kind == conversation.Call:
+	switch b.Kind {
+	case conversation.Call:
 		e.called = append(e.called, b.Call.Name)
-		if b.Call.ID != "" {
-			return b
+		if id := e.ids.Call(b.Call.ID, b.Call.Name); id != b.Call.ID {
+			c, out := *b.Call, *b
+			c.ID = id
+			out.Call = &c
+			return &out
 		}
-		e.madeUp++
-		c := *b.Call
-		c.ID = "tooluse_" + strconv.Itoa(e.madeUp)
-		e.open = append(e.open, &c)
-		out := *b
-		out.Call = &c
-		return &out
-	case b.Kind == conversation.Result && b.Result.CallID == "" && len(e.open) > 0:
-		at := 0
-		for i, c := range e.open {
-			if c.Name == b.Result.Name {
-				at = i
-				break
-			}
+	case conversation.Result:
+		if id := e.ids.Result(b.Result.CallID, b.Result.Name); id != b.Result.CallID {
+			r, out := *b.Result, *b
+			r.CallID = id
+			out.Result = &r
+			return &out
 		}
-		r := *b.Result
-		r.CallID = e.open[at].ID
-		e.open = append(e.open[:at], e.open[at+1:]...)
-		out := *b
-		out.Result = &r
-		return &out
 	}
 	return b
 }
 
 // resultsFirst moves tool results to the front, keeping the order otherwise.
 func resultsFirst(blocks []*conversation.Block) {
-	at := 0
-	for i, b := range blocks {
-		if b.Kind != conversation.Result {
-			continue
+	rank := func(b *conversation.Block) int {
+		if b.Kind == conversation.Result {
+			return 0
 		}
-		copy(blocks[at+1:i+1], blocks[at:i])
-		blocks[at] = b
-		at++
+		return 1
 	}
+	slices.SortStableFunc(blocks, func(a, b *conversation.Block) int { return rank(a) - rank(b) })
 }
 
 // trimPrefill removes the white space at the end of a prefilled answer, which the API refuses.

@@ -19,7 +19,8 @@ const maxDocumentName = 190
 
 // documentName makes a name for a document: the one it has less what is forbidden, or "Document", and a number when
 // another one has that name. Allowed are letters and digits of ASCII, single blanks, hyphens, parentheses and brackets.
-func documentName(name string, taken map[string]bool) string {
+// taken has the names so far and the number that the next one of the same name may get.
+func documentName(name string, taken map[string]int) string {
 	if i := strings.LastIndexByte(name, '.'); i > 0 && len(name)-i <= 6 {
 		name = name[:i] // the type is said elsewhere
 	}
@@ -39,9 +40,13 @@ func documentName(name string, taken map[string]bool) string {
 		clean = "Document"
 	}
 	unique := clean
-	for n := 2; taken[unique]; n++ {
-		unique = clean + " " + strconv.Itoa(n)
+	if n, again := taken[clean]; again {
+		for ; again; n++ {
+			unique = clean + " " + strconv.Itoa(n)
+			_, again = taken[unique]
+		}
+		taken[clean] = n
 	}
-	taken[unique] = true
+	taken[unique] = 2
 	return unique
 }

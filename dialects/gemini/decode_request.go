@@ -3,7 +3,6 @@ package gemini
 import (
 	"encoding/json"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -102,7 +101,7 @@ func (d *requestDecoder) extra(name string) {
 // lost names something inside of the conversation or the tools that the neutral form has no field for, once. It is of no
 // use to any target, but encoders note it.
 func (d *requestDecoder) lost(name string) {
-	if !slices.ContainsFunc(d.req.Extra, func(f conversation.Field) bool { return f.Name == name }) {
+	if !conversation.HasField(d.req.Extra, name) {
 		d.extra(name)
 	}
 }

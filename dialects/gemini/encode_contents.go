@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
@@ -32,10 +30,10 @@ func (e *encoder) conversation() error {
 			continue
 		}
 		if n := len(turns); n > 0 && turns[n-1].Role == m.Role {
-			turns[n-1].Blocks = append(slices.Clip(turns[n-1].Blocks), m.Blocks...)
+			turns[n-1].Blocks = append(turns[n-1].Blocks, m.Blocks...)
 			continue
 		}
-		turns = append(turns, conversation.Message{Role: m.Role, Blocks: m.Blocks})
+		turns = append(turns, conversation.Message{Role: m.Role, Blocks: slices.Clip(m.Blocks)})
 	}
 	if hint := e.hint(); hint != "" {
 		system = append(system, conversation.Block{Text: hint})
@@ -129,9 +127,8 @@ func (e *encoder) userTurn(blocks []conversation.Block) error {
 		}
 		results = append(results, *b)
 		e.noteBlock(b)
-		if !e.model.thinksByLevel() {
-			media = append(media, mediaOf(b.Result.Content)...)
-		}
+		_, beside := e.mediaOf(b.Result)
+		media = append(media, beside...)
 	}
 	slices.SortStableFunc(results, func(a, b conversation.Block) int {
 		return cmp.Compare(e.calls[a.Result.CallID].order, e.calls[b.Result.CallID].order)
@@ -157,15 +154,6 @@ func (e *encoder) userTurn(blocks []conversation.Block) error {
 		}
 		return nil
 	})
-}
-
-func mediaOf(blocks []conversation.Block) (media []conversation.Block) {
-	for i := range blocks {
-		if blocks[i].Media != nil && blocks[i].Media.Text == "" {
-			media = append(media, blocks[i])
-		}
-	}
-	return media
 }
 
 func (e *encoder) userPart(b *conversation.Block) error {
@@ -307,93 +295,4 @@ func appendArguments(dst []byte, c *conversation.ToolCall) []byte {
 	}
 	dst = append(dst, `{"input":`...)
 	return append(jsonedit.AppendString(dst, c.Arguments), '}')
-}
-
-// result appends a tool's answer. It has to be an object: text that is one is taken as it stands, other text becomes
-// {"output": text}, or {"error": text} when the tool failed.
-func (e *encoder) result(r *conversation.ToolResult) error {
-	answered, ok := e.calls[r.CallID]
-	name := answered.name
-	if !ok {
-		if r.Name == "" {
-			return dialects.BadRequest("messages", "a tool result answers a call that is not in the conversation")
-		}
-		name = e.toolName(r.Name)
-	}
-	e.dst = append(jsonedit.AppendComma(e.dst), `{"functionResponse":{`...)
-	e.dst = jsonedit.AppendStringMember(e.dst, "name", name)
-	e.dst = jsonedit.AppendKey(e.dst, "response")
-	wrapper, said := "output", resultText(r.Content, false)
-	if r.IsError {
-		wrapper = "error"
-	}
-	if !isObject(said) && e.r.Origin != origin {
-		said = resultText(r.Content, true)
-	}
-	if isObject(said) && (!r.IsError || isSet(gjson.Get(said, "error").Raw)) {
-		e.dst = append(e.dst, said...)
-	} else {
-		e.dst = append(jsonedit.AppendStringMember(append(e.dst, '{'), wrapper, said), '}')
-	}
-	if err := e.resultMedia(r); err != nil {
-		return err
-	}
-	if r.CallID != "" {
-		e.dst = jsonedit.AppendStringMember(e.dst, "id", r.CallID)
-	}
-	e.dst = append(e.dst, "}}"...)
-	return nil
-}
-
-// resultMedia appends images and the like to a result. Gemini 3 takes them there.
-func (e *encoder) resultMedia(r *conversation.ToolResult) error {
-	media := mediaOf(r.Content)
-	if len(media) == 0 || !e.model.thinksByLevel() {
-		return nil
-	}
-	e.dst = append(jsonedit.AppendKey(e.dst, "parts"), '[')
-	for i := range media {
-		if err := e.media(&media[i]); err != nil {
-			return err
-		}
-	}
-	e.dst = append(e.dst, ']')
-	return nil
-}
-
-// resultText joins what a result says with line feeds. A block that only another dialect understands goes as its JSON
-// text, for it may be all that there is. With named, media are named where they stood: they are sent apart from the text.
-func resultText(blocks []conversation.Block, named bool) string {
-	if len(blocks) == 1 {
-		return textOf(&blocks[0], named)
-	}
-	var b strings.Builder
-	for i := range blocks {
-		t := textOf(&blocks[i], named)
-		if t != "" && b.Len() > 0 {
-			b.WriteByte('\n')
-		}
-		b.WriteString(t)
-	}
-	return b.String()
-}
-
-func textOf(b *conversation.Block, named bool) string {
-	switch {
-	case b.Kind == conversation.Opaque:
-		return jsonedit.Compact(b.Raw)
-	case b.Media == nil:
-		return b.Text
-	case b.Media.Text != "" || !named:
-		return b.Media.Text
-	}
-	return mediaNames[b.Kind]
-}
-
-// mediaNames stand in the text of a result where something else stood.
-var mediaNames = map[conversation.Kind]string{
-	conversation.Image:    "[image]",
-	conversation.Document: "[document]",
-	conversation.Audio:    "[audio]",
-	conversation.Video:    "[video]",
 }

@@ -36,6 +36,7 @@ func TestEncodeContents(t *testing.T) {
 	foreign.Signature, foreign.Origin = "xyz", "messages"
 	for _, c := range []struct {
 		name, model string
+		vendor      string
 		messages    []conversation.Message
 		want, notes string
 	}{
@@ -169,6 +170,21 @@ func TestEncodeContents(t *testing.T) {
 			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"output":"see\n[image]"}}}]},{"role":"user","parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}]}`,
 		},
 		{
+			name: "so does one of a type or an address that has no place in a result", model: "gemini-3-flash",
+			messages: []conversation.Message{say(user, conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "shot", Content: []conversation.Block{
+				mediaBlock(conversation.Image, conversation.Media{URL: "https://x/y.png"}), mediaBlock(conversation.Image, conversation.Media{MIME: "image/webp", Data: "AAAA"}), mediaBlock(conversation.Image, conversation.Media{MIME: "image/gif", Data: "AAAA"}),
+			}}})},
+			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"output":"[image]\n[image]\n[image]"},"parts":[{"inlineData":{"mimeType":"image/webp","data":"AAAA"}}]}}]},` +
+				`{"role":"user","parts":[{"fileData":{"mimeType":"image/png","fileUri":"https://x/y.png"}},{"inlineData":{"mimeType":"image/gif","data":"AAAA"}}]}]}`,
+		},
+		{
+			name: "but Vertex takes addresses", model: "gemini-3-flash", vendor: vertex,
+			messages: []conversation.Message{say(user, conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "shot", Content: []conversation.Block{
+				mediaBlock(conversation.Document, conversation.Media{URL: "gs://b/y.pdf"}),
+			}}})},
+			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"output":"[document]"},"parts":[{"fileData":{"mimeType":"application/pdf","fileUri":"gs://b/y.pdf"}}]}}]}]}`,
+		},
+		{
 			name: "cache marks and names are noted",
 			messages: []conversation.Message{{Role: user, Name: "ann", Blocks: []conversation.Block{
 				{Text: "a", Cache: &conversation.CacheMark{}}, {Text: "b", Cache: &conversation.CacheMark{}},
@@ -178,7 +194,7 @@ func TestEncodeContents(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, notes, err := encode(t, &conversation.Request{Messages: c.messages}, dialects.EncodeOptions{Model: c.model})
+			got, notes, err := encode(t, &conversation.Request{Messages: c.messages}, dialects.EncodeOptions{Model: c.model, Vendor: c.vendor})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -186,5 +202,19 @@ func TestEncodeContents(t *testing.T) {
 				t.Errorf("got  %s (%s)\nwant %s (%s)", got, notes, c.want, c.notes)
 			}
 		})
+	}
+}
+
+func TestMergingManyMessagesCopiesEachOnce(t *testing.T) {
+	r := &conversation.Request{Messages: make([]conversation.Message, 10_000)}
+	for i := range r.Messages {
+		r.Messages[i] = conversation.Message{Role: conversation.Assistant, Blocks: []conversation.Block{{Text: "x"}}}
+	}
+	if n := testing.AllocsPerRun(1, func() {
+		if _, _, err := (Codec{}).EncodeRequest(nil, r, dialects.EncodeOptions{Model: "gemini-2.5-flash"}); err != nil {
+			t.Error(err)
+		}
+	}); n > 500 {
+		t.Errorf("%v allocations for %d messages", n, len(r.Messages))
 	}
 }

@@ -47,9 +47,7 @@ func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.Encod
 
 // note names something that is dropped, once.
 func (e *encoder) note(name string) {
-	if !slices.Contains(e.notes, name) {
-		e.notes = append(e.notes, name)
-	}
+	e.notes = dialects.Note(e.notes, name)
 }
 
 // config appends generationConfig, or nothing when the client left everything to the model.

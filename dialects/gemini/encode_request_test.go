@@ -267,6 +267,8 @@ func TestEncodeThinking(t *testing.T) {
 		{"gemini-3-flash-preview", budget(2000), `{"thinkingLevel":"LOW"}`, false},
 		{"gemini-3-flash-preview", budget(20_000), `{"thinkingLevel":"HIGH"}`, false},
 		{"gemini-3-flash-preview", conversation.Reasoning{Adaptive: true, Summary: "detailed"}, `{"includeThoughts":true}`, false},
+		{"gemini-3-flash-preview", conversation.Reasoning{Adaptive: true, Effort: "low"}, `{"thinkingLevel":"LOW"}`, false},
+		{"gemini-2.5-flash", conversation.Reasoning{Adaptive: true, Effort: "low"}, `{"thinkingBudget":1024}`, false},
 		{"gemini-3-pro-preview", effort("none"), `{"thinkingLevel":"LOW"}`, true},
 		{"gemini-3-pro-preview", effort("medium"), `{"thinkingLevel":"HIGH"}`, false},
 		{"gemini-3.1-pro", effort("medium"), `{"thinkingLevel":"MEDIUM"}`, false},

@@ -21,11 +21,15 @@ import (
 type openAPI struct {
 	root  gjson.Result
 	refs  []string // being followed
+	size  int      // schemas written so far
 	lossy bool
 }
 
-// maxSchemaDepth bounds the nesting of schemas.
-const maxSchemaDepth = 64
+// Bounds of what a schema becomes. One whose definitions refer to each other twice doubles with every definition.
+const (
+	maxSchemaDepth = 64
+	maxSchemas     = 10_000
+)
 
 // appendOpenAPI appends a schema for a model before Gemini 2. It reports false when something had to be dropped.
 func appendOpenAPI(dst, schema []byte) ([]byte, bool) {
@@ -36,7 +40,7 @@ func appendOpenAPI(dst, schema []byte) ([]byte, bool) {
 
 // members appends the members of what a schema becomes.
 func (o *openAPI) members(dst []byte, s gjson.Result, depth int) []byte {
-	if !s.IsObject() || depth > maxSchemaDepth {
+	if o.size++; !s.IsObject() || depth > maxSchemaDepth || o.size > maxSchemas {
 		o.lossy = true
 		return dst
 	}

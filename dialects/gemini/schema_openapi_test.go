@@ -2,6 +2,7 @@ package gemini
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -77,5 +78,18 @@ func TestStructuredOutputBesideFunctionsIsAskedForInWordsBeforeGemini3(t *testin
 		if err != nil || strings.Contains(got, "responseJsonSchema") != asked || hinted == asked || (notes == "response_format") == asked {
 			t.Errorf("%s: got %s (%s) %v", model, got, notes, err)
 		}
+	}
+}
+
+func TestDefinitionsThatDoubleDoNotGrowWithoutEnd(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"$ref":"#/$defs/d0","$defs":{`)
+	for i := range 40 {
+		fmt.Fprintf(&b, `"d%d":{"type":"object","properties":{"a":{"$ref":"#/$defs/d%d"},"b":{"$ref":"#/$defs/d%d"}}},`, i, i+1, i+1)
+	}
+	b.WriteString(`"d40":{"type":"string"}}}`)
+	got, whole := appendOpenAPI(nil, []byte(b.String()))
+	if whole || len(got) > 1<<20 || !json.Valid(got) {
+		t.Errorf("%d bytes, whole %v", len(got), whole)
 	}
 }

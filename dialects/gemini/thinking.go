@@ -73,7 +73,7 @@ func (g generation) budgetRange() (lo, hi int64) {
 //	high              24576                          HIGH
 //	xhigh, max        the model's maximum            HIGH
 //	a budget          the budget, within the range   ≤ 1024 as minimal, ≤ 4096 low, ≤ 16384 medium, else high
-//	adaptive          -1                             nothing: it is the default
+//	adaptive          the effort beside it, else -1  the effort beside it, else nothing: it is the default
 //
 // The rows from minimal to high are the ones that Google's own OpenAI-compatible endpoint uses. Thoughts are included
 // when they are asked for.
@@ -132,7 +132,7 @@ func (e *encoder) thinkingBudget(r *conversation.Reasoning) (int64, bool) {
 	switch {
 	case r.Off:
 		return off()
-	case r.Adaptive:
+	case r.Adaptive && r.Effort == "":
 		return -1, true
 	case r.Budget != nil && *r.Budget == 0:
 		return off()
@@ -159,7 +159,7 @@ func (e *encoder) thinkingLevel(r *conversation.Reasoning) string {
 	switch {
 	case r.Off:
 		effort = "none"
-	case r.Adaptive:
+	case r.Adaptive && r.Effort == "":
 		return ""
 	case r.Budget != nil:
 		effort = effortOf(*r.Budget)

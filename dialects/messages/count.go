@@ -23,7 +23,7 @@ func (Codec) AppendCount(dst []byte, tokens int64) []byte {
 // EncodeCount appends the body of a question to count_tokens. It has what counts as input and nothing else: the
 // endpoint refuses max_tokens, stream and samplers.
 func (Codec) EncodeCount(dst []byte, r *conversation.Request, o dialects.EncodeOptions) ([]byte, []string, error) {
-	e := requestEncoder{dst: dst, r: r, o: o, version: versionOf(o.Model)}
+	e := newEncoder(dst, r, o)
 	if err := e.plan(); err != nil {
 		return dst, nil, err
 	}

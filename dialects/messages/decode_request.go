@@ -2,7 +2,6 @@ package messages
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -111,8 +110,7 @@ func (d *requestDecoder) member(p *place) {
 }
 
 func (d *requestDecoder) extra(name string, value []byte) {
-	known := func(f conversation.Field) bool { return f.Name == name }
-	if d.err == nil && !slices.ContainsFunc(d.r.Extra, known) {
+	if d.err == nil && !conversation.HasField(d.r.Extra, name) {
 		d.r.Extra = append(d.r.Extra, conversation.Field{Name: name, Value: json.RawMessage(value)})
 	}
 }
@@ -285,11 +283,30 @@ func (d *requestDecoder) content(p *place) []conversation.Block {
 			return nil
 		}
 		if b.Kind == conversation.Document && len(b.Raw) > 0 {
-			d.extra("messages.citations", []byte(`{"enabled":true}`)) // to be noted where they are not to be had
+			d.documentExtras(b.Raw)
 		}
 		blocks = d.add(blocks, b)
 	}
 	return blocks
+}
+
+// documentExtras names what a document has that the neutral form has no field for: that it is to be cited, and what else
+// than text its content is made of.
+func (d *requestDecoder) documentExtras(raw []byte) {
+	var m members
+	in := jsonedit.NewReader(raw)
+	m.read(&in)
+	if m.cited {
+		d.extra("messages.citations", []byte(`{"enabled":true}`))
+	}
+	in = jsonedit.NewReader(raw)
+	in.Seek(in.Get("source"))
+	in.Seek(in.Get("content"))
+	for ok := in.Array(); ok; ok = in.Next() {
+		if kind := textIn(&in, "type"); kind != "" && kind != "text" {
+			d.extra("messages.source."+kind, []byte(`true`))
+		}
+	}
 }
 
 // add appends a block to those of a message. Most messages have a single one, for which there is room that many

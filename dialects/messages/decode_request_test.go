@@ -270,6 +270,26 @@ func TestDecodeRequestReadsEveryKindOfBlock(t *testing.T) {
 	}
 }
 
+func TestWhatADocumentHasBesidesItsTextIsNamed(t *testing.T) {
+	for block, want := range map[string]string{
+		`{"type":"document","source":{"type":"url","url":"https://x"},"citations":{"enabled":true}}`:                                                                              "messages.citations",
+		`{"type":"document","source":{"type":"url","url":"https://x"},"citations":{"enabled":false}}`:                                                                             "",
+		`{"type":"document","source":{"type":"content","content":[{"type":"text","text":"a"}]}}`:                                                                                  "",
+		`{"type":"document","source":{"type":"content","content":"a"}}`:                                                                                                           "",
+		`{"type":"document","source":{"type":"content","content":[{"type":"text","text":"a"},{"type":"image","source":{"type":"url","url":"https://x"}}]}}`:                       "messages.source.image",
+		`{"type":"document","citations":{"enabled":true},"source":{"type":"content","content":[{"type":"text","text":"a"},{"type":"image"},{"type":"image"}]},"title":"content"}`: "messages.citations messages.source.image",
+	} {
+		r := dialecttest.MustDecode(t, Codec{}, ask(`"messages":[{"role":"user","content":[`+block+`]}]`))
+		var names []string
+		for _, f := range r.Extra {
+			names = append(names, f.Name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: got %q", block, got)
+		}
+	}
+}
+
 func TestResultsLearnTheNameOfTheirTool(t *testing.T) {
 	r := dialecttest.MustDecode(t, Codec{}, ask(`"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"f","input":{}}]},
 		{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"ok"}]}]`))

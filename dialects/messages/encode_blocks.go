@@ -2,6 +2,7 @@ package messages
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -68,6 +69,19 @@ func (e *requestEncoder) raw(doc []byte, mark *conversation.CacheMark) {
 	e.dst = append(e.dst, doc...)
 }
 
+// appendWithout appends an object less one member.
+func appendWithout(dst []byte, doc []byte, without string) []byte {
+	in := jsonedit.NewReader(doc)
+	dst = append(dst, '{')
+	for ok := in.Object(); ok; ok = in.Next() {
+		if key := in.Key(); key != without {
+			dst = append(jsonedit.AppendString(jsonedit.AppendComma(dst), key), ':')
+			dst = append(dst, in.Raw()...)
+		}
+	}
+	return append(dst, '}')
+}
+
 func (e *requestEncoder) mark(m *conversation.CacheMark) {
 	if m == nil {
 		return
@@ -122,7 +136,11 @@ func (e *requestEncoder) result(r *conversation.ToolResult) {
 		}
 		e.dst = append(e.dst, ']')
 	}
-	if r.IsError {
+	switch {
+	case !r.IsError:
+	case e.r.Origin != origin && slices.ContainsFunc(r.Content, func(b conversation.Block) bool { return b.Media != nil }):
+		e.note("is_error") // the API takes an error for a text
+	default:
 		e.dst = append(e.dst, `,"is_error":true`...)
 	}
 }

@@ -27,9 +27,9 @@ func (e *requestEncoder) planFormat() {
 	case f == nil:
 	case f.Schema == nil:
 		e.format = formatHint
-	case (e.version == 0 || e.version.Has(claude.WithFormat)) && (e.r.Origin == origin || closable(f.Schema)):
+	case (e.version == 0 || e.version.Has(claude.WithFormat)) && (e.r.Origin == origin || claude.Closable(f.Schema)):
 		e.format = formatNative
-	case len(e.tools) == 0 && !e.thinks() && e.o.Rewrites != nil && describesObject(f.Schema):
+	case len(e.tools) == 0 && !e.thinks() && e.o.Rewrites != nil && claude.DescribesObject(f.Schema):
 		e.format = formatTool
 		e.o.Rewrites.Answer(answerTool)
 	default:

@@ -1,12 +1,10 @@
 package messages
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/claude"
-	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
 // maxMarks is the number of cache marks that a request may have.
@@ -15,11 +13,11 @@ const maxMarks = 4
 // planTools picks the tools that can be sent. Where the client allows only some of them for this turn, the others are
 // left out: the dialect has no other way to say so.
 func (e *requestEncoder) planTools() {
-	allowed := e.r.Choice.Allowed
+	allows := e.r.Choice.Allows()
 	for i := range e.r.Tools {
 		t := &e.r.Tools[i]
 		switch {
-		case len(allowed) > 0 && !slices.Contains(allowed, t.Name):
+		case !allows(t.Name):
 		case t.Raw != nil && t.Origin != origin && !t.Custom:
 			e.note("tools." + t.Name)
 		default:
@@ -69,10 +67,9 @@ func (e *requestEncoder) tool(t *conversation.Tool) {
 	e.key("input_schema")
 	strict := e.strict(t)
 	if strict && e.r.Origin != origin {
-		in := jsonedit.NewReader(schema)
-		e.dst = appendClosed(e.dst, &in)
+		e.dst = claude.AppendClosed(e.dst, schema)
 	} else {
-		e.dst = appendToolSchema(e.dst, schema)
+		e.dst = claude.AppendToolSchema(e.dst, schema)
 	}
 	if strict {
 		e.dst = append(e.dst, `,"strict":true`...)
@@ -88,7 +85,7 @@ func (e *requestEncoder) strict(t *conversation.Tool) bool {
 		return false
 	case e.r.Origin == origin:
 		return true
-	case e.version.Has(claude.WithFormat) && describesObject(t.Schema) && closable(t.Schema):
+	case e.version.Has(claude.WithFormat) && claude.DescribesObject(t.Schema) && claude.Closable(t.Schema):
 		return true
 	}
 	e.note("strict")
@@ -147,28 +144,24 @@ func (e *requestEncoder) writeChoice() {
 // writeSampling writes what steers the choice of tokens, as far as model and thinking allow.
 func (e *requestEncoder) writeSampling() {
 	fixed := e.version.Has(claude.WithoutTunings)
-	if t := e.r.Temperature; t != "" {
-		switch f := t.Float(); {
-		case fixed || e.thinks() && min(max(f, 0), 1) != 1:
-			if f != 1 {
-				e.note("temperature")
-			}
-		case f < 0:
-			e.note("temperature")
-			e.number("temperature", "0")
-		case f > 1:
-			e.note("temperature")
-			e.number("temperature", "1")
-		default:
-			e.number("temperature", t)
+	temperature, p := e.temperature(fixed), e.r.TopP
+	if p != "" && (fixed || e.thinks() && p.Float() < 0.95) {
+		if p.Float() != 1 { // what it is unasked
+			e.note("top_p")
+		}
+		p = ""
+	}
+	if e.r.Origin != origin && e.version.Has(claude.WithOneSampler) {
+		var lost bool
+		if temperature, p, lost = claude.OneSampler(temperature, p); lost {
+			e.note("top_p")
 		}
 	}
-	if p := e.r.TopP; p != "" {
-		if fixed || e.thinks() && p.Float() < 0.95 {
-			e.note("top_p")
-		} else {
-			e.number("top_p", p)
-		}
+	if temperature != "" {
+		e.number("temperature", temperature)
+	}
+	if p != "" {
+		e.number("top_p", p)
 	}
 	if k := e.r.TopK; k != "" {
 		if fixed || e.thinks() {
@@ -177,9 +170,32 @@ func (e *requestEncoder) writeSampling() {
 			e.number("top_k", k.Whole())
 		}
 	}
-	if len(e.r.Stop) == 0 {
-		return
+	e.writeStop()
+}
+
+// temperature is the temperature as the model takes it; empty when it takes none.
+func (e *requestEncoder) temperature(fixed bool) conversation.Number {
+	t := e.r.Temperature
+	if t == "" {
+		return ""
 	}
+	switch f := t.Float(); {
+	case fixed || e.thinks() && min(max(f, 0), 1) != 1:
+		if f != 1 {
+			e.note("temperature")
+		}
+		return ""
+	case f < 0:
+		e.note("temperature")
+		return "0"
+	case f > 1:
+		e.note("temperature")
+		return "1"
+	}
+	return t
+}
+
+func (e *requestEncoder) writeStop() {
 	n := 0
 	for _, s := range e.r.Stop {
 		if blank(s) { // refused by the API
@@ -265,8 +281,7 @@ func (e *requestEncoder) writeOutputConfig() {
 	if e.format == formatNative {
 		member("format")
 		e.dst = append(e.dst, `{"type":"json_schema","schema":`...)
-		schema := jsonedit.NewReader(e.r.Format.Schema)
-		e.dst = appendClosed(e.dst, &schema)
+		e.dst = claude.AppendClosed(e.dst, e.r.Format.Schema)
 		e.dst = append(e.dst, '}')
 	}
 	for _, f := range e.r.Extra {

@@ -70,7 +70,7 @@ func (e *requestEncoder) planAdaptive(q *conversation.Reasoning) {
 	e.planDisplay(q)
 	switch {
 	case q.Budget != nil:
-		e.effort = claude.EffortOf(*q.Budget)
+		e.effort = e.version.Level(claude.EffortOf(*q.Budget))
 	case q.Effort != "":
 		e.effort = e.version.Level(q.Effort)
 	}
@@ -126,16 +126,16 @@ func (e *requestEncoder) prefilled() bool {
 
 // loopWithoutThinking reports whether the conversation ends in the middle of a turn that does not begin with thinking.
 func (e *requestEncoder) loopWithoutThinking() bool {
-	var loop toolLoop
+	var loop claude.Loop
 	for _, t := range e.turns {
 		first := t.blocks[0].Kind
 		if t.role == conversation.Assistant {
-			loop.see("assistant", first == conversation.Thinking, false)
+			loop.Answer(first == conversation.Thinking)
 		} else {
-			loop.see("user", false, first == conversation.Result)
+			loop.Question(first == conversation.Result)
 		}
 	}
-	return loop.refused()
+	return loop.Refused()
 }
 
 func (e *requestEncoder) writeReasoning() {

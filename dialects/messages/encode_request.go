@@ -1,7 +1,6 @@
 package messages
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -15,7 +14,7 @@ import (
 // model does not have are dropped and named in the notes; what cannot be left out without changing the question is
 // refused: media and files that only other vendors take, several answers, and conversations stored elsewhere.
 func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.EncodeOptions) ([]byte, []string, error) {
-	e := requestEncoder{dst: dst, r: r, o: o, version: versionOf(o.Model)}
+	e := newEncoder(dst, r, o)
 	e.check()
 	if err := e.plan(); err != nil {
 		return dst, nil, err
@@ -61,8 +60,7 @@ type requestEncoder struct {
 	turns   []turn
 	blocks  []*conversation.Block // of all turns, one turn after the other
 	tools   []*conversation.Tool
-	open    []*conversation.ToolCall // calls with a made-up id that are not answered yet
-	madeUp  int
+	ids     dialects.CallIDs
 	scratch jsonedit.Object
 
 	maxTokens                 int64
@@ -73,11 +71,12 @@ type requestEncoder struct {
 	skipMarks int // cache marks still to be left out, first ones first
 }
 
+func newEncoder(dst []byte, r *conversation.Request, o dialects.EncodeOptions) requestEncoder {
+	return requestEncoder{dst: dst, r: r, o: o, version: versionOf(o.Model), ids: dialects.CallIDs{Prefix: "toolu_"}}
+}
+
 func (e *requestEncoder) note(name string) {
-	if slices.Contains(e.notes, name) {
-		return
-	}
-	e.notes = append(e.notes, name)
+	e.notes = dialects.Note(e.notes, name)
 }
 
 func (e *requestEncoder) refuse(param, reason string) {

@@ -18,7 +18,7 @@ func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialect
 	}
 	s := dialects.Splice{Edits: edits}
 	foreign, budgeted := labelled(doc), thinksByBudget(doc, obj)
-	if !foreign && (!budgeted || bytes.Contains(doc, signatureKey)) {
+	if !foreign && (!budgeted || !bytes.Contains(doc, resultType)) {
 		return s
 	}
 	m, ok := present(doc, obj, "messages")
@@ -33,7 +33,7 @@ func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialect
 	if f.removed {
 		s.Notes = append(s.Notes, "thinking")
 	}
-	if budgeted && f.loop.refused() {
+	if budgeted && f.loop.Refused() {
 		if f.rethink(doc, obj, versionOf(o.Model)) {
 			s.Notes = append(s.Notes, "reasoning")
 		}
@@ -42,7 +42,7 @@ func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialect
 	return s
 }
 
-var signatureKey = []byte(`"signature"`)
+var resultType = []byte(`"tool_result"`)
 
 // thinksByBudget reports whether a request turns thinking on with a number of tokens. It is the one case in which the
 // API demands that a turn that calls tools begins with thinking.
@@ -61,36 +61,8 @@ type foreigners struct {
 	edits   []jsonedit.Edit
 	removed bool
 
-	loop toolLoop
+	loop claude.Loop
 }
-
-// toolLoop follows a conversation to find out whether it ends in the middle of a turn: the model called tools and has
-// their results. The API wants such a turn to begin with thinking if the model is to think with a budget. In later
-// steps of the turn the model may have gone without.
-type toolLoop struct {
-	last           string // who spoke last
-	turn, thinking bool   // the model spoke since the last question, and began with thinking
-	open           bool   // and now has the results of its calls
-}
-
-// see takes note of the next message: whether its first block is thinking and whether one is a result.
-func (l *toolLoop) see(role string, thinking, result bool) {
-	switch {
-	case role == "assistant":
-		if !l.turn {
-			l.turn, l.thinking = true, thinking
-		}
-		l.open = false
-	case result:
-		l.open = l.turn
-	case !l.open || l.last != "user": // a question, and not one that comes along with the results
-		l.turn, l.open = false, false
-	}
-	l.last = role
-}
-
-// refused reports whether the API would refuse to think on.
-func (l *toolLoop) refused() bool { return l.open && !l.thinking }
 
 // message looks through one message. One of which no block is left goes as a whole.
 func (f *foreigners) message(doc []byte) {
@@ -124,7 +96,11 @@ func (f *foreigners) message(doc []byte) {
 		f.edits = append(f.edits[:before], removal(doc, start, end))
 		return
 	}
-	f.loop.see(role, thinking, result)
+	if role == "assistant" {
+		f.loop.Answer(thinking)
+	} else {
+		f.loop.Question(result)
+	}
 }
 
 func (f *foreigners) block() (kind string, foreign bool) {

@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -70,12 +71,17 @@ func TestSpliceDoesNotThinkOnWhereAnotherVendorBeganTheTurn(t *testing.T) {
 	loop := func(thinking, before, after string) string {
 		return strings.Replace(newer(thinking, before, after), "claude-opus-4-6", "claude-sonnet-4-5", 1)
 	}
+	earlier := func(thinking, before string) string { // the turn before this one began with thinking
+		return strings.Replace(loop(thinking, before, ""), `"messages":[`, `"messages":[`+text+`,{"role":"assistant","content":[`+ours+`{"type":"text","text":"a"}]},`, 1)
+	}
 	for name, tt := range map[string]struct{ in, want string }{
 		"it began with thinking":               {loop(budget, ours, ""), loop(budget, ours, "")},
 		"it went on without":                   {loop(budget, ours, ","+more), loop(budget, ours, ","+more)},
 		"it began without thinking":            {loop(budget, "", ""), loop(off, "", "")},
 		"it began with another's thinking":     {loop(budget, theirs, ""), loop(off, "", "")},
 		"text comes along with the results":    {loop(budget, "", ","+text), loop(off, "", ","+text)},
+		"it began with thinking before":        {earlier(budget, ""), earlier(off, "")},
+		"it began with thinking once more":     {earlier(budget, ours), earlier(budget, ours)},
 		"the turn is over":                     {loop(budget, "", `,{"role":"assistant","content":"a"},`+text), loop(budget, "", `,{"role":"assistant","content":"a"},`+text)},
 		"the model decides whether to think":   {loop(`"thinking":{"type":"adaptive"}`, "", ""), loop(`"thinking":{"type":"adaptive"}`, "", "")},
 		"a model that can decide by itself":    {newer(`"thinking":{"budget_tokens":1024, "type":"enabled","display":"omitted"}`, "", ""), newer(`"thinking":{"type":"adaptive","display":"omitted"}`, "", "")},
@@ -94,7 +100,9 @@ func TestSpliceDoesNotThinkOnWhereAnotherVendorBeganTheTurn(t *testing.T) {
 }
 
 func BenchmarkSplice(b *testing.B) {
-	for name, body := range requests {
+	bodies := maps.Clone(requests)
+	bodies["100KB thinking"] = strings.Replace(requests["100KB"], `"stream":true`, `"stream":true,"thinking":{"type":"enabled","budget_tokens":1024}`, 1)
+	for name, body := range bodies {
 		b.Run(name, func(b *testing.B) {
 			doc := []byte(body)
 			var obj jsonedit.Object

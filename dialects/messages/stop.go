@@ -55,7 +55,8 @@ func parseStop(s string) conversation.StopReason {
 	return conversation.StopEnd
 }
 
-// stopName is the stop_reason for a neutral one. Where the provider named none it is derived from what it sent.
+// stopName is the stop_reason for a neutral one. Where the provider named none it is derived from what it sent, and so it is
+// where it disagrees with that: clients look for calls on tool_use only, and may not go on without answering them.
 func stopName(r conversation.StopReason, calls bool) string {
 	switch r {
 	case conversation.StopSequence:
@@ -68,10 +69,9 @@ func stopName(r conversation.StopReason, calls bool) string {
 		return "refusal"
 	case conversation.StopPause:
 		return "pause_turn"
-	case conversation.StopUnknown:
-		if calls {
-			return "tool_use"
-		}
+	}
+	if calls {
+		return "tool_use"
 	}
 	return "end_turn"
 }

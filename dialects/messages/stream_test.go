@@ -187,6 +187,9 @@ func TestTheWriterKeepsAnthropicsOrder(t *testing.T) {
 		"a stop reason that is missing": {
 			foreign(block(call("c", "f", "")), end, usage, done), "M msg_9 0/1\n0 tool_use\n0 stop\nD tool_use 3/5\nS\n",
 		},
+		"a stop reason that the calls contradict": {
+			foreign(block(call("c", "f", "")), end, conversation.Event{Type: conversation.EventStop, Stop: conversation.StopError}, usage, done), "M msg_9 0/1\n0 tool_use\n0 stop\nD tool_use 3/5\nS\n",
+		},
 		"another vendor's blocks": {
 			foreign(block(conversation.Block{Kind: conversation.Opaque, Origin: "responses", Raw: []byte(`{}`)}), delta(0, "x"), end, block(conversation.Block{Text: "y"}), end, stop, usage, done),
 			"M msg_9 0/1\n0 text\n0 text_delta \"y\"\n0 stop\n" + finish,
@@ -205,7 +208,7 @@ func TestTheWriterKeepsAnthropicsOrder(t *testing.T) {
 		},
 		"free text for arguments": {
 			foreign(block(conversation.Block{Kind: conversation.Call, Call: &conversation.ToolCall{ID: "c", Name: "f", Custom: true}}), delta(conversation.DeltaArguments, "a\"b"), end, stop, usage, done),
-			"M msg_9 0/1\n0 tool_use\n0 input_json_delta \"{\\\"input\\\":\\\"\"\n0 input_json_delta \"a\\\\\\\"b\"\n0 input_json_delta \"\\\"}\"\n0 stop\n" + finish,
+			"M msg_9 0/1\n0 tool_use\n0 input_json_delta \"{\\\"input\\\":\\\"\"\n0 input_json_delta \"a\\\\\\\"b\"\n0 input_json_delta \"\\\"}\"\n0 stop\nD tool_use 3/5\nS\n",
 		},
 		"a block that is not stopped": {
 			foreign(block(conversation.Block{Text: "a"}), block(conversation.Block{Text: "b"}), stop, usage, done),

@@ -9,20 +9,28 @@ import (
 	"github.com/caddy-llm/llmgateway/dialects"
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/providers"
 )
 
 const (
 	// imagesFollow stands in for the text of a tool result that has none, because its content is in the next message.
 	imagesFollow = "The result is in the next message."
+	// jsonHint is what a model is told that has to answer with JSON of any shape, and that nobody has told so: it may write
+	// blanks without end otherwise.
+	jsonHint = "Answer with one JSON object and nothing else."
 	// paragraph separates the texts of one message, of which the API takes one.
 	paragraph = "\n\n"
 )
 
 func (e *requestEncoder) messages() {
 	e.dst = append(jsonedit.AppendKey(e.dst, "messages"), '[')
-	start := len(e.dst)
-	for i := range e.r.Messages {
-		e.message(&e.r.Messages[i])
+	if f := e.r.Format; f != nil && f.Schema == nil && !conversation.MentionJSON(e.r.Messages) {
+		e.open("system", jsonHint)
+		e.dst = append(e.dst, '}')
+	}
+	start, turns := len(e.dst), conversation.Turns(e.r.Messages)
+	for i := range turns {
+		e.message(&turns[i])
 	}
 	if len(e.dst) == start {
 		e.refuse("messages", "the conversation has no message that can be sent") // the API would only load the model
@@ -250,6 +258,7 @@ func (e *requestEncoder) result(b *conversation.Block) (media []conversation.Blo
 		text = imagesFollow
 	}
 	e.noteIf("cache_control", b.Cache != nil)
+	e.noteIf("is_error", r.IsError && e.r.Origin != string(providers.Gemini)) // Gemini's say so in their text
 	name := r.Name
 	if called := e.called[r.CallID]; called != "" {
 		name = called

@@ -1,7 +1,6 @@
 package ollama
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -44,9 +43,7 @@ func (Codec) EncodeRequest(dst []byte, r *conversation.Request, o dialects.Encod
 
 // note names a member that was dropped, once.
 func (e *requestEncoder) note(name string) {
-	if !slices.Contains(e.notes, name) {
-		e.notes = append(e.notes, name)
-	}
+	e.notes = dialects.Note(e.notes, name)
 }
 
 func (e *requestEncoder) noteIf(name string, dropped bool) {
@@ -66,17 +63,17 @@ func (e *requestEncoder) refuse(param, format string, args ...any) {
 // and a model that should call one is left the choice.
 func (e *requestEncoder) tools() {
 	c := e.r.Choice
-	allowed := c.Allowed
 	if c.Mode == conversation.ChoiceTool {
-		allowed = []string{c.Name}
+		c.Allowed = []string{c.Name}
 	}
+	allows := c.Allows()
 	start := len(e.dst)
 	e.dst = append(jsonedit.AppendKey(e.dst, "tools"), '[')
 	empty := len(e.dst)
 	for i := range e.r.Tools {
 		t := &e.r.Tools[i]
 		switch {
-		case c.Mode == conversation.ChoiceNone, len(allowed) > 0 && !slices.Contains(allowed, t.Name):
+		case c.Mode == conversation.ChoiceNone, !allows(t.Name):
 		case t.Raw != nil && !t.Custom:
 			e.note(t.Name)
 		default:

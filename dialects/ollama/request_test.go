@@ -26,6 +26,11 @@ func image(data string) conversation.Block {
 	return conversation.Block{Kind: conversation.Image, Media: &conversation.Media{MIME: "image/png", Data: data}}
 }
 
+func failed(b conversation.Block) conversation.Block {
+	b.Result.IsError = true
+	return b
+}
+
 func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
@@ -61,6 +66,17 @@ func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 				conversation.Block{Kind: conversation.Document, Media: &conversation.Media{MIME: "text/csv", Data: base64.StdEncoding.EncodeToString([]byte("a,b"))}},
 			)}},
 			"m", `"messages":[{"role":"user","content":"one\n\na,b"}],"stream":false`, "title context",
+		},
+		{
+			"calls in a row are one turn, and that one of them failed is noted",
+			request{Origin: "messages", Messages: []conversation.Message{
+				assistant(call("c1", "f", "{}")), assistant(call("c2", "f", "{}")), user(result("c1", "", text("1"))), user(failed(result("c2", "", text("2")))),
+			}},
+			"m",
+			`"messages":[{"role":"assistant","content":"","tool_calls":[{"id":"c1","function":{"name":"f","arguments":{}}},` +
+				`{"id":"c2","function":{"name":"f","arguments":{}}}]},{"role":"tool","content":"1","tool_name":"f","tool_call_id":"c1"},` +
+				`{"role":"tool","content":"2","tool_name":"f","tool_call_id":"c2"}],"stream":false`,
+			"is_error",
 		},
 		{
 			"a tool loop: arguments are objects, results know their tool",
@@ -112,7 +128,18 @@ func TestRequestsAreWrittenAsTheAPIWantsThem(t *testing.T) {
 		{"allowed tools are the only ones", request{Tools: []tool{weather, {Name: "f"}}, Choice: conversation.ToolChoice{Mode: conversation.ChoiceAuto, Allowed: []string{"get-weather"}}}, "m", `"tools":[` + weatherJSON + `]`, ""},
 		{"any tool", request{Tools: []tool{weather}, Choice: conversation.ToolChoice{Mode: conversation.ChoiceRequired}}, "m", `"tools":[` + weatherJSON + `]`, "tool_choice"},
 		{"another vendor's tool is left out", request{Tools: []tool{{Name: "web_search", Raw: []byte(`{}`), Origin: "responses"}}}, "m", ``, "web_search"},
-		{"JSON of any shape", request{Format: &conversation.Format{}}, "m", `"format":"json"`, ""},
+		{
+			"JSON of any shape, where nobody has told the model",
+			request{Format: &conversation.Format{}, Messages: []conversation.Message{user(text("Hi"))}},
+			"m",
+			`"messages":[{"role":"system","content":"Answer with one JSON object and nothing else."},{"role":"user","content":"Hi"}],"format":"json","stream":false`, "",
+		},
+		{
+			"JSON of any shape, where somebody has",
+			request{Format: &conversation.Format{}, Messages: []conversation.Message{user(text("Hi, in JSON"))}},
+			"m",
+			`"messages":[{"role":"user","content":"Hi, in JSON"}],"format":"json","stream":false`, "",
+		},
 		{"JSON of a schema", request{Tools: []tool{weather}, Format: &conversation.Format{Name: "n", Schema: []byte(`{"type":"object"}`)}}, "m", `"tools":[` + weatherJSON + `],"format":{"type":"object"}`, ""},
 		{"no thinking", request{Reasoning: &conversation.Reasoning{Off: true}}, "qwen3", `"think":false`, ""},
 		{"thinking as the model sees fit", request{Reasoning: &conversation.Reasoning{Adaptive: true, Summary: "auto"}}, "qwen3", ``, ""},

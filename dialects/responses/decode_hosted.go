@@ -41,7 +41,10 @@ func (d *requestDecoder) hostedItem(p *dialects.Place, w *wireItem) {
 		return
 	}
 	if w.callID != "" && strings.HasSuffix(w.kind, "_call") {
-		d.foreign = append(d.foreign, w.callID)
+		if d.foreign == nil {
+			d.foreign = make(map[string]bool)
+		}
+		d.foreign[w.callID] = true
 	}
 	item, known := hostedItems[w.kind]
 	switch {

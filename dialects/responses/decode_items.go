@@ -161,17 +161,18 @@ func (d *requestDecoder) assistant(blocks ...conversation.Block) {
 func (d *requestDecoder) answer(b conversation.Block) {
 	at := len(d.req.Messages)
 	if b.Kind == conversation.Result {
-		for i := at - 1; i > 0; i-- {
-			if calls(&d.req.Messages[i], b.Result.CallID) {
-				at = i + 1
-				break
-			}
+		if turn, ok := d.turns[b.Result.CallID]; ok {
+			at = turn + 1
 		}
 	} else if isResults(&d.req.Messages[at-1]) {
 		at--
 	}
-	if at == len(d.req.Messages) || !isResults(&d.req.Messages[at]) {
-		d.req.Messages = slices.Insert(d.req.Messages, at, conversation.Message{Blocks: []conversation.Block{b}})
+	switch {
+	case at == len(d.req.Messages):
+		d.req.Messages = append(d.req.Messages, conversation.Message{Blocks: []conversation.Block{b}})
+		return
+	case !isResults(&d.req.Messages[at]):
+		d.delayed = append(d.delayed, delayedResult{at, b})
 		return
 	}
 	m := &d.req.Messages[at]
@@ -182,11 +183,32 @@ func (d *requestDecoder) answer(b conversation.Block) {
 	m.Blocks = slices.Insert(m.Blocks, i, b)
 }
 
-// calls reports whether a message makes the call of an ID.
-func calls(m *conversation.Message, id string) bool {
-	return m.Role == conversation.Assistant && slices.ContainsFunc(m.Blocks, func(b conversation.Block) bool {
-		return b.Kind == conversation.Call && b.Call.ID == id
-	})
+// delayedResult is a result that came when something else had been said after its call. Its place is before the message
+// at.
+type delayedResult struct {
+	at    int
+	block conversation.Block
+}
+
+// placeDelayed puts the results that came late where they belong, all of them in one pass.
+func (d *requestDecoder) placeDelayed() {
+	if len(d.delayed) == 0 {
+		return
+	}
+	slices.SortStableFunc(d.delayed, func(a, b delayedResult) int { return a.at - b.at })
+	all := make([]conversation.Message, 0, len(d.req.Messages)+len(d.delayed))
+	next := 0
+	for i, m := range d.req.Messages {
+		var late []conversation.Block
+		for ; next < len(d.delayed) && d.delayed[next].at == i; next++ {
+			late = append(late, d.delayed[next].block)
+		}
+		if late != nil {
+			all = append(all, conversation.Message{Blocks: late})
+		}
+		all = append(all, m)
+	}
+	d.req.Messages = all
 }
 
 // isResults reports whether a message was made of what tools gave back: those of the user hold no item.
@@ -212,10 +234,11 @@ func (d *requestDecoder) call(p *dialects.Place, w *wireItem) {
 		d.fail(&in, "%s must be a string", in.Path())
 	}
 	if d.names == nil {
-		d.names = make(map[string]string)
+		d.names, d.turns = make(map[string]string), make(map[string]int)
 	}
 	d.names[c.ID] = c.Name
 	d.assistant(conversation.Block{Kind: conversation.Call, Call: c})
+	d.turns[c.ID] = len(d.req.Messages) - 1
 }
 
 func (d *requestDecoder) result(p *dialects.Place, w *wireItem) {
@@ -224,7 +247,7 @@ func (d *requestDecoder) result(p *dialects.Place, w *wireItem) {
 		d.fail(&in, "the output of a tool must have the call_id of its call")
 		return
 	}
-	if slices.Contains(d.foreign, w.callID) { // it must go where its call goes
+	if d.foreign[w.callID] { // it must go where its call goes
 		d.answer(d.readable(w, hostedItems["function_call_output"].members))
 		return
 	}
@@ -266,7 +289,9 @@ func readThinking(in *jsonedit.Reader) conversation.Block {
 }
 
 // joinTexts reads a list of parts, each with a text. They are paragraphs.
-func joinTexts(in *jsonedit.Reader) (all string) {
+func joinTexts(in *jsonedit.Reader) string {
+	var one string
+	var all []byte // when there are several
 	first := true
 	for ok := in.Array(); ok; ok = in.Next() {
 		var s string
@@ -275,12 +300,19 @@ func joinTexts(in *jsonedit.Reader) (all string) {
 				s, _ = in.Text()
 			}
 		}
-		if !first {
-			all += paragraph
+		switch {
+		case first:
+			one, first = s, false
+			continue
+		case all == nil:
+			all = []byte(one)
 		}
-		all, first = all+s, false
+		all = append(append(all, paragraph...), s...)
 	}
-	return all
+	if all != nil {
+		return jsonedit.View(all)
+	}
+	return one
 }
 
 // paragraph separates the parts of a summary.

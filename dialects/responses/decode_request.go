@@ -15,10 +15,13 @@ type requestDecoder struct {
 	req          *conversation.Request
 	instructions string
 	names        map[string]string // of tools by the ID of their calls, for the results
-	foreign      []string          // the IDs of calls that only this dialect understands
+	turns        map[string]int    // which message makes a call, by its ID
+	delayed      []delayedResult
+	foreign      map[string]bool // the IDs of calls that only this dialect understands
 	late         []conversation.Tool
-	grouped      bool // a call names a namespace
-	choiceOfNone bool // tool_choice allows none of the tools that others can be given
+	declared     map[string]bool // the names of all tools, once they are known
+	grouped      bool            // a call names a namespace
+	choiceOfNone bool            // tool_choice allows none of the tools that others can be given
 	err          error
 }
 
@@ -40,11 +43,15 @@ func (Codec) DecodeRequest(doc []byte, h dialects.Head) (*conversation.Request, 
 	if len(d.req.Messages) == 1 {
 		d.fail(&dialects.Place{Key: "input"}, "input must be a string or an array of at least one item")
 	}
+	d.placeDelayed()
 	d.joinLate()
 	d.settleNames()
 	d.checkChoice()
 	if d.err != nil {
 		return nil, d.err
+	}
+	if r := d.req; r.Logprobs == nil && r.TopLogprobs != nil && *r.TopLogprobs == 0 {
+		r.TopLogprobs = nil // responses repeat this in answer to a request that asked for none
 	}
 	if d.instructions == "" {
 		d.req.Messages = d.req.Messages[1:]
@@ -100,7 +107,9 @@ func (d *requestDecoder) member(p *dialects.Place) {
 	case "service_tier":
 		r.ServiceTier = d.str(p)
 	case "metadata":
-		r.Metadata = d.in.Raw()
+		if raw := d.in.Raw(); jsonedit.Compact(raw) != "{}" {
+			r.Metadata = raw
+		}
 	case "max_output_tokens":
 		r.MaxTokens = d.integer(p)
 	case "temperature":

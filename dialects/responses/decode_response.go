@@ -3,7 +3,6 @@ package responses
 import (
 	"bytes"
 	"errors"
-	"fmt"
 
 	"github.com/tidwall/gjson"
 
@@ -13,13 +12,23 @@ import (
 	"github.com/caddy-llm/llmgateway/providers"
 )
 
-var errNoOutput = errors.New("the provider's answer has no output")
+var (
+	// errNotJSON is returned for bodies and events that are no JSON, such as the error page of a proxy with status 200.
+	errNotJSON  = errors.New("the provider's answer is not valid JSON")
+	errNoOutput = errors.New("the provider's answer has no output")
+)
+
+// valid reports whether a body or event is JSON. Validate is the faster test, but it wants UTF-8 as well, which models of
+// local servers cut in two at times.
+func valid(data []byte) bool {
+	return jsonedit.Validate(data, jsonedit.Limits{}) == nil || gjson.ValidBytes(data)
+}
 
 // DecodeResponse implements [dialects.Encoder]. What it returns may alias body. An error in place of an answer is
 // returned as a *conversation.Error.
 func (Codec) DecodeResponse(body []byte) (*conversation.Response, error) {
-	if err := jsonedit.Validate(body, jsonedit.Limits{}); err != nil {
-		return nil, fmt.Errorf("the provider's answer is not valid: %w", err)
+	if !valid(body) {
+		return nil, errNotJSON
 	}
 	f := readFinal(body)
 	if f.failure != nil && len(f.response.Choices[0].Blocks) == 0 {

@@ -161,9 +161,17 @@ func (d *requestDecoder) declare(p *dialects.Place, tools jsonedit.Mark) (list [
 }
 
 func (d *requestDecoder) joinLate() {
+	if len(d.late) == 0 && !d.grouped {
+		return
+	}
+	d.declared = make(map[string]bool, len(d.req.Tools)+len(d.late))
+	for i := range d.req.Tools {
+		d.declared[d.req.Tools[i].Name] = true
+	}
 	for i := range d.late {
-		if t := &d.late[i]; !d.declared(t.Name) {
+		if t := &d.late[i]; !d.declared[t.Name] {
 			d.req.Tools = append(d.req.Tools, *t)
+			d.declared[t.Name] = true
 		}
 	}
 }
@@ -176,7 +184,7 @@ func (d *requestDecoder) settleNames() {
 	}
 	settle := func(name *string) {
 		namespace, inner, ok := strings.Cut(*name, namespaceMark)
-		if ok && namespace != "" && !d.declared(*name) && (namespace == inner || d.declared(inner)) {
+		if ok && namespace != "" && !d.declared[*name] && (namespace == inner || d.declared[inner]) {
 			*name = inner
 		}
 	}
@@ -194,10 +202,6 @@ func (d *requestDecoder) settleNames() {
 	for i := range d.req.Choice.Allowed {
 		settle(&d.req.Choice.Allowed[i])
 	}
-}
-
-func (d *requestDecoder) declared(name string) bool {
-	return slices.ContainsFunc(d.req.Tools, func(t conversation.Tool) bool { return t.Name == name })
 }
 
 // function reads a function. Unlike chat completions, the dialect is strict unless told otherwise; a schema that strict

@@ -9,9 +9,10 @@ import (
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/providers"
 )
 
-func (e *requestEncoder) message(m *conversation.Message) {
+func (e *requestEncoder) message(m *conversation.Message, last bool) {
 	e.noteIf("name", m.Name != "")
 	switch m.Role {
 	case conversation.System:
@@ -24,9 +25,15 @@ func (e *requestEncoder) message(m *conversation.Message) {
 		e.spoken(role, m.Blocks)
 	case conversation.Assistant:
 		e.assistant(m.Blocks)
+		// OpenAI's models do not go on with a last message of theirs, but begin a new one.
+		e.noteIf("prefill", last && e.rules.openai && e.r.Origin == string(providers.Messages) && !hasCalls(m.Blocks))
 	default:
 		e.user(m.Blocks)
 	}
+}
+
+func hasCalls(blocks []conversation.Block) bool {
+	return slices.ContainsFunc(blocks, func(b conversation.Block) bool { return b.Kind == conversation.Call })
 }
 
 // user writes results as items of their own, and what the user said as a message after them.
@@ -62,11 +69,15 @@ func (e *requestEncoder) spoken(role string, blocks []conversation.Block) {
 	start := len(e.dst)
 	e.dst = append(jsonedit.AppendComma(e.dst), '{')
 	e.dst = jsonedit.AppendKey(jsonedit.AppendStringMember(e.dst, "role", role), "content")
-	if len(blocks) == 1 && blocks[0].Kind == conversation.Text && blocks[0].Cache == nil {
+	switch {
+	case len(blocks) == 0:
+		e.dst = append(e.dst, `""}`...)
+		return
+	case len(blocks) == 1 && blocks[0].Kind == conversation.Text && blocks[0].Cache == nil:
 		e.dst = append(jsonedit.AppendString(e.dst, blocks[0].Text), '}')
 		return
 	}
-	if !e.parts(blocks) && len(blocks) > 0 {
+	if !e.parts(blocks) {
 		e.dst = e.dst[:start]
 		return
 	}
@@ -88,7 +99,10 @@ func (e *requestEncoder) parts(blocks []conversation.Block) bool {
 // assistant writes what the model did as items, in its order. Texts in a row are one message.
 func (e *requestEncoder) assistant(blocks []conversation.Block) {
 	e.pending = e.pending[:0]
-	open := false
+	open, last := false, len(blocks)-1 // the last one that is an output
+	for last >= 0 && !isOutput(blocks[last]) {
+		last--
+	}
 	for i := range blocks {
 		b := &blocks[i]
 		item := len(b.Raw) > 0 && b.Origin == origin
@@ -113,7 +127,7 @@ func (e *requestEncoder) assistant(blocks []conversation.Block) {
 		case conversation.Call:
 			e.call(b.Call)
 		case conversation.Thinking:
-			e.thinking(b, slices.ContainsFunc(blocks[i+1:], isOutput))
+			e.thinking(b, i < last)
 		case conversation.Opaque:
 			e.note(rawType(b))
 		default:
@@ -175,7 +189,10 @@ func (e *requestEncoder) call(c *conversation.ToolCall) {
 	switch {
 	case custom:
 		kind, key = "custom_tool_call", "input"
-		e.custom = append(e.custom, id)
+		if e.custom == nil {
+			e.custom = make(map[string]bool)
+		}
+		e.custom[id] = true
 	case c.Custom:
 		arguments = conversation.FreeTextArguments(arguments)
 	case arguments == "":
@@ -188,13 +205,14 @@ func (e *requestEncoder) call(c *conversation.ToolCall) {
 	e.dst = append(jsonedit.AppendStringMember(e.dst, key, arguments), '}')
 }
 
-// result writes the output of a tool: a string, or parts where it holds more than text. An error has no mark of its own.
+// result writes the output of a tool: a string, or parts where it holds more than text. There is no mark for one that failed.
 func (e *requestEncoder) result(b *conversation.Block) {
 	r := b.Result
 	e.noteIf("cache_control", b.Cache != nil)
+	e.noteIf("is_error", r.IsError && e.r.Origin != string(providers.Gemini)) // Gemini's say so in their text
 	id := e.resultID(r)
 	kind := "function_call_output"
-	if slices.Contains(e.custom, id) {
+	if e.custom[id] {
 		kind = "custom_tool_call_output"
 	}
 	e.dst = append(jsonedit.AppendComma(e.dst), '{')

@@ -72,9 +72,11 @@ func (e *requestEncoder) document(m *conversation.Media) {
 	e.noteIf("context", m.Context != "")
 	switch {
 	case m.Text != "":
+		e.noteIf("title", m.Title != "")
 		e.textPart(m.Text)
 		return
 	case m.Data != "" && strings.HasPrefix(m.MIME, "text/"):
+		e.noteIf("title", m.Title != "")
 		s, err := base64.StdEncoding.DecodeString(m.Data)
 		if err != nil {
 			e.refuse("input", "a text document is not valid base64")

@@ -1,7 +1,6 @@
 package responses
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -30,7 +29,7 @@ type requestEncoder struct {
 	hasTools bool // of those that were asked for at least one is given
 	logprobs bool // log probabilities are asked for
 	// custom are the ids of calls of free-text tools, whose results are of another type.
-	custom []string
+	custom map[string]bool
 	// pending are the calls that came without an id and have not been answered yet.
 	pending []openCall
 	made    int
@@ -64,8 +63,11 @@ func (e *requestEncoder) conversation() {
 	e.dst = jsonedit.AppendStringMember(e.dst, "model", e.model)
 	rest := e.instructions(e.r.Messages)
 	e.dst = append(jsonedit.AppendKey(e.dst, "input"), '[')
+	if e.asksAnyJSON() && e.r.Origin != origin && e.r.Origin != string(providers.Chat) && !conversation.MentionJSON(e.r.Messages) {
+		e.dst = append(e.dst, `{"role":"system","content":"`+jsonHint+`"}`...)
+	}
 	for i := range rest {
-		e.message(&rest[i])
+		e.message(&rest[i], i == len(rest)-1)
 	}
 	e.dst = append(e.dst, ']')
 	e.tools()
@@ -81,9 +83,7 @@ func (e *requestEncoder) finish(dst []byte) ([]byte, []string, error) {
 
 // note names a member that was dropped, once.
 func (e *requestEncoder) note(name string) {
-	if !slices.Contains(e.notes, name) {
-		e.notes = append(e.notes, name)
-	}
+	e.notes = dialects.Note(e.notes, name)
 }
 
 func (e *requestEncoder) noteIf(name string, dropped bool) {
@@ -99,10 +99,20 @@ func (e *requestEncoder) refuse(param, format string, args ...any) {
 	}
 }
 
+// jsonHint is what a model is told that has to answer with JSON of any shape, in a conversation from a dialect that does not
+// demand the word: this one refuses the format without.
+const jsonHint = "Respond with a single valid JSON object and nothing else: no explanations and no code fences."
+
+func (e *requestEncoder) asksAnyJSON() bool { return e.r.Format != nil && e.r.Format.Schema == nil }
+
 // instructions writes the system prompt that the conversation begins with, and returns the messages after it. A
-// conversation of nothing else stays in the input, which must not be empty.
+// conversation of nothing else stays in the input, which must not be empty, and so does a prompt that alone has the word
+// JSON where that is demanded: it is looked for in the input.
 func (e *requestEncoder) instructions(all []conversation.Message) []conversation.Message {
 	if len(all) < 2 || all[0].Role != conversation.System {
+		return all
+	}
+	if e.asksAnyJSON() && conversation.MentionJSON(all[:1]) && !conversation.MentionJSON(all[1:]) {
 		return all
 	}
 	text := ""
@@ -146,8 +156,8 @@ func (e *requestEncoder) sampling() {
 		e.noteIf("top_p", r.TopP != "" && r.TopP.Float() != 1)
 	}
 	e.noteIf("top_k", r.TopK != "")
-	e.noteIf("frequency_penalty", r.FrequencyPenalty != "")
-	e.noteIf("presence_penalty", r.PresencePenalty != "")
+	e.noteIf("frequency_penalty", r.FrequencyPenalty.Float() != 0)
+	e.noteIf("presence_penalty", r.PresencePenalty.Float() != 0)
 	e.noteIf("seed", r.Seed != nil)
 	switch {
 	case !e.wantsLogprobs():

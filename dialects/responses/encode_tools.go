@@ -1,8 +1,6 @@
 package responses
 
 import (
-	"slices"
-
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
@@ -87,20 +85,21 @@ func (e *requestEncoder) toolChoice() {
 		e.dst = append(e.dst, `{"type":"allowed_tools"`...)
 		e.dst = jsonedit.AppendStringMember(e.dst, "mode", choiceWord(c.Mode))
 		e.dst = append(jsonedit.AppendKey(e.dst, "tools"), '[')
+		custom := conversation.CustomTools(e.r.Tools)
 		for _, name := range c.Allowed {
-			e.dst = e.namedTool(jsonedit.AppendComma(e.dst), name)
+			e.dst = e.namedTool(jsonedit.AppendComma(e.dst), name, custom[name])
 		}
 		e.dst = append(e.dst, ']', '}')
 	case c.Mode == conversation.ChoiceTool:
-		e.dst = e.namedTool(e.dst, c.Name)
+		e.dst = e.namedTool(e.dst, c.Name, conversation.CustomTools(e.r.Tools)[c.Name])
 	default:
 		e.dst = jsonedit.AppendString(e.dst, choiceWord(c.Mode))
 	}
 }
 
-func (e *requestEncoder) namedTool(dst []byte, name string) []byte {
+func (e *requestEncoder) namedTool(dst []byte, name string, custom bool) []byte {
 	kind := "function"
-	if e.rules.openai && slices.ContainsFunc(e.r.Tools, func(t conversation.Tool) bool { return t.Custom && t.Name == name }) {
+	if custom && e.rules.openai {
 		kind = "custom"
 	}
 	dst = jsonedit.AppendStringMember(append(dst, '{'), "type", kind)

@@ -2,7 +2,6 @@ package responses
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -51,8 +50,11 @@ func (r *eventReader) Read(ev sse.Event, out []conversation.Event) ([]conversati
 	if r.ended || len(ev.Data) == 0 || string(bytes.TrimSpace(ev.Data)) == "[DONE]" {
 		return out, nil
 	}
-	if err := jsonedit.Validate(ev.Data, jsonedit.Limits{}); err != nil {
-		return out, fmt.Errorf("the provider sent an event that is not valid: %w", err)
+	if !valid(ev.Data) {
+		if ev.Incomplete {
+			return out, nil // End tells that the stream was cut
+		}
+		return out, errNotJSON
 	}
 	r.in.Reset(ev.Data)
 	s := r.members()

@@ -114,6 +114,15 @@ func TestConversationsAreDecoded(t *testing.T) {
 			"assistant call:c1:f:{} call:c2:g:{}\nuser result:c1:f[text:1] result:c2:g[text:2]\ndeveloper text:d\nuser text:u\n",
 		},
 		{
+			"results of several turns that come when others have spoken",
+			`"input":[{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"function_call","call_id":"c2","name":"g","arguments":"{}"},
+			{"role":"user","content":"u"},{"type":"function_call","call_id":"c3","name":"f","arguments":"{}"},{"role":"user","content":"v"},
+			{"type":"function_call_output","call_id":"c3","output":"3"},{"type":"function_call_output","call_id":"c2","output":"2"},
+			{"type":"function_call_output","call_id":"c1","output":"1"},{"type":"function_call_output","call_id":"c9","output":"9"}]`,
+			"assistant call:c1:f:{} call:c2:g:{}\nuser result:c2:g[text:2] result:c1:f[text:1]\nuser text:u\n" +
+				"assistant call:c3:f:{}\nuser result:c3:f[text:3]\nuser text:v\nuser result:c9:[text:9]\n",
+		},
+		{
 			"searches for tools say nothing: what they find is declared",
 			`"input":[{"role":"user","content":"u"},{"type":"tool_search_call","call_id":null,"execution":"server","arguments":{}},{"type":"tool_search_output","call_id":null,"tools":[]},{"type":"additional_tools","role":"developer","tools":[]}]`,
 			"user text:u\n",
@@ -301,6 +310,88 @@ func TestWhatReasoningModelsDoUnaskedIsNotNoted(t *testing.T) {
 	if gjson.Get(got, "temperature").Exists() || gjson.Get(got, "top_p").Exists() || len(notes) > 0 {
 		t.Errorf("got %s, dropped %q", got, notes)
 	}
+}
+
+func TestMembersThatSayNothingAreNotDropped(t *testing.T) {
+	r := dialecttest.MustDecode(t, Codec{}, `{"model":"m","input":"x","top_logprobs":0,"metadata":{ },"store":false,"truncation":"disabled"}`)
+	if r.TopLogprobs != nil || len(r.Metadata)+len(r.Extra) > 0 {
+		t.Errorf("got %+v", r)
+	}
+	r = &conversation.Request{FrequencyPenalty: "0", PresencePenalty: "0.0"}
+	if _, notes := dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{Model: "m"}); len(notes) > 0 {
+		t.Errorf("dropped %q", notes)
+	}
+}
+
+// OpenAI's models answer with JSON of any shape only where the input has the word, and do not look for it in the
+// instructions.
+func TestTheWordJSONStandsInTheInput(t *testing.T) {
+	message := func(role conversation.Role, s string) conversation.Message {
+		return conversation.Message{Role: role, Blocks: textBlocks(s)}
+	}
+	hint := `{"role":"system","content":"Respond with a single valid JSON object and nothing else: no explanations and no code fences."}`
+	for _, tt := range []struct {
+		name, from   string
+		messages     []conversation.Message
+		instructions string
+		input        string
+	}{
+		{
+			"it stands in the system prompt alone", "chat",
+			[]conversation.Message{message(conversation.System, "Answer in JSON."), message(conversation.User, "Hi")},
+			"", `[{"role":"system","content":"Answer in JSON."},{"role":"user","content":"Hi"}]`,
+		},
+		{
+			"it stands elsewhere, too", "chat",
+			[]conversation.Message{message(conversation.System, "Answer in JSON."), message(conversation.User, "Some json, please")},
+			"Answer in JSON.", `[{"role":"user","content":"Some json, please"}]`,
+		},
+		{
+			"the client's dialect does not demand it", "gemini",
+			[]conversation.Message{message(conversation.System, "Be brief."), message(conversation.User, "Hi")},
+			"Be brief.", `[` + hint + `,{"role":"user","content":"Hi"}]`,
+		},
+		{
+			"the client's dialect demands it as well", "chat",
+			[]conversation.Message{message(conversation.User, "Hi")},
+			"", `[{"role":"user","content":"Hi"}]`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := &conversation.Request{Origin: tt.from, Messages: tt.messages, Format: &conversation.Format{}}
+			got, _ := dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{Model: "gpt-4.1", Vendor: "openai"})
+			if s := gjson.Get(got, "instructions").Str; s != tt.instructions {
+				t.Errorf("the instructions are %q, want %q", s, tt.instructions)
+			}
+			dialecttest.SameJSON(t, gjson.Get(got, "input").Raw, tt.input)
+		})
+	}
+}
+
+func TestWhatHasNoPlaceIsNoted(t *testing.T) {
+	said := textBlocks("a")
+	for _, tt := range []struct {
+		name, from string
+		message    conversation.Message
+		want       string
+	}{
+		{"a failed result", "messages", conversation.Message{Blocks: []conversation.Block{{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "c", Content: said, IsError: true}}}}, "is_error"},
+		{"a failed result that says so itself", "gemini", conversation.Message{Blocks: []conversation.Block{{Kind: conversation.Result, Result: &conversation.ToolResult{CallID: "c", Content: said, IsError: true}}}}, ""},
+		{"the title of a text", "messages", conversation.Message{Blocks: []conversation.Block{{Kind: conversation.Document, Media: &conversation.Media{Text: "x", Title: "T"}}}}, "title"},
+		{"a text to go on with", "messages", conversation.Message{Role: conversation.Assistant, Blocks: said}, "prefill"},
+		{"a last text of a client that expects a new one", "chat", conversation.Message{Role: conversation.Assistant, Blocks: said}, ""},
+	} {
+		r := &conversation.Request{Origin: tt.from, Messages: []conversation.Message{tt.message}}
+		_, notes := dialecttest.MustEncode(t, Codec{}, r, dialects.EncodeOptions{Model: "gpt-4.1", Vendor: "openai"})
+		if got := strings.Join(notes, " "); got != tt.want {
+			t.Errorf("%s: dropped %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestAMessageWithoutContentIsAnEmptyText(t *testing.T) {
+	got, _ := dialecttest.MustEncode(t, Codec{}, &conversation.Request{Messages: []conversation.Message{{}}}, dialects.EncodeOptions{Model: "m"})
+	dialecttest.SameJSON(t, got, `{"model":"m","input":[{"role":"user","content":""}],"store":false}`)
 }
 
 func TestCacheMarksGoBackToWhereTheyCameFrom(t *testing.T) {

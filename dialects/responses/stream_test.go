@@ -311,6 +311,15 @@ func TestTheReaderRepairsWhatServersGetWrong(t *testing.T) {
 		{"nothing but the final event", bare(completed(hello)), []string{"hello"}, nil},
 		{"items that come whole", bare(done("0", hello), completed(hello)), []string{"hello"}, nil},
 		{
+			"half a character",
+			bare(
+				`{"type":"response.output_item.added","output_index":0,"item":{"type":"message"}}`,
+				"{\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":\"a\xe2\x82\"}", completed(),
+			),
+			[]string{"a\xe2\x82"},
+			nil,
+		},
+		{
 			"calls written at the same time",
 			bare(
 				`{"type":"response.output_item.added","output_index":0,"item":{"type":"function_call","call_id":"c","name":"f"}}`,

@@ -16,6 +16,7 @@ type Version int
 const (
 	WithThinking   Version = 37 // thinking, with a budget of tokens
 	WithLongNames  Version = 40 // tool names of 128 characters instead of 64
+	WithOneSampler Version = 41 // temperature or top_p, and not both
 	WithFormat     Version = 45 // structured output and strict tools
 	WithAdaptive   Version = 46 // adaptive thinking, steered by an effort
 	WithoutTunings Version = 47 // the budget is refused, and so are temperature, top_p and top_k; effort xhigh

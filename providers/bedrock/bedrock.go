@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -179,9 +180,10 @@ func (p *Provider) Prepare(ctx context.Context, c *providers.Call) (*http.Reques
 		return nil, providers.ErrUnsupported
 	}
 	var operation string
+	model := c.Model
 	switch {
 	case c.Operation == providers.CountTokens:
-		operation = "count-tokens"
+		operation, model = "count-tokens", foundationModel(c.Model)
 	case c.Operation != providers.Generate:
 		return nil, providers.ErrUnsupported
 	case c.Stream:
@@ -192,10 +194,10 @@ func (p *Provider) Prepare(ctx context.Context, c *providers.Call) (*http.Reques
 	if c.BaseURL == nil {
 		return nil, errors.New("no base URL")
 	}
-	if strings.Trim(c.Model, ".") == "" { // dots would be taken for a way up
+	if strings.Trim(model, ".") == "" { // dots would be taken for a way up
 		return nil, providers.ErrNoModel
 	}
-	u := providers.JoinPath(c.BaseURL, "model", c.Model, operation)
+	u := providers.JoinPath(c.BaseURL, "model", model, operation)
 	r := providers.NewRequest(ctx, c, u, providers.HeaderAuthorization, providers.Bearer(c.Credential))
 	if c.Stream {
 		r.Header["Accept"] = []string{streamType}
@@ -208,6 +210,22 @@ func (p *Provider) Prepare(ctx context.Context, c *providers.Call) (*http.Reques
 		return nil, err
 	}
 	return r, nil
+}
+
+// geographies are what the ids of cross-region inference profiles begin with.
+var geographies = []string{"us", "eu", "apac", "jp", "au", "ca", "sa", "us-gov", "global"}
+
+// foundationModel is the model behind a cross-region inference profile. Tokens are counted for models only.
+func foundationModel(id string) string {
+	profile := id[strings.LastIndexByte(id, '/')+1:]
+	if profile != id && !strings.Contains(id, ":inference-profile/") {
+		return id
+	}
+	geography, model, _ := strings.Cut(profile, ".")
+	if slices.Contains(geographies, geography) && strings.Contains(model, ".") {
+		return model
+	}
+	return id
 }
 
 // Classify knows two of Bedrock's errors better than their status does.

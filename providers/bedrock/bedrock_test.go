@@ -74,6 +74,9 @@ func TestTheModelStandsInThePath(t *testing.T) {
 		{base: "https://h", model: "m", want: "https://h/model/m/converse"},
 		{base: "https://h/", model: "m", stream: true, want: "https://h/model/m/converse-stream"},
 		{base: "https://h/proxy?x=1", model: "m", op: providers.CountTokens, want: "https://h/proxy/model/m/count-tokens?x=1"},
+		{base: "https://h", model: "us.anthropic.claude-sonnet-4-5-v1:0", op: providers.CountTokens, want: "https://h/model/anthropic.claude-sonnet-4-5-v1%3A0/count-tokens"},
+		{base: "https://h", model: "arn:aws:bedrock:us-east-1:1:inference-profile/global.anthropic.claude-x", op: providers.CountTokens, want: "https://h/model/anthropic.claude-x/count-tokens"},
+		{base: "https://h", model: "anthropic.claude-3.5", op: providers.CountTokens, want: "https://h/model/anthropic.claude-3.5/count-tokens"},
 		{base: "https://h", model: "us.amazon.nova-pro-v1:0", want: "https://h/model/us.amazon.nova-pro-v1%3A0/converse"},
 		{
 			base: "https://h", model: "arn:aws:bedrock:us-east-1:1:inference-profile/us.x-v1:0",

@@ -1,19 +1,20 @@
-package messages
+package claude
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
 )
 
-// appendToolSchema appends the parameters of a tool. Anthropic takes nearly any schema, but at the top it has to be an
+// AppendToolSchema appends the parameters of a tool. The models take nearly any schema, but at the top it has to be an
 // object's: another type is replaced, and alternatives are said in the description.
-func appendToolSchema(dst []byte, schema []byte) []byte {
+func AppendToolSchema(dst []byte, schema []byte) []byte {
 	in := jsonedit.NewReader(schema)
 	switch {
 	case in.Peek() != '{':
 		return append(dst, `{"type":"object","properties":{}}`...)
-	case describesObject(schema):
+	case DescribesObject(schema):
 		return append(dst, schema...)
 	}
 	s := schemaWriter{dst: append(dst, `{"type":"object"`...)}
@@ -29,9 +30,9 @@ func appendToolSchema(dst []byte, schema []byte) []byte {
 	return s.end()
 }
 
-// describesObject reports whether a schema is that of an object in the first place, and can so stand for the input of a
+// DescribesObject reports whether a schema is that of an object in the first place, and can so stand for the input of a
 // tool as it is.
-func describesObject(schema []byte) bool {
+func DescribesObject(schema []byte) bool {
 	var kind string
 	in := jsonedit.NewReader(schema)
 	for ok := in.Object(); ok; ok = in.Next() {
@@ -45,13 +46,21 @@ func describesObject(schema []byte) bool {
 	return kind == "object"
 }
 
-// appendClosed appends a schema in the subset that Anthropic takes for structured output and strict tools: every object
-// is closed, and bounds are said in the description. The vendor's own SDKs do the same. Nothing else changes, and keys
-// keep their order.
+// AppendClosed appends a schema in the subset that the models are held to, in structured output and strict tools: every
+// object is closed, oneOf is said as anyOf, and what the API refuses is said in the description. Anthropic's own SDKs do the
+// same. Nothing else changes, and keys keep their order.
+func AppendClosed(dst, schema []byte) []byte {
+	in := jsonedit.NewReader(schema)
+	return appendClosed(dst, &in)
+}
+
 func appendClosed(dst []byte, in *jsonedit.Reader) []byte {
 	if in.Peek() != '{' {
 		return append(dst, in.Raw()...)
 	}
+	start := in.Mark()
+	alternatives := in.Get("anyOf") != 0
+	in.Seek(start)
 	isObject, closed := false, false
 	s := schemaWriter{dst: append(dst, '{')}
 	for ok := in.Object(); ok; ok = in.Next() {
@@ -59,12 +68,23 @@ func appendClosed(dst []byte, in *jsonedit.Reader) []byte {
 		case "properties", "$defs", "definitions":
 			s.key(key)
 			s.each(in, '{', '}')
-		case "anyOf", "oneOf", "allOf", "prefixItems":
+		case "anyOf":
 			s.key(key)
 			s.each(in, '[', ']')
+		case "oneOf", "allOf": // an allOf of several is not closable
+			if alternatives {
+				s.move(key, in.Raw())
+			} else {
+				s.key("anyOf")
+				s.each(in, '[', ']')
+			}
 		case "items":
-			s.key(key)
-			s.dst = appendClosed(s.dst, in)
+			if in.Peek() != '{' {
+				s.move(key, in.Raw())
+			} else {
+				s.key(key)
+				s.dst = appendClosed(s.dst, in)
+			}
 		case "additionalProperties":
 			in.Skip()
 			s.member(key, []byte("false"))
@@ -101,14 +121,16 @@ func namesObject(raw []byte) bool {
 	return false
 }
 
-// formats are the string formats that Anthropic enforces. It refuses others.
+// formats are the string formats that the models can be held to. Others are refused.
 var formats = []string{"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
 
-// refused tells the keywords that Anthropic does not take in structured output.
+// refused tells the keywords that are answered with an error. Those that nobody knows are not.
 func refused(key string, value []byte) bool {
 	switch key {
 	case "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
-		"maxItems", "uniqueItems", "minProperties", "maxProperties":
+		"maxItems", "uniqueItems", "prefixItems", "contains", "minContains", "maxContains", "unevaluatedItems",
+		"minProperties", "maxProperties", "patternProperties", "propertyNames", "unevaluatedProperties",
+		"dependentRequired", "dependentSchemas", "if", "then", "else", "not":
 		return true
 	case "minItems":
 		return string(value) != "0" && string(value) != "1"
@@ -188,20 +210,20 @@ func (s *schemaWriter) end() []byte {
 	return append(s.dst, '}')
 }
 
-// closable reports whether appendClosed can bring a schema into Anthropic's subset. It cannot where objects are maps or
-// where a schema refers to itself.
-func closable(schema []byte) bool {
+// Closable reports whether [AppendClosed] can bring a schema into the subset. It cannot where objects are maps, where
+// several schemas hold at once, and where a schema refers to itself or to another document.
+func Closable(schema []byte) bool {
 	w := schemaWalk{refs: map[string][]string{}, open: map[string]bool{}}
 	in := jsonedit.NewReader(schema)
 	w.walk(&in, "#")
-	return !w.maps && !w.recursive("#")
+	return !w.beyond && !w.recursive("#")
 }
 
-// schemaWalk collects what closable has to know.
+// schemaWalk collects what Closable has to know.
 type schemaWalk struct {
-	maps bool
-	refs map[string][]string // from a definition to those that it refers to
-	open map[string]bool     // the definitions that recursive came by; false for those that it is done with
+	beyond bool                // there is something that the subset has no word for
+	refs   map[string][]string // from a definition to those that it refers to
+	open   map[string]bool     // the definitions that recursive came by; false for those that it is done with
 }
 
 // walk reads a schema that is part of the definition named at.
@@ -211,6 +233,7 @@ func (w *schemaWalk) walk(in *jsonedit.Reader, at string) {
 		case "$ref":
 			if s, ok := in.Text(); ok {
 				w.refs[at] = append(w.refs[at], s)
+				w.beyond = w.beyond || !strings.HasPrefix(s, "#")
 			}
 		case "$defs", "definitions":
 			for ok := in.Object(); ok; ok = in.Next() {
@@ -221,17 +244,20 @@ func (w *schemaWalk) walk(in *jsonedit.Reader, at string) {
 				in.Key()
 				w.walk(in, at)
 			}
-		case "anyOf", "oneOf", "allOf", "prefixItems":
+		case "anyOf", "oneOf", "allOf":
+			n := 0
 			for ok := in.Array(); ok; ok = in.Next() {
 				w.walk(in, at)
+				n++
 			}
+			w.beyond = w.beyond || key == "allOf" && n > 1
 		case "items":
 			w.walk(in, at)
 		case "patternProperties":
-			w.maps = true
+			w.beyond = true
 		case "additionalProperties":
 			value := jsonedit.NewReader(in.Raw())
-			w.maps = w.maps || value.Object() // an empty one says nothing
+			w.beyond = w.beyond || value.Object() // an empty one says nothing
 		}
 	}
 }
@@ -247,17 +273,4 @@ func (w *schemaWalk) recursive(at string) bool {
 	}
 	w.open[at] = false
 	return false
-}
-
-// appendWithout appends an object less one member.
-func appendWithout(dst []byte, doc []byte, without string) []byte {
-	in := jsonedit.NewReader(doc)
-	dst = append(dst, '{')
-	for ok := in.Object(); ok; ok = in.Next() {
-		if key := in.Key(); key != without {
-			dst = append(jsonedit.AppendString(jsonedit.AppendComma(dst), key), ':')
-			dst = append(dst, in.Raw()...)
-		}
-	}
-	return append(dst, '}')
 }
