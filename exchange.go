@@ -117,6 +117,7 @@ type attempt struct {
 	priceVersion string // when it was sent
 	dropped      []string
 	run          *runner                // in a race of two attempts
+	reserved     int64                  // of the spending, for the second one of a race
 	budget       *balancing.RetryBudget // that the attempt draws on; nil once its outcome is known
 }
 

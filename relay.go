@@ -54,7 +54,9 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 	}
 	a.obs = *m.Observation()
 	if x.r.Context().Err() != nil { // read on without the client
-		x.interrupted = byClient
+		if x.race == nil {
+			x.interrupted = byClient
+		}
 		return left()
 	}
 	if !x.claim(a) {
