@@ -62,7 +62,7 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 	if !x.claim(a) {
 		return superseded()
 	}
-	if !o.translated && !x.head.Stream {
+	if !o.translated && (!x.head.Stream || x.operation != providers.Generate) { // what is no conversation has no stream to be folded into
 		x.writeUnary(a, resp.Header["Content-Type"], body)
 		return nil
 	}
