@@ -33,6 +33,7 @@ type provider struct {
 	models   []string             // patterns; nil for all
 	headers  *headers.HeaderOps
 	policy   balancing.Policy // among the slots of one target
+	affinity string           // placeholder, from a policy that names one
 	rules    balancing.Rules
 	limit    balancing.Limit
 	statuses []int // unhealthy_status
@@ -129,6 +130,7 @@ func (h *Handler) newProvider(c *ProviderConfig) (*provider, error) {
 		if p.policy, err = loadPolicy(h.ctx, c.LoadBalancing); err != nil {
 			return nil, err
 		}
+		p.affinity = affinityPlaceholder(p.policy)
 	}
 	health := c.PassiveHealth
 	if health == nil {

@@ -229,7 +229,7 @@ func (x *exchange) pickSlot(now time.Time, t *target) *slot {
 	case 1:
 		return t.slots[at[0]]
 	}
-	return t.slots[at[t.provider.policy.Pick(balancing.Hint{Affinity: x.affinity}, candidates)]]
+	return t.slots[at[t.provider.policy.Pick(balancing.Hint{Affinity: x.slotAffinity(t.provider)}, candidates)]]
 }
 
 // begin takes a place on a slot, on its endpoint and its model.
