@@ -40,6 +40,7 @@ type provider struct {
 
 	upstreams []*upstream
 	transport http.RoundTripper
+	traced    bool              // transport says when a request has a connection
 	fresh     http.RoundTripper // makes a new connection for every request; nil when that is not known how to do
 
 	mu    sync.RWMutex
