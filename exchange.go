@@ -213,6 +213,7 @@ func (x *exchange) plan() error {
 	if x.route == nil {
 		return t.unknown(name)
 	}
+	x.dropDear()
 	if len(x.route.tiers) == 0 {
 		return &dialects.RequestError{
 			Status: http.StatusNotFound, Param: "model", Code: "model_not_found",

@@ -170,6 +170,7 @@ type target struct {
 	slots    []*slot
 	book     *accounting.Book  // that the price is from
 	price    *accounting.Model // nil when no price is known
+	limit    priceCap          // on what the output may cost; 0 for none
 	series   *series           // metrics, nil when they are off
 }
 
