@@ -231,10 +231,10 @@ func (h *Handler) provisionUpstreams(c *ProviderConfig, p *provider) error {
 			}
 			h.held = append(h.held, reference{upstreamStates, poolKey})
 			up.state = st.(*upstreamState)
+			h.shared = append(h.shared, up.state)
 			label := up.label // of its own: a pointer into up would keep the credential alive in the pool
 			up.state.label.Store(&label)
-			up.state.setRules(p.rules)
-			up.state.limiter.SetLimit(p.limit)
+			up.state.agree(terms{h, p.rules, p.limit})
 			p.upstreams = append(p.upstreams, up)
 		}
 	}
