@@ -55,7 +55,7 @@ func over(name, url string, change func(*http.Transport)) option {
 }
 
 func TestOnlyWhatReachedAProviderIsChargedWhenTheClientLeaves(t *testing.T) {
-	insecure := func(tr *http.Transport) { tr.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} } //nolint:gosec // a server of the test
+	insecure := func(tr *http.Transport) { tr.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} }
 	one, askedOne := silentServer(t, false)
 	two, askedTwo := silentServer(t, true)
 	connecting := make(chan struct{}, 1)
