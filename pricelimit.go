@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/caddy-llm/llmgateway/accounting"
+	"github.com/caddy-llm/llmgateway/providers"
 )
 
 // priceCap is the most that a million output tokens may cost; 0 means no limit.
@@ -52,8 +53,11 @@ func (l priceCap) covers(t *target, now time.Time, input int64) bool {
 }
 
 // dropDear takes the targets out of the request's route that are above their price limit at the moment, or for a request of
-// this size.
+// this size. Counting tokens is free.
 func (x *exchange) dropDear() {
+	if x.operation == providers.CountTokens {
+		return
+	}
 	now := time.Now()
 	dear := func(t *target) bool {
 		return t.limit != 0 && !t.limit.covers(t, now, x.h.estimator.Input(t.label, x.inputSize))
