@@ -196,25 +196,19 @@ func TestHedgingMakesNoMoreTriesThanAllowed(t *testing.T) {
 	})
 }
 
-func TestTheFasterAttemptIsAskedAgainAtItsOwnTarget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		key := func(k string) func(*ProviderConfig) { return func(c *ProviderConfig) { c.APIKeys = []string{k} } }
-		ok := later(3*time.Second, respond(200, chatAnswer))
-		odd := later(3*time.Second, respond(200, `{"object":"nothing"}`))
-		g := newGateway(t, withProviderConfig("one", `{}`, key("key-of-one"), odd, ok), withProviderConfig("two", `{}`, key("key-of-two"), later(time.Minute, respond(200, chatAnswer))),
-			withModel("m", "one/x", "two/y"), hedgedAfter("2s", 100), with(func(h *Handler) { h.LoadBalancing.Retries = new(2) }))
-		w := g.post("/v1/messages", `{"model":"m","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}`)
-		if got := g.outcome(w.Code); got != "200 one:server_error two:hedged one:ok" || w.Header().Get("X-Llm-Gateway-Target") != "one/x" {
-			t.Errorf("%s, answered from %s", got, w.Header().Get("X-Llm-Gateway-Target"))
-		}
-		for name, s := range g.up {
-			for _, c := range s.calls {
-				if c.key != "Bearer key-of-"+name {
-					t.Errorf("%s was asked with %s", name, c.key)
-				}
+func TestAnAnswerThatIsNoneDoesNotEndTheRace(t *testing.T) {
+	for path, body := range map[string]string{
+		"/v1/messages": `{"model":"m","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}`,
+		chatPath:       askStream("m"),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := hedgePair(t, later(3*time.Second, respond(200, `{"object":"nothing"}`)), later(10*time.Second, respond(200, chatAnswer)))
+			w := g.post(path, body)
+			if got := g.outcome(w.Code); got != "200 one:server_error two:ok" || w.Header().Get("X-Llm-Gateway-Target") != "two/x" {
+				t.Errorf("%s: %s, answered from %s", path, got, w.Header().Get("X-Llm-Gateway-Target"))
 			}
-		}
-	})
+		})
+	}
 }
 
 func TestAnswersOfARaceThatNobodyWaitsForAreReadOn(t *testing.T) {

@@ -59,6 +59,12 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 		}
 		return left()
 	}
+	if x.race != nil && (o.translated || x.head.Stream && x.dialect != providers.Gemini) {
+		// The other attempt must not be given up for an answer that is none.
+		if _, err := codec.(dialects.Encoder).DecodeResponse(body); err != nil {
+			return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response could not be understood", Billed: providers.BilledYes}
+		}
+	}
 	if !x.claim(a) {
 		return superseded()
 	}
