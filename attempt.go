@@ -130,10 +130,14 @@ func (x *exchange) call(ctx context.Context, wd *watchdog, a *attempt, out outgo
 	if a.fresh {
 		transport = p.fresh
 	}
+	var sent *delivery
+	if p.traced { // and not what Prepare does to get a credential
+		req, sent = withDelivery(req)
+	}
 	resp, err := transport.RoundTrip(req)
 	out.buf.Release() // the transport keeps a reference of its own for as long as it reads
 	if err != nil {
-		return x.transportFault(ctx, err)
+		return x.transportFault(ctx, err, sent)
 	}
 	defer resp.Body.Close()
 	a.slot.up.state.answered.Store(time.Now().UnixNano())
@@ -237,9 +241,13 @@ func (x *exchange) unsupported(t *target) error {
 	}
 }
 
-// transportFault classifies an error that came instead of a response.
-func (x *exchange) transportFault(ctx context.Context, err error) *providers.Fault {
+// transportFault classifies an error that came instead of a response. What never got as far as a connection is not billed,
+// whoever ended it.
+func (x *exchange) transportFault(ctx context.Context, err error, sent *delivery) *providers.Fault {
 	if f := x.contextFault(ctx); f != nil {
+		if sent != nil && !sent.connected {
+			f.Billed = providers.BilledNo
+		}
 		return f
 	}
 	f := providers.TransportFault(err, !beforeRequest(err))

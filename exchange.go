@@ -117,6 +117,7 @@ type attempt struct {
 	priceVersion string // when it was sent
 	dropped      []string
 	run          *runner                // in a race of two attempts
+	reserved     int64                  // of the spending, for the second one of a race
 	budget       *balancing.RetryBudget // that the attempt draws on; nil once its outcome is known
 }
 
@@ -212,6 +213,7 @@ func (x *exchange) plan() error {
 	if x.route == nil {
 		return t.unknown(name)
 	}
+	x.dropDear()
 	if len(x.route.tiers) == 0 {
 		return &dialects.RequestError{
 			Status: http.StatusNotFound, Param: "model", Code: "model_not_found",
@@ -273,10 +275,8 @@ var affinityHeaders = []string{"X-Claude-Code-Session-Id", "X-Session-Affinity",
 // affinityKey hashes the best key there is for keeping a session on one target, so that the provider's prompt cache
 // stays warm.
 func (x *exchange) affinityKey() uint64 {
-	if x.route.affinity != "" {
-		if v := x.repl.ReplaceAll(x.route.affinity, ""); v != "" {
-			return balancing.Affinity(v)
-		}
+	if key := x.affinityOf(x.route.affinity); key != 0 {
+		return key
 	}
 	if x.head.CacheKey != "" {
 		return balancing.Affinity(x.head.CacheKey)
@@ -293,6 +293,22 @@ func (x *exchange) affinityKey() uint64 {
 		return balancing.Affinity(u)
 	}
 	return 0
+}
+
+// affinityOf hashes what a placeholder stands for; 0 when that, or the placeholder itself, is empty.
+func (x *exchange) affinityOf(placeholder string) uint64 {
+	if placeholder == "" {
+		return 0
+	}
+	return balancing.Affinity(x.repl.ReplaceAll(placeholder, ""))
+}
+
+// slotAffinity is the key that keeps a session on one endpoint and key of a provider: its own policy may name another.
+func (x *exchange) slotAffinity(p *provider) uint64 {
+	if key := x.affinityOf(p.affinity); key != 0 {
+		return key
+	}
+	return x.affinity
 }
 
 // last is the attempt that the response tells of: the one that answered or else the last one. There must be one.

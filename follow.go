@@ -9,7 +9,8 @@ import (
 
 // repeat is what the next attempt owes to the one before it.
 type repeat struct {
-	slot   *slot                  // the slot to ask again; nil for a new choice
+	target *target
+	slot   *slot                  // of target, to ask again; nil for a new choice
 	fresh  bool                   // over a new connection
 	budget *balancing.RetryBudget // that it draws on
 }
@@ -23,7 +24,7 @@ func (x *exchange) follow(a *attempt, f *providers.Fault) (again repeat, wait ti
 	}
 	if x.stale(a, f) {
 		c.slot.up.state.freshUntil.Store(time.Now().Add(distrust).UnixNano())
-		return repeat{slot: c.slot, fresh: true}, 0, true
+		return repeat{target: c.target, slot: c.slot, fresh: true}, 0, true
 	}
 	d := x.decide(c, f)
 	switch d.Action {
@@ -38,7 +39,7 @@ func (x *exchange) follow(a *attempt, f *providers.Fault) (again repeat, wait ti
 			budget.Done()
 			return again, d.After, false
 		}
-		again = repeat{slot: c.slot, budget: budget}
+		again = repeat{target: c.target, slot: c.slot, budget: budget}
 	}
 	return again, 0, true
 }

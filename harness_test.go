@@ -176,6 +176,7 @@ type gateway struct {
 	t      *testing.T
 	ledger *memoryLedger
 	up     map[string]*script
+	ready  []func() // called when it is provisioned
 }
 
 // option changes the configuration of a gateway before it is loaded.
@@ -247,6 +248,9 @@ func newGateway(t *testing.T, options ...option) *gateway {
 		t.Fatal(err)
 	}
 	g.Handler.books = openBooks(g.ledger)
+	for _, f := range g.ready {
+		f()
+	}
 	return g
 }
 

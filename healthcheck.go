@@ -91,7 +91,8 @@ func (c *healthCheck) run(ctx context.Context, up *upstream) {
 
 // ask reports whether an endpoint answers.
 func (c *healthCheck) ask(ctx context.Context, up *upstream) bool {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	// Caddy's transport takes for granted that there is a replacer, for placeholders in its options.
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer()), c.timeout)
 	defer cancel()
 	r, err := c.request(ctx, up)
 	if err != nil {

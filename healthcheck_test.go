@@ -2,6 +2,7 @@ package llmgateway
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -86,5 +87,26 @@ func TestWhatIsWrongWithHealthChecks(t *testing.T) {
 		if err := provision(t, h); err == nil || !strings.Contains(err.Error(), "active_health: ") {
 			t.Errorf("%+v: %v", c, err)
 		}
+	}
+}
+
+func TestHealthChecksGoOverATransportWithPlaceholders(t *testing.T) {
+	t.Setenv("UPSTREAM_NAME", "example.com")
+	asked := make(chan string, 1)
+	up := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.TLS.ServerName }))
+	defer up.Close()
+	h := &Handler{MetricsOff: true, Providers: []*ProviderConfig{{
+		Name: "a", ProviderRaw: []byte(`{"kind":"compatible"}`), BaseURLs: []string{up.URL},
+		TransportRaw: []byte(`{"protocol":"http","tls":{"server_name":"{env.UPSTREAM_NAME}","insecure_skip_verify":true}}`),
+	}}}
+	if err := provision(t, h); err != nil {
+		t.Fatal(err)
+	}
+	check := healthCheck{logger: h.logger, p: h.providers[0], path: "/health", timeout: 10 * time.Second}
+	if !check.ask(t.Context(), h.providers[0].upstreams[0]) {
+		t.Error("the endpoint answers, but the check failed")
+	}
+	if name := <-asked; name != "example.com" {
+		t.Errorf("asked for %q", name)
 	}
 }

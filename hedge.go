@@ -59,9 +59,10 @@ func (c *Hedge) rules() (*hedging, error) {
 	return h, nil
 }
 
-// spending is what was spent, and what of that went to attempts that were canceled because another was faster, in
-// nano-dollars. An attempt without a price counts one, so that what costs nothing is hedged by number.
-type spending struct{ all, canceled atomic.Int64 }
+// spending is what was spent, what of that went to attempts that were canceled because another was faster, and what is
+// reserved for second attempts that are under way, in nano-dollars. An attempt without a price counts one, so that what
+// costs nothing is hedged by number.
+type spending struct{ all, canceled, reserved atomic.Int64 }
 
 func (s *spending) add(a *attempt) {
 	cost := max(int64(a.cost), 1)
@@ -69,12 +70,24 @@ func (s *spending) add(a *attempt) {
 	if a.fault != nil && a.fault.Class == providers.ClassHedged {
 		s.canceled.Add(cost)
 	}
+	s.reserved.Add(-a.reserved)
 }
 
-// allows reports whether another attempt of an expected cost would stay within a share of what is spent.
-func (s *spending) allows(cost int64, share float64) bool {
-	return float64(s.canceled.Load()+cost) <= share*float64(s.all.Load()+cost)
+// reserve sets the expected cost of a second attempt aside, until it is added or given back. It reports false when all of
+// them together would exceed a share of what is spent.
+func (s *spending) reserve(cost int64, share float64) bool {
+	for {
+		reserved := s.reserved.Load()
+		if sum := reserved + cost; float64(s.canceled.Load()+sum) > share*float64(s.all.Load()+sum) {
+			return false
+		}
+		if s.reserved.CompareAndSwap(reserved, reserved+cost) {
+			return true
+		}
+	}
 }
+
+func (s *spending) giveBack(cost int64) { s.reserved.Add(-cost) }
 
 // errHedged cancels the slower of two attempts.
 var errHedged = errors.New("another attempt was faster")
@@ -126,6 +139,8 @@ func (x *exchange) hedged(ctx context.Context, a *attempt, out outgoing, after t
 	}
 	for _, run := range r.runs { // nobody adds to them any more
 		<-run.done
+	}
+	for _, run := range r.runs {
 		if run.panicked != nil {
 			panic(run.panicked)
 		}
@@ -158,12 +173,12 @@ func (r *race) start(ctx context.Context, a *attempt, out outgoing) *runner {
 	return run
 }
 
-// second makes the other attempt, if there is a target for it and the money.
+// second makes the other attempt, if there is a target for it, the money and, of as many tries as allowed, one left.
 func (r *race) second(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x := r.x
-	if r.winner != nil || x.r.Context().Err() != nil {
+	if r.winner != nil || x.r.Context().Err() != nil || len(x.attempts) > max(x.route.retry.Retries, 1) {
 		return
 	}
 	now := time.Now()
@@ -171,15 +186,18 @@ func (r *race) second(ctx context.Context) {
 	if !ok {
 		return
 	}
-	x.tried = append(x.tried, c.slot)
-	if !x.h.spending.allows(x.expectedCost(c.target, now), x.route.hedge.share) {
+	cost := x.expectedCost(c.target, now)
+	if !x.h.spending.reserve(cost, x.route.hedge.share) {
 		c.cancel(now)
 		return
 	}
+	x.tried = append(x.tried, c.slot)
 	a, out, f := x.prepare(c)
 	if f != nil {
+		x.h.spending.giveBack(cost)
 		return // the target cannot take the request
 	}
+	a.reserved = cost
 	r.start(ctx, a, out)
 }
 

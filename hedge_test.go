@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,6 +144,81 @@ func TestAClientThatLeavesEndsBothAttempts(t *testing.T) {
 		g.do(r.WithContext(ctx))
 		if got := g.outcome(499); got != "499 one:canceled two:canceled" {
 			t.Error(got)
+		}
+	})
+}
+
+func TestASecondAttemptThatMayNotBePaidForIsStillAFallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := hedgePair(t, later(5*time.Second, respond(500, serverError)), respond(200, chatAnswer), hedgedAfter("2s", 10))
+		if got := g.outcome(g.post(chatPath, ask("m")).Code); got != "200 one:server_error two:ok" {
+			t.Error(got)
+		}
+	})
+}
+
+func TestRequestsAtTheSameTimeKeepToTheShareOfTheSpend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answers := make([]answer, 20, 21)
+		for i := range answers {
+			answers[i] = respond(200, chatAnswer)
+		}
+		g := newGateway(t, withProvider("one", append(answers, later(5*time.Second, respond(200, chatAnswer)))...),
+			withProvider("two", later(time.Second, respond(200, chatAnswer))), withModel("m", "one/x", "two/x"), hedgedAfter("2s", 10))
+		for range 20 {
+			g.post(chatPath, ask("m"))
+		}
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() { g.post(chatPath, ask("m")) })
+		}
+		all.Wait()
+		if hedged := strings.Count(g.outcome(0), ":hedged"); hedged < 1 || hedged > 3 {
+			t.Errorf("%d requests were hedged, when a tenth of 20 had been spent", hedged)
+		}
+		if left := g.spending.reserved.Load(); left != 0 {
+			t.Errorf("%d are still reserved", left)
+		}
+	})
+}
+
+func TestHedgingMakesNoMoreTriesThanAllowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := later(3*time.Second, respond(500, serverError))
+		for retries, want := range map[int]int{0: 2, 1: 2, 2: 3} {
+			g := newGateway(t, withProvider("one", slow), withProvider("two", slow), withProvider("three", slow), withProvider("four", slow),
+				withModel("m", "one/x", "two/x", "three/x", "four/x"), hedgedAfter("2s", 100), with(func(h *Handler) { h.LoadBalancing.Retries = &retries }))
+			g.post(chatPath, ask("m"))
+			if got := len(g.entries()); got != want {
+				t.Errorf("%d retries: %d attempts, want %d", retries, got, want)
+			}
+		}
+	})
+}
+
+func TestAnAnswerThatIsNoneDoesNotEndTheRace(t *testing.T) {
+	for path, body := range map[string]string{
+		"/v1/messages": `{"model":"m","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}`,
+		chatPath:       askStream("m"),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := hedgePair(t, later(3*time.Second, respond(200, `{"object":"nothing"}`)), later(10*time.Second, respond(200, chatAnswer)))
+			w := g.post(path, body)
+			if got := g.outcome(w.Code); got != "200 one:server_error two:ok" || w.Header().Get("X-Llm-Gateway-Target") != "two/x" {
+				t.Errorf("%s: %s, answered from %s", path, got, w.Header().Get("X-Llm-Gateway-Target"))
+			}
+		})
+	}
+}
+
+func TestAnswersOfARaceThatNobodyWaitsForAreReadOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 20 { // for the race detector: both answers come at the same moment
+			g := hedgePair(t, later(10*time.Second, respond(200, chatAnswer)), later(8*time.Second, respond(200, chatAnswer)), draining(30*time.Second))
+			g.leave(5*time.Second, ask("m"))
+			if got := g.outcome(499); got != "499 one:canceled two:canceled" {
+				t.Error(got)
+			}
 		}
 	})
 }

@@ -50,7 +50,7 @@ func (k *keepAlive) write() {
 		streamHeaders(h, contentTypeSSE)
 		k.w.WriteHeader(http.StatusOK)
 	}
-	if _, err := k.w.Write(k.frame); err == nil && k.rc.Flush() == nil {
+	if _, err := k.w.Write(k.frame); err == nil && flushNow(k.rc) == nil {
 		k.timer.Reset(keepAliveInterval)
 	}
 }

@@ -110,7 +110,8 @@ type Handler struct {
 	books     books
 	metrics   *metrics
 	spending  spending
-	held      []reference // to what is pooled
+	held      []reference      // to what is pooled
+	shared    []*upstreamState // that the handler has set terms for
 }
 
 // CaddyModule returns the Caddy module information.
@@ -199,6 +200,10 @@ func (h *Handler) Cleanup() error {
 		underway.end(exitPatience)
 	}
 	h.delist()
+	for _, s := range h.shared {
+		s.withdraw(h)
+	}
+	h.shared = nil
 	var errs []error
 	for _, r := range h.held {
 		_, err := r.pool.Delete(r.key)

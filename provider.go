@@ -33,12 +33,14 @@ type provider struct {
 	models   []string             // patterns; nil for all
 	headers  *headers.HeaderOps
 	policy   balancing.Policy // among the slots of one target
+	affinity string           // placeholder, from a policy that names one
 	rules    balancing.Rules
 	limit    balancing.Limit
 	statuses []int // unhealthy_status
 
 	upstreams []*upstream
 	transport http.RoundTripper
+	traced    bool              // transport says when a request has a connection
 	fresh     http.RoundTripper // makes a new connection for every request; nil when that is not known how to do
 
 	mu    sync.RWMutex
@@ -129,6 +131,7 @@ func (h *Handler) newProvider(c *ProviderConfig) (*provider, error) {
 		if p.policy, err = loadPolicy(h.ctx, c.LoadBalancing); err != nil {
 			return nil, err
 		}
+		p.affinity = affinityPlaceholder(p.policy)
 	}
 	health := c.PassiveHealth
 	if health == nil {
@@ -228,10 +231,10 @@ func (h *Handler) provisionUpstreams(c *ProviderConfig, p *provider) error {
 			}
 			h.held = append(h.held, reference{upstreamStates, poolKey})
 			up.state = st.(*upstreamState)
+			h.shared = append(h.shared, up.state)
 			label := up.label // of its own: a pointer into up would keep the credential alive in the pool
 			up.state.label.Store(&label)
-			up.state.setRules(p.rules)
-			up.state.limiter.SetLimit(p.limit)
+			up.state.agree(terms{h, p.rules, p.limit})
 			p.upstreams = append(p.upstreams, up)
 		}
 	}

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-llm/llmgateway/accounting"
 	"github.com/caddy-llm/llmgateway/balancing"
@@ -228,5 +231,47 @@ func TestPriceLinesOfNobodyAreToldOf(t *testing.T) {
 	}
 	if got := strings.Join(h.strayPrices(), " "); got != "gpuu/* meta-llama/llama-3" {
 		t.Error(got)
+	}
+}
+
+func TestOneBlockDoesNotUndoTheLimitOfAnother(t *testing.T) {
+	limited := func(limit *Limit) option {
+		return withProviderConfig("shared", `{}`, func(c *ProviderConfig) { c.APIKeys, c.Limit = []string{"k"}, limit }, respond(200, chatAnswer))
+	}
+	one := newGateway(t, limited(&Limit{Requests: "2/hour"}))
+	two := newGateway(t, limited(nil))
+	for i, want := range []int{200, 200, 429} {
+		if w := [...]*gateway{one, two, one}[i].post(chatPath, ask("shared/x")); w.Code != want {
+			t.Errorf("request %d: %d %s", i+1, w.Code, w.Body)
+		}
+	}
+	if err := one.Cleanup(); err != nil { // as a reload without the limit does
+		t.Fatal(err)
+	}
+	if w := two.post(chatPath, ask("shared/x")); w.Code != 200 {
+		t.Errorf("the limit outlives the block that set it: %d", w.Code)
+	}
+}
+
+func TestAConfigurationThatIsRefusedLeavesLimitsAndRulesAsTheyWere(t *testing.T) {
+	base := withProviderConfig("shared", `{}`, func(c *ProviderConfig) { c.APIKeys, c.Limit = []string{"k"}, &Limit{Requests: "100/hour"} }, respond(500, serverError))
+	g := newGateway(t, base, retries(0))
+	wrong := &gateway{Handler: &Handler{MetricsOff: true, LedgerRaw: []byte(`{"ledger":"off"}`)}, t: t, up: map[string]*script{}}
+	withProviderConfig("shared", `{}`, func(c *ProviderConfig) {
+		c.APIKeys, c.Limit, c.PassiveHealth = []string{"k"}, &Limit{Requests: "1/hour"}, &PassiveHealth{FailDuration: caddy.Duration(time.Hour)}
+	}, respond(200, chatAnswer))(wrong)
+	withModel("m", "nowhere/x")(wrong)
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer cancel()
+	if err := wrong.Provision(ctx); err == nil {
+		t.Fatal("a target without a provider is taken")
+	}
+	if err := wrong.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4 { // of which the first would be one too many
+		if w := g.post(chatPath, ask("shared/x")); w.Code != 500 {
+			t.Errorf("request %d: %d %s", i+1, w.Code, w.Body)
+		}
 	}
 }

@@ -54,13 +54,21 @@ func (x *exchange) relayUnary(ctx context.Context, a *attempt, resp *http.Respon
 	}
 	a.obs = *m.Observation()
 	if x.r.Context().Err() != nil { // read on without the client
-		x.interrupted = byClient
+		if x.race == nil {
+			x.interrupted = byClient
+		}
 		return left()
+	}
+	if x.race != nil && (o.translated || x.head.Stream && x.dialect != providers.Gemini) {
+		// The other attempt must not be given up for an answer that is none.
+		if _, err := codec.(dialects.Encoder).DecodeResponse(body); err != nil {
+			return &providers.Fault{Class: providers.ClassServerError, Message: "the provider's response could not be understood", Billed: providers.BilledYes}
+		}
 	}
 	if !x.claim(a) {
 		return superseded()
 	}
-	if !o.translated && !x.head.Stream {
+	if !o.translated && (!x.head.Stream || x.operation != providers.Generate) { // what is no conversation has no stream to be folded into
 		x.writeUnary(a, resp.Header["Content-Type"], body)
 		return nil
 	}

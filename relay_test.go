@@ -294,6 +294,51 @@ func (r *oneByOne) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+func TestAnAnswerThatIsNoConversationIsPassedOnWhateverTheRequestSaysOfStreams(t *testing.T) {
+	for path, body := range map[string]string{
+		"/v1/embeddings":  `{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.1]}],"model":"m-1","usage":{"prompt_tokens":3,"total_tokens":3}}`,
+		"/v1/completions": `{"object":"text_completion","choices":[{"text":"hello","index":0,"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}`,
+	} {
+		g := newGateway(t, withProvider("up", respond(200, body)))
+		w := g.post(path, `{"model":"up/m","input":"x","prompt":"x","stream":true}`)
+		if w.Code != 200 || w.Body.String() != body || len(g.entries()) != 1 {
+			t.Errorf("%s: %s: %s", path, g.outcome(w.Code), w.Body)
+		}
+	}
+}
+
+func TestAnArrayWhoseStreamWasCutOffIsJSONAllTheSame(t *testing.T) {
+	const event = `{"candidates":[{"content":{"parts":[{"text":"hello"}]}}]}`
+	g := newGateway(t, withProviderConfig("up", `{"speaks":["gemini"]}`, nil, stream("data: "+event+"\r\n\r\ndata: {\"candidates\":[{\"conte")))
+	w := g.post("/v1beta/models/up/m:streamGenerateContent", geminiBody)
+	got := gjson.Parse(w.Body.String())
+	if !gjson.Valid(w.Body.String()) || got.Get("0").Raw != event || !got.Get("1.error").Exists() {
+		t.Error(w.Body)
+	}
+}
+
+// unflushable is the response writer of a module that knows nothing of flushing.
+type unflushable struct{ *strings.Builder }
+
+func (unflushable) Header() http.Header { return http.Header{} }
+func (unflushable) WriteHeader(int)     {}
+
+func TestAWriterThatCannotBeFlushedIsNoClientThatLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, withProvider("up", later(30*time.Second, stream(chatStream))))
+		w := unflushable{new(strings.Builder)}
+		if err := g.serve(w, newRequest(http.MethodPost, chatPath, strings.NewReader(askStream("up/m")))); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(w.String(), keepAliveComment) || !strings.HasSuffix(w.String(), chatDone) {
+			t.Errorf("the client got %q", w)
+		}
+		if got := g.outcome(200); got != "200 up:ok" {
+			t.Error(got)
+		}
+	})
+}
+
 func TestAnAnswerInTheWrongFormIsNotPassedOn(t *testing.T) {
 	for _, tc := range []struct {
 		name, body string

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -201,32 +200,6 @@ func (t *table) target(spec, captured, asked, label string, weight int) *target 
 		tg.publish()
 	}
 	return tg
-}
-
-// priceCap is the most that a million output tokens may cost; 0 means no limit.
-type priceCap accounting.Money
-
-func priceLimit(c *ModelConfig) (priceCap, error) {
-	if c.PriceLimit == "" {
-		return 0, nil
-	}
-	m, err := accounting.ParseMoney(c.PriceLimit)
-	return priceCap(m), err
-}
-
-func (l priceCap) admits(t *target) bool {
-	if l == 0 {
-		return true
-	}
-	if t.price == nil {
-		return false
-	}
-	p, ok := t.price.Price(time.Now())
-	if !ok {
-		return false
-	}
-	nano, known := p.Get(accounting.ClassOutput)
-	return known && accounting.Money(nano) <= accounting.Money(l)
 }
 
 // resolve finds the route of a model name, or nil.

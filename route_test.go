@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddy-llm/llmgateway/dialects"
@@ -198,6 +201,39 @@ func TestTargetsAboveThePriceLimitAreNotUsed(t *testing.T) {
 	if w := priced("1.99").post(chatPath, ask("m")); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "price limit") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
+}
+
+func TestAPriceLimitHoldsAtAnyTimeAndLength(t *testing.T) {
+	const prices = `{"format":1,"vendors":[{"id":"mine","models":[
+		{"id":"nightly","prices":[{"input":1,"output":2},{"daily":"08:00-20:00","input":1,"output":20}]},
+		{"id":"long","prices":[{"input":1,"output":4,"tiers":[{"above":1000,"input":1,"output":20}]}]}]}]}`
+	path := filepath.Join(t.TempDir(), "prices.json")
+	if err := os.WriteFile(path, []byte(prices), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) { // whose clock starts at midnight
+		m := fallback(model("m", "a/nightly"), "a/long")
+		m.PriceLimit = "5"
+		g := newGateway(t, withProviderConfig("a", `{"book":"mine"}`, nil, respond(200, chatAnswer)), withModels(m),
+			with(func(h *Handler) { h.PriceFiles = []string{path} }))
+		long := strings.Replace(ask("m"), "hi", strings.Repeat("a word ", 2000), 1)
+		for _, step := range []struct {
+			after time.Duration
+			body  string
+			want  string
+		}{
+			{0, ask("m"), "a/nightly"},
+			{12 * time.Hour, ask("m"), "a/long"},
+			{0, long, ""},
+			{12 * time.Hour, long, "a/nightly"},
+		} {
+			time.Sleep(step.after)
+			w := g.post(chatPath, step.body)
+			if got := w.Header().Get("X-Llm-Gateway-Target"); got != step.want || (w.Code == http.StatusNotFound) != (got == "") {
+				t.Errorf("%s: %d from %q, want %q", time.Now().UTC(), w.Code, got, step.want)
+			}
+		}
+	})
 }
 
 func TestMistakesInModelsAreFoundAtLoading(t *testing.T) {

@@ -29,7 +29,7 @@ func (x *exchange) run() error {
 	defer func() { again.budget.Done() }()
 	for {
 		now := time.Now()
-		c, wait, ok := x.next(now, again.slot)
+		c, wait, ok := x.next(now, again)
 		if !ok && x.queue(now) {
 			continue
 		}
@@ -40,7 +40,8 @@ func (x *exchange) run() error {
 			c.slot.model.budget.Request(now)
 		}
 		c.fresh = c.target.provider.fresh != nil && (again.fresh || now.UnixNano() < c.slot.up.state.freshUntil.Load())
-		again.slot, again.fresh = nil, false
+		again.target, again.slot, again.fresh = nil, nil, false
+		x.answering = 0
 		x.tried = append(x.tried, c.slot)
 		x.attempts = slices.Grow(x.attempts, 2) // the attempts of a race must not move
 		a, out, f := x.prepare(c)
@@ -135,13 +136,12 @@ func (x *exchange) giveUp(wait time.Duration) error {
 
 // next finds the slot for the next attempt: in the earliest tier that has one, the target that the policy picks, and of
 // its slots the one that the provider's policy picks. wait is how long until one may be available, when none is.
-func (x *exchange) next(now time.Time, again *slot) (c choice, wait time.Duration, ok bool) {
-	if again != nil {
-		last := x.attempts[len(x.attempts)-1]
-		if c, ok = x.begin(last.target, again, now); ok {
+func (x *exchange) next(now time.Time, again repeat) (c choice, wait time.Duration, ok bool) {
+	if again.slot != nil {
+		if c, ok = x.begin(again.target, again.slot, now); ok {
 			return c, 0, true
 		}
-		return c, again.nextAllowed(now, x).Sub(now), false
+		return c, again.slot.nextAllowed(now, x).Sub(now), false
 	}
 	if c, ok = x.pick(now); ok {
 		return c, 0, true
@@ -229,7 +229,7 @@ func (x *exchange) pickSlot(now time.Time, t *target) *slot {
 	case 1:
 		return t.slots[at[0]]
 	}
-	return t.slots[at[t.provider.policy.Pick(balancing.Hint{Affinity: x.affinity}, candidates)]]
+	return t.slots[at[t.provider.policy.Pick(balancing.Hint{Affinity: x.slotAffinity(t.provider)}, candidates)]]
 }
 
 // begin takes a place on a slot, on its endpoint and its model.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -117,6 +118,30 @@ func TestAnotherKeyIsTriedBeforeAnythingElse(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestAProvidersOwnPolicyKeepsSessionsByItsOwnPlaceholder(t *testing.T) {
+	g := newGateway(t, withProviderConfig("a", `{}`, func(c *ProviderConfig) {
+		c.APIKeys = []string{"k1", "k2", "k3", "k4"}
+		c.LoadBalancing = &LoadBalancing{PolicyRaw: []byte(`{"policy":"session","key":"{http.request.header.X-Conversation}"}`)}
+	}, respond(200, chatAnswer)))
+	used := map[string]bool{}
+	for session := range 20 {
+		keys := map[string]bool{}
+		for range 5 {
+			r := newRequest(http.MethodPost, chatPath, strings.NewReader(ask("a/x")))
+			r.Header.Set("X-Conversation", strconv.Itoa(session))
+			g.do(r)
+			keys[g.up["a"].last(t).key] = true
+		}
+		if len(keys) != 1 {
+			t.Errorf("session %d went to %d keys", session, len(keys))
+		}
+		maps.Copy(used, keys)
+	}
+	if len(used) != 4 {
+		t.Errorf("only %d keys were used", len(used))
 	}
 }
 

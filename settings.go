@@ -106,12 +106,17 @@ func (s settings) overlay(ctx caddy.Context, lb *LoadBalancing, t *Timeouts) (se
 		if err != nil {
 			return s, err
 		}
-		s.policy, s.affinity = p, ""
-		if k, ok := p.(balancing.AffinityKeyer); ok {
-			s.affinity = k.AffinityPlaceholder()
-		}
+		s.policy, s.affinity = p, affinityPlaceholder(p)
 	}
 	return s, nil
+}
+
+// affinityPlaceholder is what a policy wants to know sessions by; empty for the gateway's own choice.
+func affinityPlaceholder(p balancing.Policy) string {
+	if k, ok := p.(balancing.AffinityKeyer); ok {
+		return k.AffinityPlaceholder()
+	}
+	return ""
 }
 
 func loadPolicy(ctx caddy.Context, lb *LoadBalancing) (balancing.Policy, error) {

@@ -116,6 +116,8 @@ func (r *relay) forward(ev sse.Event, sig dialects.Signal) (*providers.Fault, bo
 		bytes = completed(ev)
 	case r.hideUsage && sig&dialects.SignalUsageOnly != 0:
 		bytes = nil
+	case r.array != nil && r.reader == nil && ev.Incomplete && !gjson.ValidBytes(ev.Data):
+		bytes = nil // it was cut off, and the array would be no JSON with it
 	case r.array != nil && r.reader == nil:
 		bytes = r.array.element(ev.Data)
 	}
@@ -180,11 +182,20 @@ func (r *relay) send(sig dialects.Signal, raw []byte, flush bool) (*providers.Fa
 		r.drop() // an idle stream holds as little as possible
 	}
 	if flush {
-		if err := x.rc.Flush(); err != nil {
+		if err := flushNow(x.rc); err != nil {
 			return r.unheard()
 		}
 	}
 	return nil, false
+}
+
+// flushNow sends what was written on its way. A response writer of another module that cannot be flushed is no client that has
+// left: what is written to it arrives later.
+func flushNow(rc *http.ResponseController) error {
+	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
 }
 
 func (r *relay) drop() {

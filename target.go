@@ -27,10 +27,18 @@ type upstreamState struct {
 	answered atomic.Int64
 	// freshUntil is until when requests go over new connections, in Unix nanoseconds.
 	freshUntil atomic.Int64
-	rules      balancing.Rules
 
 	mu     sync.Mutex
+	rules  balancing.Rules // in force
+	terms  []terms         // in the order in which they were set
 	models map[string]*modelState
+}
+
+// terms are what one handler wants of an endpoint and credential that others may use, too.
+type terms struct {
+	of    *Handler
+	rules balancing.Rules
+	limit balancing.Limit
 }
 
 // modelState is the state of one model behind one endpoint and credential.
@@ -68,17 +76,42 @@ func newUpstreamState(key string, rules balancing.Rules) *upstreamState {
 	return &upstreamState{key: key, health: balancing.NewHealth(rules), rules: rules, models: map[string]*modelState{}}
 }
 
-// setRules applies the rules of the configuration loaded last to the endpoint and all its models.
-func (s *upstreamState) setRules(rules balancing.Rules) {
-	// How many requests a target takes is counted by model; the endpoint as a whole has no such limit.
-	endpoint := rules
-	endpoint.UnhealthyRequestCount, endpoint.UnhealthyLatency = 0, 0
-	s.health.SetRules(endpoint)
+// agree adds the terms of a handler. The rules set last are in force for the endpoint and all its models, and so is the limit
+// set last: a handler that sets none does not know better.
+func (s *upstreamState) agree(t terms) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rules = rules
+	s.terms = append(s.terms, t)
+	s.apply()
+}
+
+// withdraw removes the terms of a handler, after a reload or when its configuration turned out to be wrong. Then those from
+// before are in force again.
+func (s *upstreamState) withdraw(h *Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.terms)
+	s.terms = slices.DeleteFunc(s.terms, func(t terms) bool { return t.of == h })
+	if len(s.terms) < before && len(s.terms) > 0 {
+		s.apply()
+	}
+}
+
+func (s *upstreamState) apply() {
+	s.rules = s.terms[len(s.terms)-1].rules
+	var limit balancing.Limit
+	for _, t := range s.terms {
+		if t.limit != (balancing.Limit{}) {
+			limit = t.limit
+		}
+	}
+	s.limiter.SetLimit(limit)
+	// How many requests a target takes is counted by model; the endpoint as a whole has no such limit.
+	endpoint := s.rules
+	endpoint.UnhealthyRequestCount, endpoint.UnhealthyLatency = 0, 0
+	s.health.SetRules(endpoint)
 	for _, m := range s.models {
-		m.health.SetRules(rules)
+		m.health.SetRules(s.rules)
 	}
 }
 
@@ -170,6 +203,7 @@ type target struct {
 	slots    []*slot
 	book     *accounting.Book  // that the price is from
 	price    *accounting.Model // nil when no price is known
+	limit    priceCap          // on what the output may cost; 0 for none
 	series   *series           // metrics, nil when they are off
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,7 +129,7 @@ func (h *Handler) provisionTransport(c *ProviderConfig, p *provider) error {
 		}
 		h.held = append(h.held, reference{transports, defaultTransport})
 		// The embedded transport is used directly: one call less on the path of every request.
-		p.transport, p.fresh = v.(*transport).Transport, v.(*transport).fresh
+		p.transport, p.fresh, p.traced = v.(*transport).Transport, v.(*transport).fresh, true
 		return nil
 	}
 	mod, err := h.ctx.LoadModule(c, "TransportRaw")
@@ -141,8 +143,21 @@ func (h *Handler) provisionTransport(c *ProviderConfig, p *provider) error {
 	if t.Transport != nil {
 		t.Transport.DisableCompression = true
 	}
-	p.transport = t
+	p.transport, p.traced = t, !slices.Contains(t.Versions, "3") // the transport of HTTP/3 is another
 	return nil
+}
+
+// delivery notes how far a request got.
+type delivery struct {
+	trace     httptrace.ClientTrace
+	connected bool
+}
+
+// withDelivery returns a request that is followed. The transport may keep what follows it for longer than the request lasts.
+func withDelivery(r *http.Request) (*http.Request, *delivery) {
+	d := new(delivery)
+	d.trace.GotConn = func(httptrace.GotConnInfo) { d.connected = true } // in the goroutine of the round trip
+	return r.WithContext(httptrace.WithClientTrace(r.Context(), &d.trace)), d
 }
 
 // Interface guards

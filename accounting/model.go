@@ -91,6 +91,16 @@ func (p *period) applies(unix int64) bool {
 	}
 }
 
+// Varies reports whether the price depends on the time.
+func (m *Model) Varies() bool {
+	for i := range m.periods {
+		if p := &m.periods[i]; p.dated || p.start != p.end {
+			return true
+		}
+	}
+	return len(m.periods) > 1
+}
+
 // Price returns the price that applies at a time, and whether there is one. It allocates nothing.
 func (m *Model) Price(at time.Time) (*Price, bool) {
 	unix := at.Unix()

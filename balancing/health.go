@@ -227,6 +227,10 @@ func (h *Health) Success(now time.Time, p *Pass, latency time.Duration) Change {
 		p.waiting = false
 		h.forecast.Answered(now)
 	}
+	if p.slot { // it has found out; the rest of a stream may take long
+		p.slot = false
+		h.probes--
+	}
 	h.forecast.Observe(now, latency)
 	if limit := h.rules.UnhealthyLatency; limit > 0 && latency >= limit {
 		return h.fail(now, *p, ClassTimeout)

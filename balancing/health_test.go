@@ -228,6 +228,24 @@ func TestOneProbeAtATimeIsLetThrough(t *testing.T) {
 	}
 }
 
+func TestAProbeWhoseStreamGoesOnLeavesRoomForTheNext(t *testing.T) {
+	s := newStory(t, Rules{})
+	s.takeOut(at(0))
+	stream := s.begin(at(11))
+	if got := s.h.Success(at(11), &stream, time.Second); got != Recovered {
+		t.Fatalf("the probe changed %d", got)
+	}
+	s.takeOut(at(12))
+	s.request(at(60), noFault, Recovered)
+	s.h.End(&stream)
+	s.takeOut(at(61))
+	probe := s.begin(at(200))
+	if _, ok := s.h.Begin(at(200)); ok {
+		t.Error("two probes at a time are let through")
+	}
+	s.h.End(&probe)
+}
+
 func TestOutcomesOfRequestsSentBeforeTheOpeningSayNothingNew(t *testing.T) {
 	s := newStory(t, Rules{})
 	before := s.begin(at(0))

@@ -16,7 +16,7 @@ const (
 )
 
 // resetKinds are the x-ratelimit-…-<kind> headers of OpenAI and its clones. Together has no kind.
-var resetKinds = [...]string{"-Requests", "-Tokens", "-Input-Images", ""}
+var resetKinds = [...]string{"-Requests", "-Tokens", "-Project-Requests", "-Project-Tokens", "-Input-Images", ""}
 
 // anthropicKinds are the anthropic-ratelimit-<kind>-… headers.
 var anthropicKinds = [...]string{"Requests", "Tokens", "Input-Tokens", "Output-Tokens"}
@@ -53,7 +53,7 @@ func longest(values []string, parse func(string) time.Duration) time.Duration {
 
 // limitReset reads the reset times of exhausted limits. The reset of a limit that has something left says nothing.
 func limitReset(h http.Header, now time.Time) time.Duration {
-	var most time.Duration
+	most := standardReset(h)
 	for _, kind := range resetKinds {
 		if exhausted(h["X-Ratelimit-Remaining"+kind]) {
 			most = max(most, longest(h["X-Ratelimit-Reset"+kind], func(v string) time.Duration { return parseReset(v, now) }))
@@ -71,6 +71,46 @@ func limitReset(h http.Header, now time.Time) time.Duration {
 		}
 	}
 	return most
+}
+
+// standardReset reads the reset times of exhausted limits in the forms that the IETF's drafts of RateLimit headers have had:
+// `"minute";r=0;t=30`, `limit=10, remaining=0, reset=30`, and a header for each (draft-ietf-httpapi-ratelimit-headers).
+func standardReset(h http.Header) time.Duration {
+	var most time.Duration
+	note := func(remaining, reset string) {
+		if n, err := strconv.ParseFloat(remaining, 64); err == nil && n <= 0 {
+			most = max(most, parseNumber(reset, time.Second))
+		}
+	}
+	note(firstOf(h["Ratelimit-Remaining"]), firstOf(h["Ratelimit-Reset"]))
+	for _, v := range h["Ratelimit"] {
+		if len(v) > maxLimitList {
+			continue
+		}
+		if p := parameters(v, ","); p["remaining"] != "" {
+			note(p["remaining"], p["reset"])
+			continue
+		}
+		for policy := range strings.SplitSeq(v, ",") {
+			p := parameters(policy, ";")
+			note(p["r"], p["t"])
+		}
+	}
+	return most
+}
+
+// maxLimitList is the longest list of limits that is looked at.
+const maxLimitList = 1 << 10
+
+// parameters reads name=value pairs.
+func parameters(v, separator string) map[string]string {
+	all := map[string]string{}
+	for part := range strings.SplitSeq(v, separator) {
+		if name, value, ok := strings.Cut(part, "="); ok {
+			all[strings.ToLower(strings.TrimSpace(name))] = strings.TrimSpace(value)
+		}
+	}
+	return all
 }
 
 // exhausted reports whether a remaining-header says 0 or is missing.
@@ -143,6 +183,8 @@ var limitKinds = [...]struct {
 }{
 	{"X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests", false},
 	{"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens", true},
+	{"X-Ratelimit-Limit-Project-Requests", "X-Ratelimit-Remaining-Project-Requests", "X-Ratelimit-Reset-Project-Requests", false},
+	{"X-Ratelimit-Limit-Project-Tokens", "X-Ratelimit-Remaining-Project-Tokens", "X-Ratelimit-Reset-Project-Tokens", true},
 	{"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", false},
 	{"Anthropic-Ratelimit-Requests-Limit", "Anthropic-Ratelimit-Requests-Remaining", "Anthropic-Ratelimit-Requests-Reset", false},
 	{"Anthropic-Ratelimit-Tokens-Limit", "Anthropic-Ratelimit-Tokens-Remaining", "Anthropic-Ratelimit-Tokens-Reset", true},
@@ -154,7 +196,7 @@ var limitKinds = [...]struct {
 // vendor's limits; 0 when nothing is used up. Vendors fill limits up steadily, and their reset is the time until they are
 // full again: one request needs only its part of that.
 func UsedUp(h http.Header, tokens int64, now time.Time) time.Duration {
-	var most time.Duration
+	most := standardReset(h)
 	for i := range limitKinds {
 		k := &limitKinds[i]
 		remaining := h[k.remaining]

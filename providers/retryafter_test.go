@@ -48,6 +48,15 @@ func TestRetryAfter(t *testing.T) {
 			"Anthropic-Ratelimit-Requests-Remaining": {"3"}, "Anthropic-Ratelimit-Requests-Reset": {"2026-08-01T12:04:00Z"},
 			"Anthropic-Ratelimit-Input-Tokens-Remaining": {"0"}, "Anthropic-Ratelimit-Input-Tokens-Reset": {"2026-08-01T12:00:20Z"},
 		}, want: 20 * time.Second},
+		{name: "OpenAI's limit of a project", header: http.Header{
+			"X-Ratelimit-Remaining-Requests": {"3"}, "X-Ratelimit-Reset-Requests": {"1m"},
+			"X-Ratelimit-Remaining-Project-Tokens": {"0"}, "X-Ratelimit-Reset-Project-Tokens": {"4s"},
+		}, want: 4 * time.Second},
+		{name: "Hugging Face's list", header: http.Header{"Ratelimit": {`"api";r=3;t=90, "pages";r=0;t=37`}}, want: 37 * time.Second},
+		{name: "a list with something left", header: http.Header{"Ratelimit": {`"api";r=3;t=90`}}},
+		{name: "the earlier draft's", header: http.Header{"Ratelimit": {"limit=10, remaining=0, reset=12"}}, want: 12 * time.Second},
+		{name: "the first draft's", header: http.Header{"Ratelimit-Limit": {"10"}, "Ratelimit-Remaining": {"0"}, "Ratelimit-Reset": {"8"}}, want: 8 * time.Second},
+		{name: "a list of junk", header: http.Header{"Ratelimit": {`;;=,r=,"x";r=0;t=NaN, r=0;t=-4`, strings.Repeat("r=0;t=9,", 1<<10)}}},
 		{name: "an Anthropic date that is none", header: http.Header{"Anthropic-Ratelimit-Tokens-Reset": {"tomorrow"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -106,6 +115,7 @@ func TestASuccessThatUsedUpALimitSaysHowLongTheNextRequestHasToWait(t *testing.T
 		"something is left":               {"X-Ratelimit-Remaining-Requests: 1, X-Ratelimit-Reset-Requests: 20s", 0},
 		"only the reset is said":          {"X-Ratelimit-Reset-Requests: 20s", 0},
 		"one of three requests a minute":  {"X-Ratelimit-Limit-Requests: 3, X-Ratelimit-Remaining-Requests: 0, X-Ratelimit-Reset-Requests: 1m", 20 * time.Second},
+		"Hugging Face":                    {`Ratelimit: "api";r=0;t=7`, 7 * time.Second},
 		"no limit is said":                {"X-Ratelimit-Remaining-Requests: 0, X-Ratelimit-Reset-Requests: 1m3.5s", 63500 * time.Millisecond},
 		"tokens for a request":            {"X-Ratelimit-Limit-Tokens: 10000, X-Ratelimit-Remaining-Tokens: 0, X-Ratelimit-Reset-Tokens: 60s", 6 * time.Second},
 		"more tokens than there ever are": {"X-Ratelimit-Limit-Tokens: 500, X-Ratelimit-Remaining-Tokens: 0, X-Ratelimit-Reset-Tokens: 60s", time.Minute},
