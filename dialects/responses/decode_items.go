@@ -127,6 +127,9 @@ func (d *requestDecoder) message(p *dialects.Place, w *wireItem) {
 		d.assistant(m.Blocks...)
 		return
 	}
+	if m.Role == conversation.Assistant {
+		d.turns++
+	}
 	d.req.Messages = append(d.req.Messages, m)
 }
 
@@ -153,6 +156,7 @@ func (d *requestDecoder) assistant(blocks ...conversation.Block) {
 		last.Blocks = append(last.Blocks, blocks...)
 		return
 	}
+	d.turns++
 	d.req.Messages = append(d.req.Messages, conversation.Message{Role: conversation.Assistant, Blocks: blocks})
 }
 
@@ -161,12 +165,16 @@ func (d *requestDecoder) assistant(blocks ...conversation.Block) {
 func (d *requestDecoder) answer(b conversation.Block) {
 	at := len(d.req.Messages)
 	if b.Kind == conversation.Result {
-		_, called := d.names[b.Result.CallID]
-		for i := at - 1; called && i > 0; i-- {
-			if calls(&d.req.Messages[i], b.Result.CallID) {
+		turn := d.turns
+		for i, called := at-1, d.calls[b.Result.CallID]; called > 0 && i > 0; i-- {
+			if d.req.Messages[i].Role != conversation.Assistant {
+				continue
+			}
+			if turn == called {
 				at = i + 1
 				break
 			}
+			turn--
 		}
 	} else if isResults(&d.req.Messages[at-1]) {
 		at--
@@ -181,19 +189,6 @@ func (d *requestDecoder) answer(b conversation.Block) {
 		i--
 	}
 	m.Blocks = slices.Insert(m.Blocks, i, b)
-}
-
-// calls reports whether a message makes the call of an ID.
-func calls(m *conversation.Message, id string) bool {
-	if m.Role != conversation.Assistant {
-		return false
-	}
-	for i := range m.Blocks {
-		if b := &m.Blocks[i]; b.Kind == conversation.Call && b.Call.ID == id {
-			return true
-		}
-	}
-	return false
 }
 
 // isResults reports whether a message was made of what tools gave back: those of the user hold no item.
@@ -223,6 +218,10 @@ func (d *requestDecoder) call(p *dialects.Place, w *wireItem) {
 	}
 	d.names[c.ID] = c.Name
 	d.assistant(conversation.Block{Kind: conversation.Call, Call: c})
+	if d.calls == nil {
+		d.calls = make(map[string]int)
+	}
+	d.calls[c.ID] = d.turns
 }
 
 func (d *requestDecoder) result(p *dialects.Place, w *wireItem) {

@@ -17,8 +17,10 @@ type requestDecoder struct {
 	names        map[string]string // of tools by the ID of their calls, for the results
 	foreign      map[string]bool   // the IDs of calls that only this dialect understands
 	late         []conversation.Tool
-	grouped      bool // a call names a namespace
-	choiceOfNone bool // tool_choice allows none of the tools that others can be given
+	turns        int            // messages of the assistant so far
+	calls        map[string]int // which of them made a call, by its ID
+	grouped      bool           // a call names a namespace
+	choiceOfNone bool           // tool_choice allows none of the tools that others can be given
 	err          error
 }
 
