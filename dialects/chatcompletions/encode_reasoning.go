@@ -24,7 +24,7 @@ func (e *requestEncoder) reasoning() {
 		e.note("reasoning.summary")
 	}
 	style := e.rules.effort
-	if style == effortOrSwitch && (r.Off || r.Adaptive) {
+	if style == effortOrSwitch && (r.Off || r.Adaptive && r.Effort == "") {
 		style = effortSwitch
 	}
 	switch style {

@@ -65,6 +65,8 @@ func TestReasoningIsWrittenInTheVendorsWords(t *testing.T) {
 		{"openrouter", "m", &conversation.Reasoning{Effort: "low", Summary: "none"}, `"reasoning":{"effort":"low","exclude":true}`, ""},
 		{"deepseek", "m", off, `"thinking":{"type":"disabled"}`, ""},
 		{"deepseek", "m", effort("high"), `"reasoning_effort":"high"`, ""},
+		{"deepseek", "m", &conversation.Reasoning{Adaptive: true}, `"thinking":{"type":"enabled"}`, ""},
+		{"deepseek", "m", &conversation.Reasoning{Adaptive: true, Effort: "high"}, `"reasoning_effort":"high"`, ""},
 		{"zai", "m", off, `"thinking":{"type":"disabled"}`, ""},
 		{"zai", "m", budget, `"thinking":{"type":"enabled"}`, ""},
 		{"compatible", "m", effort("max"), `"reasoning_effort":"max"`, ""},
