@@ -13,6 +13,7 @@ import (
 type Exchange struct {
 	Name      string
 	Streaming bool
+	URL       string // that was asked
 	Request   []byte // nil unless it was recorded and is a JSON object
 	Status    int
 	Body      string // of the response
@@ -49,8 +50,11 @@ func load(t *testing.T, file string) Exchange {
 	t.Helper()
 	var doc struct {
 		Streaming bool
-		Request   struct{ Body json.RawMessage }
-		Response  struct {
+		Request   struct {
+			URL  string
+			Body json.RawMessage
+		}
+		Response struct {
 			Status         int
 			Encoding, Body string
 		}
@@ -65,6 +69,7 @@ func load(t *testing.T, file string) Exchange {
 	x := Exchange{
 		Name:      strings.TrimSuffix(filepath.Base(file), ".json"),
 		Streaming: doc.Streaming,
+		URL:       doc.Request.URL,
 		Status:    doc.Response.Status,
 		Body:      doc.Response.Body,
 	}

@@ -178,7 +178,14 @@ func TestEncodeContents(t *testing.T) {
 				`{"role":"user","parts":[{"fileData":{"mimeType":"image/png","fileUri":"https://x/y.png"}},{"inlineData":{"mimeType":"image/gif","data":"AAAA"}}]}]}`,
 		},
 		{
-			name: "but Vertex takes addresses", model: "gemini-3-flash", vendor: vertex,
+			name: "but Google's own files stand in it", model: "gemini-3-flash",
+			messages: []conversation.Message{say(user, conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "shot", Content: []conversation.Block{
+				mediaBlock(conversation.Document, conversation.Media{MIME: "application/pdf", FileID: "files/abc", Origin: "gemini"}),
+			}}})},
+			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"shot","response":{"output":"[document]"},"parts":[{"fileData":{"mimeType":"application/pdf","fileUri":"https://generativelanguage.googleapis.com/v1beta/files/abc"}}]}}]}]}`,
+		},
+		{
+			name: "and Vertex takes addresses", model: "gemini-3-flash", vendor: vertex,
 			messages: []conversation.Message{say(user, conversation.Block{Kind: conversation.Result, Result: &conversation.ToolResult{Name: "shot", Content: []conversation.Block{
 				mediaBlock(conversation.Document, conversation.Media{URL: "gs://b/y.pdf"}),
 			}}})},

@@ -113,10 +113,10 @@ func (e *encoder) mediaOf(r *conversation.ToolResult) (inside, beside []conversa
 	return inside, beside
 }
 
-// standsInResult reports whether a medium can be part of a functionResponse: with Gemini 3 those of some types, and as data;
-// Vertex fetches them, too.
+// standsInResult reports whether a medium can be part of a functionResponse: with Gemini 3 those of some types, as data or as
+// Google's own files; Vertex fetches any, too.
 func (e *encoder) standsInResult(m *conversation.Media) bool {
-	if !e.model.thinksByLevel() || m.Data == "" && e.opts.Vendor != vertex {
+	if !e.model.thinksByLevel() || m.Data == "" && m.Origin != origin && e.opts.Vendor != vertex {
 		return false
 	}
 	switch mimeType(m) {

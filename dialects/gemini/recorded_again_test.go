@@ -17,7 +17,11 @@ func TestRecordedRequestsReadTheSameOnceTheyAreWritten(t *testing.T) {
 			t.Skip("no request that was answered")
 		}
 		once := mustDecode(t, string(x.Request))
-		out, _, err := Codec{}.EncodeRequest(nil, once, dialects.EncodeOptions{Model: "gemini-3-pro"})
+		o := dialects.EncodeOptions{Model: "gemini-3-pro"}
+		if strings.Contains(x.URL, "aiplatform") {
+			o.Vendor = vertex
+		}
+		out, _, err := Codec{}.EncodeRequest(nil, once, o)
 		if err != nil {
 			t.Fatal(err)
 		}
