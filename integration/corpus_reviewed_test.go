@@ -6,7 +6,6 @@ var corpusReviewed = []corpusReview{
 	{"anthropic-messages-9b6d6725a2", "", "reply: error: *", "the recording is a message_start and nothing else: a truncated stream"},
 	{"openai-responses-9ef4401547", "", "reply: *", "the recording is an answer of Chat Completions in place of one of Responses"},
 	{"openai-responses-f873dcc2d9", "", "reply: text: *", "the recording was abridged: its deltas say less than the text that they end in"},
-	{"gemini-generate-b77df4049d", "anthropic.messages", "reply: breach: stop_reason end_turn with 1 calls", "the model called a tool that does not exist: no reason of the dialect's to stop fits"},
 }
 
 // corpusReviewedRequests are findings about requests that were sent to another vendor than theirs. Those that begin with

@@ -32,7 +32,7 @@ func (e *requestEncoder) planFormat() {
 	}
 }
 
-// writeFormat writes outputConfig, in which the schema is a text.
+// writeFormat writes outputConfig, in which the schema is a text. Of the bounds Bedrock takes the length that a text has at least.
 func (e *requestEncoder) writeFormat() {
 	if !e.format.native {
 		return
@@ -47,6 +47,6 @@ func (e *requestEncoder) writeFormat() {
 	e.text("name", names.Clean(name))
 	e.dst = jsonedit.AppendTextMember(e.dst, "description", f.Description)
 	e.key("schema")
-	e.dst = jsonedit.AppendString(e.dst, claude.AppendClosed(nil, f.Schema))
+	e.dst = jsonedit.AppendString(e.dst, claude.AppendClosed(nil, f.Schema, "minLength"))
 	e.raw("}}}}")
 }

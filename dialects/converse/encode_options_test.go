@@ -113,6 +113,11 @@ var formatGoldens = []struct {
 		`{"outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"name":"answer","schema":"{\"type\":\"object\",\"additionalProperties\":false}"}}}}}`, "",
 	},
 	{
+		"the least length of a text is a bound that is taken", sonnet45,
+		conversation.Request{Format: &conversation.Format{Schema: json.RawMessage(`{"type":"string","minLength":1,"maxLength":9}`)}},
+		`{"outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"name":"answer","schema":"{\"type\":\"string\",\"minLength\":1,\"description\":\"{maxLength: 9}\"}"}}}}}`, "",
+	},
+	{
 		"a schema of maps is that of a tool", sonnet45,
 		conversation.Request{Format: &conversation.Format{Schema: json.RawMessage(`{"type":"object","additionalProperties":{"type":"string"}}`)}},
 		`{"toolConfig":{"tools":[{"toolSpec":{"name":"json_answer","description":"Give the answer to the user with this tool.","inputSchema":{"json":{"type":"object","additionalProperties":{"type":"string"}}}}}],"toolChoice":{"tool":{"name":"json_answer"}}}}`, "",

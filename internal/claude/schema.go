@@ -48,13 +48,14 @@ func DescribesObject(schema []byte) bool {
 
 // AppendClosed appends a schema in the subset that the models are held to, in structured output and strict tools: every
 // object is closed, oneOf is said as anyOf, and what the API refuses is said in the description. Anthropic's own SDKs do the
-// same. Nothing else changes, and keys keep their order.
-func AppendClosed(dst, schema []byte) []byte {
+// same. Nothing else changes, and keys keep their order. The keywords in taken stay where they are: not everybody who serves the
+// models refuses them.
+func AppendClosed(dst, schema []byte, taken ...string) []byte {
 	in := jsonedit.NewReader(schema)
-	return appendClosed(dst, &in)
+	return appendClosed(dst, &in, taken)
 }
 
-func appendClosed(dst []byte, in *jsonedit.Reader) []byte {
+func appendClosed(dst []byte, in *jsonedit.Reader, taken []string) []byte {
 	if in.Peek() != '{' {
 		return append(dst, in.Raw()...)
 	}
@@ -62,7 +63,7 @@ func appendClosed(dst []byte, in *jsonedit.Reader) []byte {
 	alternatives := in.Get("anyOf") != 0
 	in.Seek(start)
 	isObject, closed := false, false
-	s := schemaWriter{dst: append(dst, '{')}
+	s := schemaWriter{dst: append(dst, '{'), taken: taken}
 	for ok := in.Object(); ok; ok = in.Next() {
 		switch key := in.Key(); key {
 		case "properties", "$defs", "definitions":
@@ -83,7 +84,7 @@ func appendClosed(dst []byte, in *jsonedit.Reader) []byte {
 				s.move(key, in.Raw())
 			} else {
 				s.key(key)
-				s.dst = appendClosed(s.dst, in)
+				s.dst = appendClosed(s.dst, in, s.taken)
 			}
 		case "additionalProperties":
 			in.Skip()
@@ -94,7 +95,7 @@ func appendClosed(dst []byte, in *jsonedit.Reader) []byte {
 			if key == "type" {
 				isObject = namesObject(raw)
 			}
-			if refused(key, raw) {
+			if refused(key, raw) && !slices.Contains(taken, key) {
 				s.move(key, raw)
 			} else {
 				s.member(key, raw)
@@ -145,7 +146,8 @@ func refused(key string, value []byte) bool {
 // schemaWriter writes one schema object.
 type schemaWriter struct {
 	dst         []byte
-	moved       []byte // the keywords that go to the description, as text
+	taken       []string // keywords that stay
+	moved       []byte   // the keywords that go to the description, as text
 	description string
 	described   bool
 	at, after   int // where the description stands
@@ -184,11 +186,11 @@ func (s *schemaWriter) each(in *jsonedit.Reader, open, end byte) {
 	if open == '{' {
 		for ok := in.Object(); ok; ok = in.Next() {
 			s.key(in.Key())
-			s.dst = appendClosed(s.dst, in)
+			s.dst = appendClosed(s.dst, in, s.taken)
 		}
 	} else {
 		for ok := in.Array(); ok; ok = in.Next() {
-			s.dst = appendClosed(jsonedit.AppendComma(s.dst), in)
+			s.dst = appendClosed(jsonedit.AppendComma(s.dst), in, s.taken)
 		}
 	}
 	s.dst = append(s.dst, end)

@@ -21,6 +21,10 @@ func TestAStrictSchemaHasNothingThatIsAnsweredWithAnError(t *testing.T) {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, got, c.want)
 		}
 	}
+	const in, want = `{"properties":{"a":{"minLength":1,"maxLength":2}}}`, `{"properties":{"a":{"minLength":1,"description":"{maxLength: 2}"}}}`
+	if got := string(AppendClosed(nil, []byte(in), "minLength")); got != want {
+		t.Errorf("a bound that is taken: got %s, want %s", got, want)
+	}
 }
 
 func TestSchemasWithoutAStrictFormAreKnown(t *testing.T) {

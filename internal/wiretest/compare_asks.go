@@ -260,8 +260,8 @@ func (f *findings) tools(want, got *Ask) {
 		g := have[i]
 		f.equal("tool name", w.Name, g.Name)
 		f.equal("tool description", strings.TrimSpace(w.Description), strings.TrimSpace(g.Description))
-		if g.Strict && provider == Messages { // which wants it said
-			w.Schema, g.Schema = closed(w.Schema, false), closed(g.Schema, false)
+		if g.Strict && (provider == Messages || provider == Converse) { // which want it said
+			w.Schema, g.Schema = held(w.Schema), held(g.Schema)
 		}
 		if !w.Custom {
 			f.equal("tool schema", w.Schema, g.Schema)
@@ -304,7 +304,7 @@ func (f *findings) choice(want, got *Ask) {
 func (f *findings) format(want, got *Ask) {
 	w, g := want.Format, got.Format
 	if got.Endpoint == Messages || got.Endpoint == Converse {
-		w, g = closed(w, false), closed(g, false)
+		w, g = held(w), held(g)
 	}
 	if g == "" && w != "" && (cannot(got.Endpoint, lossFormat) || len(got.Tools) > 0 && cannot(got.Endpoint, lossBoth)) {
 		if !strings.Contains(strings.Join(got.System, ""), "JSON") {

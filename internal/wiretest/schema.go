@@ -211,6 +211,20 @@ func closed(s string, all bool) string {
 	})}.canonical()
 }
 
+// held is a schema as Anthropic's models are held to it: its objects are closed, and one of several is any of them.
+func held(s string) string {
+	n, err := parse([]byte(closed(s, false)))
+	if err != nil {
+		return s
+	}
+	return node{rewrite(n, func(out map[string]any) {
+		if list, ok := out["oneOf"]; ok && out["anyOf"] == nil {
+			out["anyOf"] = list
+			delete(out, "oneOf")
+		}
+	})}.canonical()
+}
+
 // rewrite copies a schema and changes every schema in it.
 func rewrite(n node, change func(map[string]any)) any {
 	if !n.isObject() {
