@@ -307,6 +307,22 @@ func TestAnAnswerThatIsNoConversationIsPassedOnWhateverTheRequestSaysOfStreams(t
 	}
 }
 
+func TestPicturesAndSpeechAreStreamedWithTheirUsage(t *testing.T) {
+	for path, tc := range map[string]struct{ ask, answer string }{
+		"/v1/images/generations": {`"prompt":"x","stream":true`, `data: {"type":"image_generation.partial_image","b64_json":"AAAA"}` + "\n\n" +
+			`data: {"type":"image_generation.completed","b64_json":"BBBB","usage":{"input_tokens":14,"output_tokens":101,"total_tokens":115}}` + "\n\n"},
+		"/v1/audio/speech": {`"input":"x","stream_format":"sse"`, `data: {"type":"speech.audio.delta","audio":"AAAA"}` + "\n\n" +
+			`data: {"type":"speech.audio.done","usage":{"input_tokens":14,"output_tokens":101,"total_tokens":115}}` + "\n\n"},
+	} {
+		g := newGateway(t, withProvider("up", stream(tc.answer)))
+		w := g.post(path, `{"model":"up/m",`+tc.ask+`}`)
+		es := g.entries()
+		if w.Code != 200 || w.Body.String() != tc.answer || len(es) != 1 || es[0].Certainty != accounting.Reported || es[0].Usage.Input != 14 {
+			t.Errorf("%s: %s: %s %+v", path, g.outcome(w.Code), w.Body, es)
+		}
+	}
+}
+
 func TestAnArrayWhoseStreamWasCutOffIsJSONAllTheSame(t *testing.T) {
 	const event = `{"candidates":[{"content":{"parts":[{"text":"hello"}]}}]}`
 	g := newGateway(t, withProviderConfig("up", `{"speaks":["gemini"]}`, nil, stream("data: "+event+"\r\n\r\ndata: {\"candidates\":[{\"conte")))

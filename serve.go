@@ -69,6 +69,10 @@ func (x *exchange) serve() error {
 	if x.dialect == providers.Gemini {
 		head.Model, head.Stream = x.endpoint.model, x.endpoint.stream
 	}
+	if m, ok := x.obj.Get("stream_format"); ok && x.operation == providers.Audio { // how speech is asked for in events
+		format, _ := m.String(x.body)
+		head.Stream = format == "sse"
+	}
 	x.head = head
 	if err := x.plan(); err != nil {
 		return x.reject(err)
