@@ -44,6 +44,8 @@ func TestEmbeddedPricesAreThoseOfTheVendors(t *testing.T) {
 		{VendorTogether, "meta-llama/Llama-3.3-70B-Instruct-Turbo", "input 0.88 output 0.88"},
 		{VendorFireworks, "accounts/fireworks/models/gpt-oss-120b", "input 0.15 cache_read 0.014 output 0.6"},
 		{VendorOpenRouter, "openai/gpt-oss-20b:free", "input 0 output 0"},
+		{VendorOpenRouter, "anthropic/claude-opus-4.5", "input 5 cache_read 0.5 cache_write 6.25 cache_write_1h 10 output 25"},
+		{VendorVertex, "claude-haiku-4-5", "input 1 cache_read 0.1 cache_write 1.25 cache_write_1h 2 output 5 web_search 0.01"},
 	} {
 		p, ok := b.Lookup(c.vendor, c.model, day)
 		if !ok {

@@ -134,6 +134,9 @@ func enrich(m *accounting.FileModel, vendor string, tables []*table) {
 	for i := range m.Prices {
 		p := &m.Prices[i]
 		p.Extra = findExtra(p, m, vendor, tables)
+		if vendor != accounting.VendorAnthropic && strings.Contains(strings.ToLower(m.ID), "claude") {
+			p.Extra = resell(p, p.Extra, tables)
+		}
 		if p.ServiceTiers == nil {
 			p.ServiceTiers = findServiceTiers(p, m, vendor, tables)
 		}
@@ -151,6 +154,38 @@ func findExtra(p *accounting.FilePrice, m *accounting.FileModel, vendor string, 
 		}
 	}
 	return nil
+}
+
+// resell adds the price of writing to a cache for an hour to one of Anthropic's models that somebody else sells: where all else
+// costs what it does at Anthropic, this does, too. Without it, it would cost as little as writing for five minutes.
+func resell(p *accounting.FilePrice, x *accounting.FileExtra, tables []*table) *accounting.FileExtra {
+	if p.CacheWrite1h != "" || x != nil && x.CacheWrite1h != "" {
+		return x
+	}
+	for _, t := range slices.Backward(tables) {
+		if x != nil && x.Source != t.name {
+			continue
+		}
+		models := t.vendors[accounting.VendorAnthropic]
+		for _, name := range slices.Sorted(maps.Keys(models)) {
+			f := models[name]
+			own := extra(p, &f, t.name)
+			if own == nil || own.CacheWrite1h == "" || p.CacheRead != f.rates.CacheRead || p.CacheWrite != f.rates.CacheWrite {
+				continue
+			}
+			if x == nil {
+				x = &accounting.FileExtra{Source: t.name}
+			}
+			x.CacheWrite1h = own.CacheWrite1h
+			for _, tier := range own.Tiers {
+				if tier.CacheWrite1h != "" {
+					x.Tiers = setTier(x.Tiers, tier.Above, accounting.ClassCacheWrite1h, tier.CacheWrite1h)
+				}
+			}
+			return x
+		}
+	}
+	return x
 }
 
 // findServiceTiers returns the first prices of service tiers that any table has for a price.
@@ -224,7 +259,7 @@ func extra(p *accounting.FilePrice, f *foreign, source string) *accounting.FileE
 }
 
 // plausible reports whether a part costs more than its whole, as most parts in extraClasses do. The same price needs no
-// mention, and a lower one is a mistake. Cached audio costs less than audio.
+// mention, and a lower one is a mistake; so are writes to a cache at many times the price of input. Cached audio costs less than audio.
 func plausible(c accounting.Class, price json.Number, r *accounting.FileRates) bool {
 	a, err := accounting.ParseMoney(string(price))
 	if err != nil {
@@ -242,6 +277,9 @@ func plausible(c accounting.Class, price json.Number, r *accounting.FileRates) b
 		accounting.ClassOutputImage:  r.Output,
 	}[c]
 	b, err := accounting.ParseMoney(string(cmp.Or(whole, "0")))
+	if c == accounting.ClassCacheWrite1h && a > 3*b {
+		return false // Anthropic takes twice the price of input
+	}
 	return err == nil && a > b
 }
 

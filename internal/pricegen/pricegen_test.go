@@ -148,6 +148,7 @@ func TestExtrasNeedAgreementOnInputAndOutput(t *testing.T) {
 		want  string
 	}{
 		{"they agree", base, foreign{rates: agreed}, `{"source":"x","cache_write_1h":2}`},
+		{"writes to a cache at many times the price of input", base, foreign{rates: accounting.FileRates{Input: "1", Output: "3", CacheWrite1h: "3.1"}}, `null`},
 		{"another input price", base, foreign{rates: accounting.FileRates{Input: "1.1", Output: "3", CacheWrite1h: "2"}}, `null`},
 		{"another output price", base, foreign{rates: accounting.FileRates{Input: "1", Output: "4", CacheWrite1h: "2"}}, `null`},
 		{"the other lacks a tier", tiered, foreign{rates: agreed}, `null`},
@@ -163,6 +164,38 @@ func TestExtrasNeedAgreementOnInputAndOutput(t *testing.T) {
 		}
 		if string(got) != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestWritingForAnHourCostsWhatItDoesAtAnthropicWhereAllElseDoes(t *testing.T) {
+	lite := &table{name: "x", vendors: map[string]map[string]foreign{}}
+	lite.put(accounting.VendorAnthropic, "claude-1", foreign{
+		rates: accounting.FileRates{Input: "1", CacheRead: "0.1", CacheWrite: "1.25", CacheWrite1h: "2", Output: "5", WebSearch: "0.01"},
+		tiers: []accounting.FileTier{{Above: 1000, FileRates: accounting.FileRates{Input: "2", CacheWrite1h: "4"}}},
+	})
+	same := accounting.FileRates{Input: "1", CacheRead: "0.1", CacheWrite: "1.25", Output: "5"}
+	dearer, known := same, same
+	dearer.CacheWrite, known.CacheWrite1h = "1.3", "2.2"
+	searches := &accounting.FileExtra{Source: "x", FileRates: accounting.FileRates{WebSearch: "0.02"}}
+	for name, c := range map[string]struct {
+		price accounting.FilePrice
+		extra *accounting.FileExtra
+		want  string
+	}{
+		"all else does":             {accounting.FilePrice{FileRates: same}, nil, `{"source":"x","cache_write_1h":2}`},
+		"beside what is known":      {accounting.FilePrice{FileRates: same}, searches, `{"source":"x","cache_write_1h":2,"web_search":0.02}`},
+		"in long contexts, too":     {accounting.FilePrice{FileRates: same, Tiers: []accounting.FileTier{{Above: 1000, FileRates: accounting.FileRates{Input: "2"}}}}, nil, `{"source":"x","cache_write_1h":2,"tiers":[{"above":1000,"cache_write_1h":4}]}`},
+		"writing is dearer":         {accounting.FilePrice{FileRates: dearer}, nil, `null`},
+		"the price is known":        {accounting.FilePrice{FileRates: known}, nil, `null`},
+		"another table has a price": {accounting.FilePrice{FileRates: same}, &accounting.FileExtra{Source: "y"}, `{"source":"y"}`},
+	} {
+		got, err := json.Marshal(resell(&c.price, c.extra, []*table{lite}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }
