@@ -32,6 +32,7 @@ type priceFile struct {
 	seen   os.FileInfo // nil when it could not be looked at
 	unread string      // why it could not be read the last time; empty when it could
 	book   *Book       // the last that was sound
+	load   func(path string) ([]byte, error)
 }
 
 // NewLiveBook reads the files, the last of which goes first, on top of base, and puts price lines before all. Report is
@@ -40,7 +41,7 @@ type priceFile struct {
 func NewLiveBook(base *Book, files []string, lines []Override, report func(b *Book, err error)) (*LiveBook, error) {
 	l := &LiveBook{base: base, lines: lines, report: report}
 	for _, path := range files {
-		f := &priceFile{path: path}
+		f := &priceFile{path: path, load: os.ReadFile}
 		if _, err := f.read(); err != nil {
 			return nil, err
 		}
@@ -123,7 +124,7 @@ func (f *priceFile) read() (bool, error) {
 	if info.Size() > maxPriceFile {
 		return false, fmt.Errorf("prices: %s: %w", f.path, errPriceFileSize)
 	}
-	data, err := os.ReadFile(f.path) // the operator names it
+	data, err := f.load(f.path)
 	if err != nil {
 		f.seen = nil // when it may be read, it need not look any different
 		if f.unread == err.Error() {
