@@ -58,6 +58,9 @@ func TestAnErrorInsideASuccessIsNotReadFromMemoryOfOtherRequests(t *testing.T) {
 			if !gjson.Valid(w.Body.String()) || !strings.Contains(w.Body.String(), "this is the message") {
 				t.Fatalf("the client got %s", w.Body)
 			}
+			if got := w.Header().Get("Content-Type"); got != "application/json" {
+				t.Fatalf("the error is said to be %q", got)
+			}
 			if err := g.Cleanup(); err != nil {
 				t.Fatal(err)
 			}

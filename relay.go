@@ -195,7 +195,7 @@ func (x *exchange) errorIn200(a *attempt, m dialects.Meter, body []byte) *provid
 		status = http.StatusBadGateway
 	}
 	f := providers.Classify(a.dialect, status, nil, body)
-	f.Body = bytes.Clone(f.Body) // the original is in a buffer that others will use
+	f.Body, f.ContentType = bytes.Clone(f.Body), "application/json" // the original is in a buffer that others will use
 	f.Billed = providers.BilledUnknown
 	if f.Message == "" {
 		f.Message = e.Message
