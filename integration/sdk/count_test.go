@@ -66,7 +66,8 @@ var countings = map[string]struct {
 	"responses": {"/v1/responses/input_tokens", object{"object": "response.input_tokens", "input_tokens": inputTokens}},
 	"messages":  {"/v1/messages/count_tokens", object{"input_tokens": inputTokens}},
 	"gemini":    {"/v1beta/models/" + geminiDialect.model + ":countTokens", object{"totalTokens": inputTokens}},
-	"converse":  {"/model/" + converseDialect.model + "/count-tokens", object{"inputTokens": inputTokens}},
+	"converse": {"/model/" + strings.TrimPrefix(converseDialect.model, "us.") + "/count-tokens", // no profile is counted for
+		object{"inputTokens": inputTokens}},
 }
 
 // TestTokensAreCounted has every client that can ask for the number of tokens of a prompt do so. A vendor that counts is
