@@ -1,12 +1,14 @@
 package messages
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"strconv"
 	"strings"
 
 	"github.com/caddy-llm/llmgateway/dialects/conversation"
 	"github.com/caddy-llm/llmgateway/internal/jsonedit"
+	"github.com/caddy-llm/llmgateway/providers"
 )
 
 // EncodeResponse appends a unary answer: the first of several. Media that a model made and blocks that only another
@@ -118,7 +120,8 @@ func appendThinkingHead(dst []byte, b *conversation.Block) []byte {
 	return append(dst, `{"type":"thinking","thinking":`...)
 }
 
-// appendCitation appends a citation. Those of other vendors become search results, the kind that SDKs know how to show.
+// appendCitation appends a citation. Those of other vendors become search results, the kind that SDKs know how to show; they are
+// labelled in place of Anthropic's own index, which it wants back, so that they are known when the client replays them.
 func appendCitation(dst []byte, c *conversation.Citation) []byte {
 	if c.Origin == origin && len(c.Raw) > 0 {
 		return append(dst, c.Raw...)
@@ -129,7 +132,9 @@ func appendCitation(dst []byte, c *conversation.Citation) []byte {
 	dst = jsonedit.AppendString(dst, c.URL)
 	dst = append(dst, `,"title":`...)
 	dst = jsonedit.AppendString(dst, c.Title)
-	return append(dst, `,"encrypted_index":""}`...)
+	dst = append(dst, `,"encrypted_index":`...)
+	dst = jsonedit.AppendString(dst, label("", cmp.Or(c.Origin, string(providers.Chat))))
+	return append(dst, '}')
 }
 
 // appendStop appends the members that say why a message ended.

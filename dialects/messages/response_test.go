@@ -70,7 +70,7 @@ func TestEncodeResponseGivesOtherVendorsAnswersThisShape(t *testing.T) {
 	}
 	dialecttest.SameJSON(t, string(Codec{}.EncodeResponse(nil, r, "alias")), `{"id":"msg_1","type":"message","role":"assistant","model":"alias","content":[
 		{"type":"thinking","thinking":"hm","signature":"~gemini:s"},{"type":"redacted_thinking","data":"~responses:e"},
-		{"type":"text","text":"see","citations":[{"type":"web_search_result_location","cited_text":"","url":"https://x","title":"T","encrypted_index":""}]},
+		{"type":"text","text":"see","citations":[{"type":"web_search_result_location","cited_text":"","url":"https://x","title":"T","encrypted_index":"~chat:"}]},
 		{"type":"text","text":"I will not."},{"type":"thinking","thinking":"","signature":"~gemini:p"},{"type":"tool_use","id":"call_1","name":"f","input":{"a":1}},{"type":"tool_use","id":"call_2","name":"g","input":{}}],
 		"stop_reason":"refusal","stop_sequence":null,"stop_details":{"type":"refusal","category":null,"explanation":"No."},
 		"usage":{"input_tokens":5,"cache_creation_input_tokens":0,"cache_read_input_tokens":2,"output_tokens":7,"output_tokens_details":{"thinking_tokens":4},"service_tier":"standard"}}`)

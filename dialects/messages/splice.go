@@ -11,7 +11,7 @@ import (
 
 // Splice replaces the model name: Anthropic reports usage unasked, so an ordinary request needs nothing else. What the
 // API would refuse because another vendor had a part in the conversation is taken out: thinking blocks with another
-// vendor's signature, and the wish to think where the open tool loop does not begin with Anthropic's own thinking.
+// vendor's signature, citations without an index of Anthropic's, and the wish to think where the open tool loop does not begin with Anthropic's own thinking.
 func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialects.SpliceOptions, edits []jsonedit.Edit) dialects.Splice {
 	if m, ok := obj.Get("model"); ok && h.Model != o.Model {
 		edits = append(edits, jsonedit.ReplaceValue(m, jsonedit.AppendString(nil, o.Model)))
@@ -32,6 +32,9 @@ func (Codec) Splice(doc []byte, obj *jsonedit.Object, h dialects.Head, o dialect
 	}
 	if f.removed {
 		s.Notes = append(s.Notes, "thinking")
+	}
+	if f.uncited {
+		s.Notes = append(s.Notes, "citations")
 	}
 	if budgeted && f.loop.Refused() {
 		if f.rethink(doc, obj, versionOf(o.Model)) {
@@ -55,11 +58,12 @@ func thinksByBudget(doc []byte, obj *jsonedit.Object) bool {
 	return textIn(&in, "type") == "enabled"
 }
 
-// foreigners finds the blocks that other vendors signed.
+// foreigners finds the blocks that other vendors signed, and what they cited.
 type foreigners struct {
 	in      jsonedit.Reader
 	edits   []jsonedit.Edit
-	removed bool
+	removed bool // blocks
+	uncited bool // texts
 
 	loop claude.Loop
 }
@@ -80,7 +84,7 @@ func (f *foreigners) message(doc []byte) {
 	before, kept, thinking, result := len(f.edits), 0, false, false
 	for ok := f.in.Array(); ok; ok = f.in.Next() {
 		at := f.in.Mark()
-		kind, foreign := f.block()
+		kind, foreign := f.block(doc)
 		if foreign {
 			f.removed = true
 			f.edits = append(f.edits, removal(doc, at, f.in.Mark()))
@@ -103,21 +107,53 @@ func (f *foreigners) message(doc []byte) {
 	}
 }
 
-func (f *foreigners) block() (kind string, foreign bool) {
+// block looks through one block. Of a text the citations go, if need be, and the text stays.
+func (f *foreigners) block(doc []byte) (kind string, foreign bool) {
 	var proof string
+	start, cited := f.in.Mark(), false
 	for ok := f.in.Object(); ok; ok = f.in.Next() {
 		switch f.in.Key() {
 		case "type":
 			kind, _ = f.in.Text()
 		case "signature", "data":
 			proof, _ = f.in.Text()
+		case "citations":
+			cited = f.cites()
 		}
 	}
-	if kind != "thinking" && kind != "redacted_thinking" {
-		return kind, false
+	switch kind {
+	case "thinking", "redacted_thinking":
+		_, from := unlabel(proof)
+		return kind, from != origin
+	case "text":
+		if cited {
+			f.uncite(doc, start)
+		}
 	}
-	_, from := unlabel(proof)
-	return kind, from != origin
+	return kind, false
+}
+
+// cites reports whether one of some citations is another vendor's.
+func (f *foreigners) cites() (foreign bool) {
+	for ok := f.in.Array(); ok; ok = f.in.Next() {
+		_, from := unlabel(textIn(&f.in, "encrypted_index"))
+		foreign = foreign || from != origin
+	}
+	return foreign
+}
+
+// uncite removes the citations of the block that begins at start and has just been read.
+func (f *foreigners) uncite(doc []byte, start jsonedit.Mark) {
+	var block jsonedit.Object
+	if jsonedit.ScanObject(doc, int(start)-1, int(f.in.Mark())-1, &block) != nil {
+		return // it was scanned with the document
+	}
+	for _, m := range block.Members {
+		if m.Key == "citations" {
+			f.edits = append(f.edits, jsonedit.RemoveMember(&block, doc, m))
+			f.uncited = true
+		}
+	}
 }
 
 // rethink leaves it to the model whether to think, or turns thinking off for this turn where a model cannot decide that.

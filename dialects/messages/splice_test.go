@@ -27,11 +27,13 @@ func splice(t testing.TB, body string) (out, notes string) {
 
 func TestSpliceTakesOutWhatAnotherVendorSigned(t *testing.T) {
 	const (
-		ours    = `{"type":"thinking","thinking":"t","signature":"c2ln"}`
-		theirs  = `{"type":"thinking","thinking":"x","signature":"~gemini:c2ln"}`
-		hidden  = `{"type":"redacted_thinking","data":"~responses:ZGF0YQ"}`
-		unknown = `{"type":"thinking","thinking":"x","signature":"~chat:"}`
-		say     = `{"type":"text","text":"~gemini: hi ~"}`
+		ours     = `{"type":"thinking","thinking":"t","signature":"c2ln"}`
+		theirs   = `{"type":"thinking","thinking":"x","signature":"~gemini:c2ln"}`
+		hidden   = `{"type":"redacted_thinking","data":"~responses:ZGF0YQ"}`
+		unknown  = `{"type":"thinking","thinking":"x","signature":"~chat:"}`
+		say      = `{"type":"text","text":"~gemini: hi ~"}`
+		cited    = `{"type":"text","citations":[{"type":"web_search_result_location","url":"u","encrypted_index":"abc"}],"text":"c"}`
+		searched = `{"type":"text", "citations" : [{"encrypted_index":"abc"},{"type":"web_search_result_location","url":"u", "encrypted_index":"~chat:"}],"text":"c"}`
 	)
 	turn := func(blocks string) string {
 		return ask(`"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[` + blocks + `]},{"role":"user","content":"b"}]`)
@@ -42,6 +44,8 @@ func TestSpliceTakesOutWhatAnotherVendorSigned(t *testing.T) {
 		"the last block":                {turn(say + "," + theirs), turn(say), "thinking"},
 		"one in between":                {turn(ours + ", " + hidden + " , " + say), turn(ours + " , " + say), "thinking"},
 		"several":                       {turn(theirs + "," + hidden + "," + ours + "," + unknown + "," + say), turn(ours + "," + say), "thinking"},
+		"its own citations":             {turn(cited + "," + theirs), turn(cited), "thinking"},
+		"citations of others":           {turn(cited + "," + searched), turn(cited + `,{"type":"text","text":"c"}`), "citations"},
 		"a message of nothing else":     {turn(theirs + "," + hidden), ask(`"messages":[{"role":"user","content":"a"},{"role":"user","content":"b"}]`), "thinking"},
 		"a label that is the user's":    {ask(`"system":"~gemini:x","messages":[{"role":"user","content":"~/chat: ~chat:x"}]`), ask(`"system":"~gemini:x","messages":[{"role":"user","content":"~/chat: ~chat:x"}]`), ""},
 		"a conversation without blocks": {ask(`"metadata":{"user_id":"~chat:x"},"messages":7`), ask(`"metadata":{"user_id":"~chat:x"},"messages":7`), ""},
