@@ -1,6 +1,7 @@
 package sqliteledger
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,9 +37,13 @@ func TestT71AReadOnlyDiskIsReported(t *testing.T) {
 		folder := mount(t, "size=32m")
 		path := filepath.Join(folder, "usage.db")
 		filled(t, path, 1)
-		if err := unix.Mount("", folder, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
-			t.Fatal(err)
-		}
+		eventually(t, "nothing is open for writing any more", func() bool { // SQLite closes the file last of all
+			err := unix.Mount("", folder, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
+			if err != nil && !errors.Is(err, unix.EBUSY) {
+				t.Fatal(err)
+			}
+			return err == nil
+		})
 		refuses(t, path, "do not allow writing")
 		refuses(t, filepath.Join(folder, "new", "usage.db"), "do not allow writing")
 	})
