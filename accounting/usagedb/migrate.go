@@ -67,7 +67,8 @@ func (d *DB) checkVersion(version int) error {
 	return nil
 }
 
-// migrate brings the schema up to date, in one transaction. Of several processes one does, and the others wait for it.
+// migrate brings the schema up to date, in one transaction. Of several processes one does, and the others wait for it. What gets in its
+// way is for [Open] to try again.
 func (d *DB) migrate(ctx context.Context) error {
 	version, err := d.version(ctx, d.write)
 	if err != nil {
@@ -76,7 +77,7 @@ func (d *DB) migrate(ctx context.Context) error {
 	if err := d.checkVersion(version); err != nil || version == d.latest() {
 		return err
 	}
-	return d.transact(ctx, func(tx *sql.Tx) error {
+	return d.once(ctx, func(tx *sql.Tx) error {
 		if d.dialect == Postgres {
 			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(lockSchema)); err != nil {
 				return fmt.Errorf("lock the schema: %w", err)
